@@ -1,0 +1,96 @@
+"""Request bodies: bounded before they are read, strict JSON, checked, defaults filled."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+from connexion.validators import AbstractRequestBodyValidator
+from starlette.datastructures import Headers
+from starlette.types import Receive, Scope
+
+from launcher.errors import BadRequest, TooLarge
+from launcher.schemas import Checker
+
+MAX_BODY_BYTES = 2**20
+
+
+class JSONBody(AbstractRequestBodyValidator):
+    """Connexion's validator of JSON bodies; each schema's checker is made once."""
+
+    _checkers: dict[int, tuple[dict[str, Any], Checker]] = {}  # noqa: RUF012
+
+    async def wrap_receive(self, receive: Receive, *, scope: Scope) -> tuple[Receive, Scope]:
+        """Hand the checked body on; raises BadRequest, TooLarge."""
+        body = parse(await _read(receive, Headers(scope=scope)))
+        self._checker().check(body)
+        return self._insert_body(receive, body=body, scope=scope)
+
+    def _checker(self) -> Checker:
+        # Connexion makes a validator per request, of one schema object per operation
+        kept = self._checkers.get(id(self._schema))
+        if kept is None or kept[0] is not self._schema:
+            kept = self._checkers[id(self._schema)] = (self._schema, Checker(self._schema))
+        return kept[1]
+
+
+async def _read(receive: Receive, headers: Headers) -> bytes:
+    if int(headers.get("content-length", "0")) > MAX_BODY_BYTES:
+        raise _too_large()
+    body = bytearray()
+    async for chunk in _chunks(receive):
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise _too_large()
+    return bytes(body)
+
+
+async def _chunks(receive: Receive) -> AsyncIterator[bytes]:
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise BadRequest("The request ended before its body did.")
+        more = message.get("more_body", False)
+        yield message.get("body", b"")
+
+
+def _too_large() -> TooLarge:
+    return TooLarge(f"The body may have at most {MAX_BODY_BYTES} bytes.")
+
+
+def parse(body: bytes) -> Any:
+    """The value in a body of JSON (RFC 8259); raises BadRequest for what I-JSON does not hold.
+
+    That is: not UTF-8, nesting or numbers without measure, NaN, lone surrogates, a name twice.
+    """
+    if not body:
+        raise BadRequest("The body is empty; send a JSON object.")
+    try:
+        value = json.loads(
+            body.decode("utf-8"), parse_constant=_no_constant, object_pairs_hook=_no_duplicates
+        )
+        # infinities from 1e999 and lone surrogates from "\ud800" do not survive this
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadRequest("The body must be JSON in UTF-8.") from error
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise BadRequest(f"The body is not valid JSON: see {where}.") from error
+    except RecursionError as error:
+        raise BadRequest("The body is nested too deep.") from error
+    except ValueError as error:
+        raise BadRequest(
+            "The body holds a number that is too long or not finite, or half a character."
+        ) from error
+    return value
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise BadRequest("The body holds an object with the same name twice.")
+    return fields

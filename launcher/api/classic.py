@@ -1,0 +1,15 @@
+"""Tag `classic`: one path per experiment, whose body holds the parameters beside `notebook`."""
+
+from typing import Any
+
+from launcher.api.experiments import open_notebook
+
+
+async def hello(body: dict[str, Any], user: str) -> dict[str, Any]:
+    """Launch the experiment `hello`."""
+    return await _launch("hello", body, user)
+
+
+async def _launch(experiment: str, body: dict[str, Any], user: str) -> dict[str, Any]:
+    parameters = {name: value for name, value in body.items() if name != "notebook"}
+    return await open_notebook(experiment, body["notebook"], parameters, user, pointer="")

@@ -1,0 +1,65 @@
+"""Turns what was raised into `application/problem+json` (RFC 9457); used by app.py alone."""
+
+import json
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from connexion.lifecycle import ConnexionRequest, ConnexionResponse
+from starlette.exceptions import HTTPException
+
+from launcher.errors import TYPE_PREFIX, LauncherError
+
+log = logging.getLogger("launcher")
+
+MEDIA_TYPE = "application/problem+json"
+CHALLENGE = 'Basic realm="JupyterHub", charset="UTF-8"'
+
+
+def launcher_error(request: ConnexionRequest, error: Exception) -> ConnexionResponse:
+    """A failure that one of our own errors tells."""
+    assert isinstance(error, LauncherError)  # noqa: S101
+    headers = {"Retry-After": str(error.retry_after)} if error.retry_after is not None else {}
+    problem = error.problem()
+    problem.pop("retry_after", None)
+    return _response(request, problem, headers)
+
+
+def http_error(request: ConnexionRequest, error: Exception) -> ConnexionResponse:
+    """A failure that the web framework found: no such path or method, wrong media type."""
+    assert isinstance(error, HTTPException)  # noqa: S101
+    status = HTTPStatus(error.status_code)
+    problem = {
+        "type": TYPE_PREFIX + status.phrase.lower().replace(" ", "-"),
+        "title": status.phrase,
+        "status": status.value,
+        "detail": _DETAILS.get(status.value, status.description or status.phrase),
+    }
+    allow = (error.headers or {}).get("Allow") if error.headers else None
+    return _response(request, problem, {"Allow": allow} if allow else {})
+
+
+def unexpected(request: ConnexionRequest, error: Exception) -> ConnexionResponse:
+    """A bug of ours: told in the log, not in the answer."""
+    log.error("unexpected error", exc_info=error)
+    problem = LauncherError("This is a fault of the launcher; its log says more.").problem()
+    return _response(request, problem, {})
+
+
+_DETAILS = {
+    400: "A parameter of the path or the query is not as openapi.yaml describes it.",
+    401: "Send a user name and password (HTTP Basic) or a JupyterHub token.",
+    404: "There is nothing here. The paths are listed at ui/ and in openapi.json.",
+    405: "This path does not take that method.",
+    415: "Send the body as application/json.",
+}
+
+
+def _response(
+    request: ConnexionRequest, problem: dict[str, Any], headers: dict[str, str]
+) -> ConnexionResponse:
+    # a browser that was challenged keeps the password and sends it from any page (CSRF)
+    if problem["status"] == 401 and "sec-fetch-mode" not in request.headers:
+        headers["WWW-Authenticate"] = CHALLENGE
+    body = json.dumps(problem, ensure_ascii=False)
+    return ConnexionResponse(problem["status"], content_type=MEDIA_TYPE, body=body, headers=headers)

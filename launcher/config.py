@@ -1,0 +1,279 @@
+"""The settings of the launcher (`c.Launcher.…`), and the only reader of the environment."""
+
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from traitlets import Bool, Integer, List, Unicode, default
+from traitlets.config import Application
+
+import launcher
+from launcher.errors import ConfigError
+
+CONFIG_FILE = "launcher_config.py"
+
+
+class Launcher(Application):
+    """Opens experiments in the servers of a JupyterHub's users."""
+
+    name = "launcher"
+    description = __doc__ or ""
+    raise_config_file_errors = True
+    version = launcher.__version__
+
+    jupyterhub_url = Unicode(
+        help="""Where people reach the hub, for example https://hub.example.org or
+        http://127.0.0.1:8000/jupyter. A path such as /jupyter also works, with hub_api_url,
+        proxy_url and allowed_origins set. Default: JUPYTERHUB_URL, else what the hub says in
+        JUPYTERHUB_PUBLIC_HUB_URL when c.JupyterHub.public_url is set."""
+    ).tag(config=True)
+    hub_api_url = Unicode(
+        help="""Where the hub's REST API is. Default: JUPYTERHUB_API_URL, else hub/api below
+        jupyterhub_url."""
+    ).tag(config=True)
+    proxy_url = Unicode(
+        help="""Where the launcher reaches the users' servers through the hub's proxy.
+        Default: jupyterhub_url."""
+    ).tag(config=True)
+    api_token = Unicode(
+        help="""The token of the launcher's service. Default: JUPYTERHUB_API_TOKEN, else
+        JUPYTERHUB_TOKEN."""
+    ).tag(config=True)
+    service_name = Unicode(
+        help="""The name of the launcher's service on the hub: a token must hold the scope
+        access:services!service=<this>. Default: JUPYTERHUB_SERVICE_NAME, else launcher."""
+    ).tag(config=True)
+    base_path = Unicode(
+        help="""The path below which the launcher answers. Default: BASE_PATH, else
+        JUPYTERHUB_SERVICE_PREFIX, else /."""
+    ).tag(config=True)
+    database_url = Unicode(
+        help="""SQLAlchemy URL of the launcher's database. Default: LAUNCHER_DATABASE_URL, else
+        launcher.sqlite in the working directory."""
+    ).tag(config=True)
+    secret_file = Unicode(
+        help="""File that holds the launcher's own secret; made, readable by its owner alone,
+        when it is not there. Default: launcher_secret beside an SQLite database, else in the
+        working directory."""
+    ).tag(config=True)
+    experiment_paths = List(
+        Unicode(), help="Folders of a site's own experiments, each a folder with an experiment."
+    ).tag(config=True)
+    allowed_origins = List(
+        Unicode(),
+        help="""Origins, such as https://portal.example.org, whose pages may call the launcher
+        (CORS). None by default.""",
+    ).tag(config=True)
+    strict_scopes = Bool(
+        False,
+        help="""Hold everybody to their scopes: refuse to launch (503) with a service token that
+        may do more than the launcher needs, and let users with a password in only when they hold
+        the scope that users with a token need.""",
+    ).tag(config=True)
+    start_timeout = Integer(
+        300, min=1, help="Seconds in which a launch must be done, a server's start included."
+    ).tag(config=True)
+    hub_patience = Integer(
+        60, min=0, help="Seconds that a launch waits for a hub that is away, as in a restart."
+    ).tag(config=True)
+    identity_seconds = Integer(
+        60, min=0, max=300, help="Seconds for which a checked token or password is remembered."
+    ).tag(config=True)
+    max_failed_logins = Integer(
+        10, min=1, help="Wrong passwords per user name, client address and minute."
+    ).tag(config=True)
+    trusted_hops = Integer(
+        min=0,
+        help="""How many proxies in front of the launcher append to X-Forwarded-For. Default: 1
+        when the hub manages the launcher, else 0.""",
+    ).tag(config=True)
+
+    def __init__(self, environ: Mapping[str, str] | None = None, **settings: Any) -> None:
+        """Take defaults from `environ`, by default that of the process."""
+        self._environ = os.environ if environ is None else environ
+        super().__init__(**settings)
+
+    @default("jupyterhub_url")
+    def _jupyterhub_url(self) -> str:
+        public = self._environ.get("JUPYTERHUB_PUBLIC_HUB_URL", "")
+        return self._environ.get("JUPYTERHUB_URL") or re.sub(r"/hub/?$", "", public)
+
+    @default("hub_api_url")
+    def _hub_api_url(self) -> str:
+        return (
+            self._environ.get("JUPYTERHUB_API_URL") or self.jupyterhub_url.rstrip("/") + "/hub/api"
+        )
+
+    @default("proxy_url")
+    def _proxy_url(self) -> str:
+        return self.jupyterhub_url
+
+    @default("api_token")
+    def _api_token(self) -> str:
+        return self._environ.get("JUPYTERHUB_API_TOKEN") or self._environ.get(
+            "JUPYTERHUB_TOKEN", ""
+        )
+
+    @default("service_name")
+    def _service_name(self) -> str:
+        return self._environ.get("JUPYTERHUB_SERVICE_NAME") or "launcher"
+
+    @default("base_path")
+    def _base_path(self) -> str:
+        return self._environ.get("BASE_PATH") or self._environ.get("JUPYTERHUB_SERVICE_PREFIX", "/")
+
+    @default("database_url")
+    def _database_url(self) -> str:
+        return self._environ.get("LAUNCHER_DATABASE_URL") or "sqlite:///launcher.sqlite"
+
+    @default("secret_file")
+    def _secret_file(self) -> str:
+        kind, _, path = self.database_url.partition(":///")
+        folder = Path(path).parent if kind.startswith("sqlite") else Path()
+        return str(folder / "launcher_secret")
+
+    @default("trusted_hops")
+    def _trusted_hops(self) -> int:
+        return 1 if self._environ.get("JUPYTERHUB_SERVICE_PREFIX") else 0
+
+    @property
+    def prefix(self) -> str:
+        """The base path without its last slash: '' or '/services/launcher'."""
+        path = self.base_path.strip("/")
+        return f"/{path}" if path else ""
+
+    @property
+    def bind(self) -> str:
+        """host:port that the hub expects a managed service to listen on, else a default."""
+        return urlsplit(self._environ.get("JUPYTERHUB_SERVICE_URL", "")).netloc or "127.0.0.1:8888"
+
+    def public_url(self, origin: str | None = None) -> str:
+        """Where a browser that came from `origin` reaches the hub, without a last slash."""
+        url = self.jupyterhub_url.rstrip("/")
+        if not url.startswith("/") and url:
+            return url
+        known = origin if origin in self.allowed_origins else self.allowed_origins[0]
+        return f"{known}{url}"
+
+    def check(self) -> "Launcher":
+        """This, when it can be run with; raises ConfigError."""
+        self._check_addresses()
+        if not self.api_token:
+            raise ConfigError(
+                "The launcher has no token for the hub. Set JUPYTERHUB_TOKEN to the api_token that"
+                " jupyterhub_config.py gives to the launcher's service."
+            )
+        if re.search(r"[^\x21-\x7e]", self.api_token):
+            raise ConfigError("JUPYTERHUB_TOKEN holds a character that no token holds, or a space.")
+        if not re.fullmatch(r"/?([A-Za-z0-9._~@%+-]+/)*[A-Za-z0-9._~@%+-]*", self.base_path):
+            raise ConfigError("BASE_PATH must be a path such as /launcher.")
+        for origin in self.allowed_origins:
+            if not re.fullmatch(
+                r"https?://[a-z0-9.-]+(:\d+)?|https?://\[[0-9a-f:]+\](:\d+)?", origin
+            ):
+                raise ConfigError(
+                    f"c.Launcher.allowed_origins holds {origin!r}; an origin is written in lower"
+                    " case and without a path, like https://portal.example.org."
+                )
+        return self
+
+    def _check_addresses(self) -> None:
+        self._refuse_subdomains()
+        if not self.jupyterhub_url:
+            raise ConfigError(
+                "The launcher does not know where people reach the hub. Set JUPYTERHUB_URL, for"
+                " example to http://127.0.0.1:8000; when the hub runs the launcher, set"
+                " c.JupyterHub.public_url in jupyterhub_config.py instead."
+            )
+        addresses = {"hub_api_url": self.hub_api_url, "proxy_url": self.proxy_url}
+        if self.jupyterhub_url.startswith("/"):
+            if not self.allowed_origins:
+                raise ConfigError(
+                    "JUPYTERHUB_URL is a path, so c.Launcher.allowed_origins must list the origins"
+                    " that people reach the hub at, the usual one first."
+                )
+        else:
+            addresses["jupyterhub_url"] = self.jupyterhub_url
+        for setting, url in addresses.items():
+            _check_absolute(setting, url)
+
+    def _refuse_subdomains(self) -> None:
+        hub = urlsplit(self._environ.get("JUPYTERHUB_PUBLIC_HUB_URL", "")).netloc
+        service = urlsplit(self._environ.get("JUPYTERHUB_PUBLIC_URL", "")).netloc
+        if hub and service and hub != service:
+            raise ConfigError(
+                "The hub gives every user a subdomain of their own (c.JupyterHub.subdomain_host)."
+                " The launcher does not support that yet: run it beside a hub without subdomains."
+            )
+
+
+_SETTINGS_AS_PEOPLE_KNOW_THEM = {
+    "jupyterhub_url": "JUPYTERHUB_URL",
+    "hub_api_url": "JUPYTERHUB_API_URL (or c.Launcher.hub_api_url)",
+    "proxy_url": "c.Launcher.proxy_url",
+}
+
+
+def _check_absolute(setting: str, url: str) -> None:
+    parts = urlsplit(url)
+    try:
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or parts.username or parts.query or parts.fragment:
+        raise ConfigError(
+            f"{_SETTINGS_AS_PEOPLE_KNOW_THEM[setting]} must be an address such as"
+            " http://127.0.0.1:8000, without a user name, query or fragment."
+        )
+
+
+def load(environ: Mapping[str, str] | None = None) -> Launcher:
+    """The settings from the configuration file and the environment; raises ConfigError.
+
+    The file is the one that LAUNCHER_CONFIG names, else launcher_config.py in the working
+    directory, when it is there.
+    """
+    settings = Launcher(environ)
+    named = settings._environ.get("LAUNCHER_CONFIG")
+    path = Path(named or CONFIG_FILE)
+    if path.is_file():
+        settings.load_config_file(path.stem, path=str(path.parent.resolve()))
+    elif named:
+        raise ConfigError(f"LAUNCHER_CONFIG names {named}, which is not a file.")
+    return settings.check()
+
+
+def secret(path: Path) -> bytes:
+    """The launcher's own secret of 32 bytes, made when there is none; raises ConfigError."""
+    if not path.exists():
+        draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+        try:
+            handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "w", encoding="ascii") as file:
+                file.write(secrets.token_hex(32))
+            # another process may have been faster: then its secret is ours
+            with suppress(FileExistsError):
+                os.link(draft, path)
+            draft.unlink()
+        except OSError as error:
+            raise ConfigError(
+                f"The secret file {path} cannot be made: {error.strerror}."
+            ) from error
+    return _read_secret(path)
+
+
+def _read_secret(path: Path) -> bytes:
+    if path.stat().st_mode & 0o077:
+        raise ConfigError(f"The secret file {path} may be read by others: chmod 600 {path}")
+    try:
+        key = bytes.fromhex(path.read_text(encoding="ascii").strip())
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"The secret file {path} is not readable; delete it.") from error
+    if len(key) != 32:
+        raise ConfigError(f"The secret file {path} does not hold 32 bytes in hex; delete it.")
+    return key

@@ -1,0 +1,193 @@
+"""What can go wrong, and the HTTP status and problem type it deserves.
+
+Problems are those of RFC 9457. The `type` of each is stable: programs may compare it.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+TYPE_PREFIX = "urn:problem-type:launcher:"
+
+
+class LauncherError(Exception):
+    """A failure that the person who asked can be told about."""
+
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "Something went wrong in the launcher"
+    slug: ClassVar[str] = "internal"
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        errors: Iterable[Mapping[str, str]] = (),
+        retry_after: int | None = None,
+    ) -> None:
+        """Say in `detail` what and which; `retry_after` is in seconds.
+
+        Each of `errors` holds the JSON pointer (RFC 6901) of a field and a sentence about it.
+        """
+        super().__init__(detail)
+        self.detail = detail
+        self.errors = [dict(error) for error in errors]
+        self.retry_after = retry_after
+
+    def problem(self) -> dict[str, Any]:
+        """The body of an `application/problem+json` answer."""
+        body: dict[str, Any] = {
+            "type": TYPE_PREFIX + self.slug,
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+        }
+        if self.errors:
+            body["errors"] = self.errors
+        if self.retry_after is not None:
+            body["retry_after"] = self.retry_after
+        return body
+
+
+class BadRequest(LauncherError):
+    """The request is not what openapi.yaml or the experiment's schema asks for."""
+
+    status, title, slug = 400, "The request is not valid", "bad-request"
+
+
+class Unauthorized(LauncherError):
+    """Nobody is who the credential says, or there is none."""
+
+    status, title, slug = 401, "Sign in to use the launcher", "unauthorized"
+
+
+class Forbidden(LauncherError):
+    """The caller is known, and may not do this."""
+
+    status, title, slug = 403, "Not allowed", "forbidden"
+
+
+class NotFound(LauncherError):
+    """What was asked for does not exist."""
+
+    status, title, slug = 404, "Not found", "not-found"
+
+
+class UnknownUser(LauncherError):
+    """The hub does not know the user, so it cannot start a server for them."""
+
+    status, title, slug = 409, "The hub does not know this user", "unknown-user"
+
+
+class FileExists(LauncherError):
+    """There is a file already, and `if_exists` is `fail`."""
+
+    status, title, slug = 409, "The file exists", "file-exists"
+
+
+class InTheWay(LauncherError):
+    """Something that is no directory, or no file, stands where one was needed."""
+
+    status, title, slug = 409, "Something is in the way", "in-the-way"
+
+
+class TooLarge(LauncherError):
+    """The request's body is larger than the launcher reads."""
+
+    status, title, slug = 413, "The request is too large", "too-large"
+
+
+class TooManyRequests(LauncherError):
+    """The caller has to wait."""
+
+    status, title, slug = 429, "Too many attempts", "too-many-requests"
+
+
+class ContentsFailed(LauncherError):
+    """The user's server did not take the notebook."""
+
+    status, title, slug = 502, "The notebook could not be written", "contents-failed"
+
+
+class SpawnFailed(LauncherError):
+    """The hub tried to start the user's server, and it did not start."""
+
+    status, title, slug = 502, "The server did not start", "spawn-failed"
+
+
+class SpawnRefused(LauncherError):
+    """The hub, its hook or its spawner refused to start the user's server: no use to repeat."""
+
+    status, title, slug = 502, "The hub refused to start the server", "spawn-refused"
+
+
+class HubUnavailable(LauncherError):
+    """The hub is away, is starting, or answers nonsense."""
+
+    status, title, slug = 503, "The hub cannot be reached", "hub-unavailable"
+
+
+class HubBusy(LauncherError):
+    """The hub has as many servers, or as many starts, as it takes."""
+
+    status, title, slug = 503, "The hub is busy", "hub-busy"
+
+
+class HubRefused(LauncherError):
+    """The hub does not accept the launcher's own token, or its scopes."""
+
+    status, title, slug = 503, "The launcher has no access to the hub", "hub-refused"
+
+
+class StoreUnavailable(LauncherError):
+    """The database does not take what has to be written down first."""
+
+    status, title, slug = 503, "The launcher's database cannot be reached", "store-unavailable"
+
+
+class StartTimeout(LauncherError):
+    """The server was not ready in the time that the launcher waits."""
+
+    status, title, slug = 504, "The server took too long to start", "start-timeout"
+
+
+class InsufficientStorage(LauncherError):
+    """The user's home is full."""
+
+    status, title, slug = 507, "The home directory is full", "insufficient-storage"
+
+
+class ConfigError(Exception):
+    """A setting is missing or unusable; the message says what to do."""
+
+
+def _families(cls: type[LauncherError]) -> Iterable[type[LauncherError]]:
+    yield cls
+    for child in cls.__subclasses__():
+        yield from _families(child)
+
+
+def from_problem(problem: Mapping[str, Any]) -> LauncherError:
+    """The error whose `problem()` was stored."""
+    slug = str(problem["type"]).removeprefix(TYPE_PREFIX)
+    kind = next((k for k in _families(LauncherError) if k.slug == slug), LauncherError)
+    return kind(
+        problem["detail"],
+        errors=problem.get("errors", ()),
+        retry_after=problem.get("retry_after"),
+    )
+
+
+_NOT_FOR_USERS = (
+    (re.compile(r"\b[a-z][a-z0-9+.-]*://\S+", re.I), "[address]"),
+    (re.compile(r"\b[0-9a-f]{32,}\b", re.I), "[secret]"),
+    (re.compile(r"(?<![\w.])(?:/[\w.@~+-]+){2,}/?"), "[path]"),
+    (re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+"), " "),
+)
+
+
+def public(text: str, limit: int = 500) -> str:
+    """A message of another program, without addresses, secrets and absolute paths."""
+    for pattern, replacement in _NOT_FOR_USERS:
+        text = pattern.sub(replacement, text)
+    text = text.strip()
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,0 +1,154 @@
+"""Sees the start of a server through: until it is ready, or the reason is known why it is not."""
+
+import asyncio
+import re
+import time
+from collections.abc import Iterator
+from contextlib import aclosing
+
+from launcher.errors import (
+    HubBusy,
+    HubUnavailable,
+    LauncherError,
+    SpawnFailed,
+    SpawnRefused,
+    StartTimeout,
+    public,
+)
+from launcher.hub import Hub, progress, servers
+from launcher.outbound import Answer, Unreachable
+
+STOP_POLL_SECONDS = 0.5
+
+
+class _Vanished(Exception):
+    """The start is gone without a word, as when the hub was restarted meanwhile."""
+
+
+async def start(hub: Hub, user: str, *, timeout: float, patience: float) -> None:
+    """Return when the user's default server is ready.
+
+    A failed start is repeated once. `timeout` bounds all of it, `patience` the time for which the
+    hub may be away; both in seconds. Raises SpawnFailed, SpawnRefused, StartTimeout, HubBusy,
+    HubUnavailable, HubRefused, UnknownUser.
+    """
+    try:
+        async with asyncio.timeout(timeout):
+            try:
+                await _start_patiently(hub, user, patience)
+            except SpawnFailed as failure:
+                if _is_timeout(failure.detail):
+                    raise StartTimeout(failure.detail) from failure
+                await _start_patiently(hub, user, patience)
+    except TimeoutError as error:
+        raise StartTimeout(
+            "The server was not ready in time. It may still come up: try again in a minute."
+        ) from error
+
+
+def _is_timeout(message: str) -> bool:
+    # what the hub says when start_timeout or http_timeout passes: a second try takes as long
+    return bool(re.search(r"timed out|timeout|failed to start in|didn't respond in", message, re.I))
+
+
+def _delays(first: float = 0.2, most: float = 2.0) -> Iterator[float]:
+    delay = first
+    while True:
+        yield delay
+        delay = min(2 * delay, most)
+
+
+async def _start_patiently(hub: Hub, user: str, patience: float) -> None:
+    """One start, asked for again while the hub is away, stops the old server or is throttled."""
+    away_since: float | None = None
+    vanished = 0
+    for delay in _delays():
+        try:
+            await _start_once(hub, user)
+            return
+        except HubUnavailable:
+            away_since = away_since or time.monotonic()
+            if time.monotonic() - away_since >= patience:
+                raise
+        except _Vanished as error:
+            away_since = None
+            vanished += 1
+            if vanished > 1:
+                raise SpawnFailed("The server's start ended without a reason.") from error
+        await asyncio.sleep(delay)
+
+
+async def _start_once(hub: Hub, user: str) -> None:
+    while True:
+        answer = await servers.post_start(hub, user)
+        if answer.status in (201, 202):
+            # not yet "ready": after a failed start even a 201 is only "pending"
+            return await _wait_until_ready(hub, user)
+        if answer.status == 429:
+            await asyncio.sleep(_seconds_to_wait(answer))
+        elif answer.status == 400:
+            if await _came_up_otherwise(hub, user, answer):
+                return None
+        elif answer.status >= 500:
+            # the stream still holds the reason that the answer hides
+            return await _wait_until_ready(hub, user, said=servers.message(answer))
+        else:
+            raise _refusal(answer)
+
+
+def _seconds_to_wait(answer: Answer) -> float:
+    """What a throttled hub asks for; raises HubBusy when it has no more room at all."""
+    asked = answer.headers.get("Retry-After", "")
+    if not asked.isdigit():
+        said = public(servers.message(answer)) or "The hub has no room for another server."
+        raise HubBusy(said, retry_after=60)
+    return max(1.0, float(asked))
+
+
+def _refusal(answer: Answer) -> LauncherError:
+    said = public(servers.message(answer))
+    return SpawnRefused(said or "The hub refused to start the server and gave no reason.")
+
+
+async def _came_up_otherwise(hub: Hub, user: str, answer: Answer) -> bool:
+    """Whether the server runs after a 400: it ran already, or another start was under way."""
+    now = await servers.state(hub, user)
+    if now.ready and now.pending != "stop":
+        return True
+    if now.pending == "spawn":
+        await _wait_until_ready(hub, user)
+        return True
+    if not now.pending and "pending" not in servers.message(answer):
+        raise _refusal(answer)
+    await asyncio.sleep(STOP_POLL_SECONDS)
+    return False
+
+
+async def _wait_until_ready(hub: Hub, user: str, said: str = "") -> None:
+    """Follow the progress stream, again when it breaks; the user's model decides in between."""
+    for delay in _delays():
+        try:
+            if await _follow(hub, user):
+                return
+        except Unreachable:
+            pass  # the stream broke: the hub, asked below, says where things stand
+        now = await servers.state(hub, user)
+        if now.ready:
+            return
+        if now.pending != "spawn":
+            if said:
+                raise SpawnFailed(public(said))
+            raise _Vanished
+        await asyncio.sleep(delay)
+
+
+async def _follow(hub: Hub, user: str) -> bool:
+    """True when the stream says ready; raises SpawnFailed with the reason in it."""
+    async with aclosing(progress.events(hub, user)) as events:
+        async for event in events:
+            if event.get("ready") is True:
+                return True
+            if event.get("failed"):
+                reason = str(event.get("message", "")).removeprefix("Spawn failed:")
+                raise SpawnFailed(public(reason) or "The hub gave no reason.")
+    return False

@@ -1,0 +1,54 @@
+"""Who a token belongs to, and what it may do."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from launcher.hub import Hub, refused, unavailable
+from launcher.outbound import Unreachable
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Whom the hub knows by a credential: `kind` is user or service."""
+
+    name: str
+    kind: str
+    scopes: frozenset[str]
+    admin: bool
+
+
+def from_model(model: Mapping[str, Any]) -> Identity:
+    """The identity in a user model of the hub; raises HubUnavailable."""
+    try:
+        scopes = frozenset(model["scopes"])
+        return Identity(
+            name=str(model["name"]),
+            kind=str(model["kind"]),
+            scopes=scopes,
+            # scopes say what one may do; the model's flag `admin` does not
+            admin="admin:servers" in scopes,
+        )
+    except (KeyError, TypeError) as error:
+        raise unavailable() from error
+
+
+async def identify(hub: Hub, token: str) -> Identity | None:
+    """Whose token it is, None when nobody's; raises HubUnavailable."""
+    answer = await hub.call("GET", "user", token=token)
+    if answer.status in (401, 403):
+        return None
+    if answer.status != 200:
+        raise unavailable()
+    try:
+        return from_model(answer.json())
+    except Unreachable as error:
+        raise unavailable() from error
+
+
+async def identify_launcher(hub: Hub) -> Identity:
+    """Who the launcher itself is; raises HubUnavailable, HubRefused."""
+    identity = await identify(hub, hub.token)
+    if identity is None:
+        raise refused()
+    return identity

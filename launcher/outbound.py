@@ -1,0 +1,85 @@
+"""Calls to other programs: each with a timeout, a bound on the bytes read, and no redirects."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import yarl
+
+MAX_ANSWER_BYTES = 20 * 2**20
+CONNECT_SECONDS = 5.0
+READ_SECONDS = 20.0
+
+
+class Unreachable(Exception):
+    """No whole answer came back. `sent` is False when the request cannot have been carried out."""
+
+    def __init__(self, reason: str, *, sent: bool) -> None:
+        super().__init__(reason)
+        self.sent = sent
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back: status, headers and the whole body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the other program says that this is JSON."""
+        return self.headers.get("Content-Type", "").split(";")[0].strip() == "application/json"
+
+    def json(self) -> Any:
+        """The decoded body; raises Unreachable when it is not JSON after all."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError) as error:
+            raise Unreachable("the answer is not JSON", sent=True) from error
+
+
+def open_session() -> aiohttp.ClientSession:
+    """A session without cookies and without a limit of its own on connections."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=10),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=True,
+    )
+
+
+@asynccontextmanager
+async def stream(
+    session: aiohttp.ClientSession,
+    method: str,
+    url: str,
+    *,
+    seconds: float | None = READ_SECONDS,
+    **options: Any,
+) -> AsyncIterator[aiohttp.ClientResponse]:
+    """A response whose body the caller reads; `seconds` of silence end it. Raises Unreachable."""
+    timeout = aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=seconds)
+    try:
+        async with session.request(
+            method, yarl.URL(url, encoded=True), allow_redirects=False, timeout=timeout, **options
+        ) as response:
+            yield response
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+        raise Unreachable(type(error).__name__, sent=False) from error
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        raise Unreachable(type(error).__name__, sent=True) from error
+
+
+async def fetch(session: aiohttp.ClientSession, method: str, url: str, **options: Any) -> Answer:
+    """The whole answer to one request; raises Unreachable."""
+    async with stream(session, method, url, **options) as response:
+        body = bytearray()
+        async for chunk in response.content.iter_any():
+            body += chunk
+            if len(body) > MAX_ANSWER_BYTES:
+                raise Unreachable("the answer is too large", sent=True)
+        return Answer(response.status, response.headers, bytes(body))

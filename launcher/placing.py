@@ -1,0 +1,157 @@
+"""Puts a notebook into a home under a name that is free, and touches nothing that is there.
+
+The notebook is written under a temporary name and then renamed: a rename refuses a name that is
+taken. Two renames at the same moment can both succeed, so a lease of the name goes before.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from launcher.contents import Ambiguous, Contents, ServerGone
+from launcher.errors import ContentsFailed, FileExists
+from launcher.store import Store, leases
+from launcher.store.launches import Launch
+
+Path = tuple[str, ...]
+
+MAX_TRIES = 200
+MAX_LOOKS = 5
+LEASE_POLL_SECONDS = 0.05
+LEASE_POLLS = 400
+
+
+def candidate(filename: str, number: int) -> str:
+    """The name to try after `number` others: experiment.ipynb, experiment-1.ipynb, …"""
+    stem = filename.removesuffix(".ipynb")
+    return f"{stem}-{number}.ipynb" if number else filename
+
+
+def _temporary(launch: Launch) -> Path:
+    # not made of the filename, which may be as long as the file system takes
+    return (*launch.directory.split("/"), f"launcher-{launch.id}.part")
+
+
+async def first_free(taken: Callable[[int], Awaitable[bool]], after: int) -> int:
+    """A number above `after` that is not taken, in a logarithm of the calls that counting needs."""
+    low, step = after, 1
+    while await taken(low + step):
+        low, step = low + step, 2 * step
+    high = low + step
+    while high - low > 1:
+        middle = (low + high) // 2
+        if await taken(middle):
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+class Placing:
+    """Places notebooks with the contents API, under leases in the store."""
+
+    def __init__(self, store: Store, contents: Contents) -> None:
+        self._store = store
+        self._contents = contents
+
+    async def place(self, launch: Launch) -> Path:
+        """Where the launch's notebook is from now on; may be repeated after any failure.
+
+        Raises ServerGone, FileExists, and what the contents API deserves.
+        """
+        if launch.rounds and (path := await self._placed_before(launch)):
+            return path
+        if launch.if_exists == "replace":
+            return await self._replace(launch)
+        directory = tuple(launch.directory.split("/"))
+        temporary = _temporary(launch)
+        await self._put(launch, temporary)
+        try:
+            return await self._name(launch, directory, temporary)
+        except (FileExists, ContentsFailed):
+            await self._contents.delete(launch.user, temporary)
+            raise
+
+    async def _placed_before(self, launch: Launch) -> Path | None:
+        """Where an earlier round left the notebook, though no answer told."""
+        for text in await self._store.run(leases.paths, launch.id):
+            path = tuple(text.split("/"))
+            if await self._is_ours(launch, path):
+                await self._contents.delete(launch.user, _temporary(launch))
+                return path
+        return None
+
+    async def _put(self, launch: Launch, path: Path) -> None:
+        """Write, again where no answer came: writing the same twice is harmless."""
+        for _ in range(MAX_LOOKS):
+            try:
+                return await self._contents.put_text(launch.user, path, launch.content)
+            except Ambiguous:
+                await asyncio.sleep(LEASE_POLL_SECONDS)
+        raise ServerGone
+
+    async def _name(self, launch: Launch, directory: Path, temporary: Path) -> Path:
+        number = 0
+        for _ in range(MAX_TRIES):
+            path = (*directory, candidate(launch.filename, number))
+            if await self._take(launch, path):
+                if await self._rename(launch, temporary, path):
+                    return path
+                await self._store.run(leases.release_path, launch.id, "/".join(path))
+            if launch.if_exists == "fail":
+                raise FileExists(f"{'/'.join(path)} exists, and if_exists is fail.")
+            number = await first_free(
+                lambda n: self._is_taken(launch.user, (*directory, candidate(launch.filename, n))),
+                after=number,
+            )
+        raise ContentsFailed(f"No free name was found for {launch.filename}.")
+
+    async def _take(self, launch: Launch, path: Path) -> bool:
+        return await self._store.run(leases.acquire, launch.user, "/".join(path), launch.id)
+
+    async def _is_taken(self, user: str, path: Path) -> bool:
+        if await self._store.run(leases.is_held, user, "/".join(path)):
+            return True
+        return await self._contents.exists(user, path)
+
+    async def _rename(self, launch: Launch, temporary: Path, path: Path) -> bool:
+        """Rename; after a call that no answer came to, look whether the file is this launch's."""
+        unsure = False
+        for _ in range(MAX_LOOKS):
+            try:
+                renamed = await self._contents.rename(launch.user, temporary, path)
+            except Ambiguous:
+                unsure = True
+                await asyncio.sleep(LEASE_POLL_SECONDS)
+            except ContentsFailed:
+                # the temporary is gone when the unanswered call was carried out
+                if unsure and await self._is_ours(launch, path):
+                    return True
+                raise
+            else:
+                return renamed or (unsure and await self._is_ours(launch, path))
+        raise ServerGone
+
+    async def _is_ours(self, launch: Launch, path: Path) -> bool:
+        metadata = await self._contents.metadata(launch.user, path)
+        ours = (metadata or {}).get("launcher")
+        return isinstance(ours, dict) and ours.get("launch_id") == launch.id
+
+    async def _replace(self, launch: Launch) -> Path:
+        """Write over the file that is there, after a checkpoint of it."""
+        path = (*launch.directory.split("/"), launch.filename)
+        for _ in range(LEASE_POLLS):
+            if await self._take(launch, path):
+                break
+            await asyncio.sleep(LEASE_POLL_SECONDS)
+        else:
+            raise FileExists(f"{'/'.join(path)} is being written by another launch.")
+        if await self._contents.exists(launch.user, path):
+            await self._checkpoint(launch, path)
+        await self._put(launch, path)
+        return path
+
+    async def _checkpoint(self, launch: Launch, path: Path) -> None:
+        try:
+            await self._contents.make_checkpoint(launch.user, path)
+        except Ambiguous as error:
+            raise ServerGone from error

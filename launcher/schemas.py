@@ -1,0 +1,129 @@
+"""JSON Schema as OpenAPI 3.0 holds it: defaults filled, and a sentence for each thing wrong.
+
+The sentences name the field and the mend, and never repeat the value that was sent.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import jsonschema
+from jsonschema import Draft4Validator, FormatChecker
+from jsonschema.exceptions import ValidationError
+
+from launcher.errors import BadRequest
+
+MAX_ERRORS = 10
+_FORMATS = FormatChecker(["date-time", "uri"])
+
+
+def _nullable_type(validator: Any, types: Any, value: Any, schema: Mapping[str, Any]) -> Any:
+    if value is None and schema.get("nullable"):
+        return
+    yield from Draft4Validator.VALIDATORS["type"](validator, types, value, schema)
+
+
+def _properties_with_defaults(
+    validator: Any, properties: Any, value: Any, schema: Mapping[str, Any]
+) -> Any:
+    if isinstance(value, dict):
+        for name, subschema in properties.items():
+            if "default" in subschema:
+                value.setdefault(name, subschema["default"])
+    yield from Draft4Validator.VALIDATORS["properties"](validator, properties, value, schema)
+
+
+def _whole_pattern(validator: Any, pattern: str, value: Any, schema: Mapping[str, Any]) -> Any:
+    # in ECMA 262, which JSON Schema means, $ does not match before a trailing newline
+    strict = re.sub(r"(?<!\\)\$$", r"\\Z", pattern)
+    yield from Draft4Validator.VALIDATORS["pattern"](validator, strict, value, schema)
+
+
+_Validator = jsonschema.validators.extend(
+    Draft4Validator,
+    {
+        "type": _nullable_type,
+        "properties": _properties_with_defaults,
+        "pattern": _whole_pattern,
+    },
+)
+
+
+class Checker:
+    """Checks values against one schema; made once, used for every request."""
+
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        self._validator = _Validator(schema, format_checker=_FORMATS)
+
+    def check(self, value: Any, pointer: str = "") -> None:
+        """Fill defaults into `value`, or raise BadRequest that lists what is wrong.
+
+        `pointer` is the JSON pointer (RFC 6901) of `value` in what was sent.
+        """
+        errors: list[dict[str, str]] = []
+        for error in self._validator.iter_errors(value):
+            errors.extend(_explained(error, pointer))
+            if len(errors) >= MAX_ERRORS:
+                break
+        if errors:
+            first = errors[0]
+            field = first["pointer"].lstrip("/").replace("/", ".") or "The body"
+            raise BadRequest(f"{field} {first['detail']}.", errors=errors[:MAX_ERRORS])
+
+
+def _pointer(base: str, *parts: object) -> str:
+    escaped = (str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+    return "/".join([base, *escaped])
+
+
+def _explained(error: ValidationError, base: str) -> Iterator[dict[str, str]]:
+    here = _pointer(base, *error.absolute_path)
+    if error.validator == "required":
+        for name in error.validator_value:
+            if name not in error.instance:
+                yield {"pointer": _pointer(here, name), "detail": "is missing"}
+    elif error.validator == "additionalProperties":
+        known = sorted(error.schema.get("properties", {}))
+        mend = f"leave it out, or use one of: {', '.join(known)}" if known else "leave it out"
+        unknown = [name for name in error.instance if name not in known]
+        for name in unknown[:MAX_ERRORS]:
+            yield {
+                "pointer": _pointer(here, name[:64]),
+                "detail": f"is not a field of this request; {mend}",
+            }
+    else:
+        yield {"pointer": here, "detail": _sentence(error)}
+
+
+_TYPES = {
+    "object": "an object", "array": "a list", "string": "a string", "number": "a number",
+    "integer": "a whole number", "boolean": "true or false",
+}  # fmt: skip
+
+_SENTENCES = {
+    "maxLength": "may be at most {0} characters long",
+    "minLength": "must be at least {0} characters long",
+    "maximum": "may be at most {0}",
+    "minimum": "must be at least {0}",
+    "maxItems": "may hold at most {0} items",
+    "minItems": "must hold at least {0} items",
+    "maxProperties": "may hold at most {0} fields",
+    "minProperties": "must hold at least {0} fields",
+    "pattern": "must match the pattern {0}",
+}
+
+_FORMAT_SENTENCES = {
+    "date-time": "must be a date and time as in RFC 3339, such as 2000-01-31T00:00:00Z",
+    "uri": "must be an absolute URI, such as https://example.org/data",
+}
+
+
+def _sentence(error: ValidationError) -> str:
+    value = error.validator_value
+    if error.validator == "type":
+        return f"must be {_TYPES.get(value, value)}"
+    if error.validator == "enum":
+        return f"must be one of: {', '.join(str(choice) for choice in value)}"
+    if error.validator == "format":
+        return _FORMAT_SENTENCES.get(value, f"must have the format {value}")
+    return _SENTENCES.get(error.validator, "is not as openapi.yaml describes it").format(value)

@@ -1,0 +1,118 @@
+"""The database: what must outlive a process, and what all processes count together."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from launcher.errors import ConfigError, StoreUnavailable
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+BUSY_MILLISECONDS = 30_000
+
+
+def _connect(url: str) -> sa.Engine:
+    try:
+        engine = sa.create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+    except (sa.exc.ArgumentError, ImportError) as error:
+        raise ConfigError(
+            "LAUNCHER_DATABASE_URL must be an SQLAlchemy URL whose driver is installed, such as"
+            " sqlite:///launcher.sqlite or postgresql+psycopg://launcher@host/launcher."
+        ) from error
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "connect", _prepare_sqlite)
+        # a deferred transaction that turns to writing fails at once when another one writes
+        sa.event.listen(engine, "begin", lambda c: c.exec_driver_sql("BEGIN IMMEDIATE"))
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # SQLAlchemy's documented way to send our own BEGIN
+    for pragma in (f"busy_timeout={BUSY_MILLISECONDS}", "journal_mode=WAL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+class Store:
+    """Runs units of work, each a function of a connection, in one transaction on a thread."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = _connect(url)
+        threads = 1 if self._engine.dialect.name == "sqlite" else 8
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="store")
+
+    async def run(
+        self,
+        work: Callable[Concatenate[sa.Connection, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """What `work(connection, …)` returns, committed; raises StoreUnavailable."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, lambda: self._do(work, *args, **kwargs))
+
+    def _do(
+        self,
+        work: Callable[Concatenate[sa.Connection, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        try:
+            with self._engine.begin() as connection:
+                return work(connection, *args, **kwargs)
+        except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
+            raise StoreUnavailable(
+                "The launcher cannot write down what it is asked to do. Try again in a moment.",
+                retry_after=5,
+            ) from error
+
+    def close(self) -> None:
+        """Let go of threads and connections."""
+        self._threads.shutdown(wait=True)
+        self._engine.dispose()
+
+
+def _alembic(engine: sa.Engine) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
+    config.attributes["engine"] = engine
+    return config
+
+
+def migrate(url: str) -> None:
+    """Bring the database's tables to this version's; raises ConfigError. Run by one process."""
+    engine = _connect(url)
+    try:
+        command.upgrade(_alembic(engine), "head")
+    except sa.exc.OperationalError as error:
+        raise ConfigError(
+            f"The database {engine.url.render_as_string()} cannot be opened: {error.orig}"
+        ) from error
+    finally:
+        engine.dispose()
+
+
+def check_version(url: str) -> None:
+    """Raise ConfigError when the tables are not those of this version."""
+    engine = _connect(url)
+    try:
+        with engine.connect() as connection:
+            have = MigrationContext.configure(connection).get_current_revision()
+    except sa.exc.OperationalError:
+        return  # away, which is no reason not to start: requests and /ready will say so
+    finally:
+        engine.dispose()
+    want = ScriptDirectory.from_config(_alembic(engine)).get_current_head()
+    if have != want:
+        raise ConfigError(
+            "The launcher's database is not ready for this version. Start with `launcher serve` or"
+            " `gunicorn -c python:launcher.gunicorn …`, which prepare it."
+        )

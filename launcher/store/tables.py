@@ -1,0 +1,54 @@
+"""The tables, on one screen."""
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData()
+
+# a user name of JupyterHub has at most 255 characters, a path 10 components of 255 bytes
+launches = sa.Table(
+    "launches",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("user", sa.String(255), nullable=False),
+    sa.Column("experiment", sa.String(255), nullable=False),
+    sa.Column("directory", sa.Text, nullable=False),
+    sa.Column("filename", sa.String(255), nullable=False),
+    sa.Column("workspace", sa.String(64)),
+    sa.Column("if_exists", sa.String(16), nullable=False),
+    sa.Column("content", sa.Text, nullable=False, comment="the notebook; empty after the end"),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("rounds", sa.Integer, nullable=False, comment="times the server was found gone"),
+    sa.Column("path", sa.Text, comment="where the notebook is, below the home"),
+    sa.Column("problem", sa.JSON(none_as_null=True), comment="why it failed (RFC 9457)"),
+    sa.Column("created_at", sa.Float, nullable=False, comment="seconds since 1970, UTC"),
+    sa.Column("updated_at", sa.Float, nullable=False),
+    sa.CheckConstraint(
+        "state IN ('queued', 'starting', 'uploading', 'done', 'failed', 'cancelled')", "state"
+    ),
+    sa.CheckConstraint("if_exists IN ('rename', 'fail', 'replace')", "if_exists"),
+    sa.CheckConstraint("(state = 'done') = (path IS NOT NULL)", "done_has_path"),
+    sa.CheckConstraint("state <> 'failed' OR problem IS NOT NULL", "failed_has_problem"),
+    sa.Index("launches_of_user", "user", "created_at"),
+)
+
+# one launch at a time may write to a path of a user's home
+leases = sa.Table(
+    "leases",
+    metadata,
+    sa.Column("user", sa.String(255), primary_key=True),
+    sa.Column("path_hash", sa.String(64), primary_key=True, comment="SHA-256: paths are long"),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("launch_id", sa.String(32), nullable=False),
+    sa.Column("expires_at", sa.Float, nullable=False),
+    sa.Index("leases_of_launch", "launch_id"),
+)
+
+# a row for every try under way or failed; `who` is a keyed hash of user name and address
+login_attempts = sa.Table(
+    "login_attempts",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("who", sa.String(64), nullable=False),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Index("login_attempts_of", "who", "at"),
+)

@@ -1,0 +1,88 @@
+"""The one function that builds a URL, and the grammar of notebook paths.
+
+HTTP clients collapse dot segments: a segment that is not quoted, or that is a dot segment after
+decoding, would let one user's request reach another user's server.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from urllib.parse import quote, unquote, urlencode, urlsplit
+
+from launcher.errors import BadRequest
+
+MAX_COMPONENTS = 10
+MAX_COMPONENT_BYTES = 255  # the limit of Linux file systems
+# jupyter_server writes a name of 245 bytes and more, and then fails on its checkpoint
+MAX_FILENAME_BYTES = 230
+
+_BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+_FORBIDDEN = re.compile(f"[\\x00-\\x1f\\x7f-\\x9f\u2028\u2029\ufeff\ud800-\udfff{_BIDI}]")
+_SLASHES = re.compile(r"[/\\\u2044\u2215\u2216\u29f5\u29f8\ufe68\uff0f\uff3c]")
+
+
+def join(base: str, *segments: str, query: Mapping[str, str] | None = None) -> str:
+    """`base`, and below it the segments, each quoted as JupyterHub quotes them.
+
+    Raises ValueError when a segment is empty, a dot segment or holds a slash.
+    """
+    url = "/".join([base.rstrip("/"), *(_quoted(segment) for segment in segments)])
+    if urlsplit(url).netloc != urlsplit(base).netloc:
+        raise ValueError("the URL leaves the host it was built for")
+    return f"{url}?{urlencode(query)}" if query else url
+
+
+def _quoted(segment: str) -> str:
+    decoded = segment
+    while (again := unquote(decoded)) != decoded:
+        decoded = again
+    if decoded in ("", ".", "..") or "/" in segment or "\x00" in decoded:
+        raise ValueError(f"not a path segment: {segment!r}")
+    # JupyterHub escapes user names so: /user/a%40b/ is a 404, /user/a@b/ is right
+    return quote(segment, safe="@~")
+
+
+def parse_directory(text: str) -> tuple[str, ...]:
+    """The components of a directory below the home, NFC; raises BadRequest."""
+    pointer = "/notebook/directory"
+    if text.startswith("/"):
+        raise _refused(pointer, "must be relative to the home directory; leave the first / out")
+    components = tuple(unicodedata.normalize("NFC", text).split("/"))
+    if len(components) > MAX_COMPONENTS:
+        raise _refused(pointer, f"may be at most {MAX_COMPONENTS} directories deep")
+    for component in components:
+        _check(component, pointer, MAX_COMPONENT_BYTES)
+    return components
+
+
+def parse_filename(text: str) -> str:
+    """The name of a notebook file, NFC; raises BadRequest."""
+    pointer = "/notebook/filename"
+    name = unicodedata.normalize("NFC", text)
+    _check(name, pointer, MAX_FILENAME_BYTES)
+    if not name.endswith(".ipynb"):
+        raise _refused(pointer, "must end with .ipynb")
+    return name
+
+
+def _check(component: str, pointer: str, limit: int) -> None:
+    """Refuse what is hidden, leaves the home, or looks like something that it is not."""
+    seen = unicodedata.normalize("NFKC", component)
+    if not component:
+        raise _refused(pointer, "may not be empty, nor hold an empty name between two slashes")
+    if _FORBIDDEN.search(component):
+        raise _refused(pointer, "may not hold control, line-break or text-direction characters")
+    if _SLASHES.search(component) or _SLASHES.search(seen):
+        raise _refused(pointer, "may not hold backslashes, nor slashes inside a name")
+    if seen.startswith(".") or unquote(seen).startswith("."):
+        raise _refused(pointer, "may not hold a name that begins with a dot")
+    if component != component.strip() or seen.endswith("."):
+        raise _refused(pointer, "may not hold a name that begins or ends with a space, or ends "
+                                "with a dot")  # fmt: skip
+    if len(component.encode("utf-8")) > limit:
+        raise _refused(pointer, f"may not hold a name of more than {limit} bytes of UTF-8")
+
+
+def _refused(pointer: str, sentence: str) -> BadRequest:
+    field = pointer.lstrip("/").replace("/", ".")
+    return BadRequest(f"{field} {sentence}.", errors=[{"pointer": pointer, "detail": sentence}])

@@ -1,0 +1,66 @@
+"""Pages and static files, and the headers that every answer carries."""
+
+from pathlib import Path
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from swagger_ui_bundle import swagger_ui_path
+
+UI = Path(__file__).with_name("ui")
+
+# the users' servers share our origin: nothing of theirs may frame, script or open our pages
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:;"
+    " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "Cross-Origin-Opener-Policy": "noopener-allow-popups",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+
+
+def routes(prefix: str) -> list[BaseRoute]:
+    """Swagger UI at ui/, and the way there from the service's own address."""
+
+    async def to_ui(_request: Request) -> Response:
+        return RedirectResponse(f"{prefix}/ui/")
+
+    return [
+        Route(prefix or "/", to_ui),
+        *([Route(f"{prefix}/", to_ui)] if prefix else []),
+        Route(f"{prefix}/ui", to_ui),
+        Route(f"{prefix}/ui/", _page),
+        Mount(f"{prefix}/ui/page", StaticFiles(directory=UI)),
+        Mount(f"{prefix}/ui", StaticFiles(directory=swagger_ui_path)),
+    ]
+
+
+async def _page(_request: Request) -> Response:
+    return FileResponse(UI / "index.html")
+
+
+class SecurityHeaders:
+    """Adds the headers to every answer; files of the bundle may be kept, for they never change."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass everything on, with headers."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
