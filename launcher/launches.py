@@ -97,9 +97,7 @@ class Launches:
 
     async def _another_round(self, launch: Launch) -> dict[str, Any]:
         if launch.rounds >= MAX_ROUNDS:
-            raise ContentsFailed(
-                "The server runs, but cannot be reached. Stop it and try again."
-            )
+            raise ContentsFailed("The server runs, but cannot be reached. Stop it and try again.")
         if launch.rounds:
             await asyncio.sleep(min(ROUND_SECONDS, 0.1 * 2**launch.rounds))
         return {"state": "starting", "rounds": launch.rounds + 1}

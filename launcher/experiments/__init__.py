@@ -106,7 +106,7 @@ def _folders(path: Path) -> list[Path]:
     for folder in folders:
         if not re.fullmatch(r"[a-z][a-z0-9_-]{0,63}", folder.name):
             raise ConfigError(
-                f"{folder} cannot be an experiment: its name must be lower-case letters, digits, - and"
-                " _, and begin with a letter."
+                f"{folder} cannot be an experiment: its name must be lower-case letters, digits, -"
+                " and _, and begin with a letter."
             )
     return folders

@@ -1,0 +1,3 @@
+"""Fixtures: a real hub (realhub.py) for what matters, a fake one (fakehub.py) for the small cases."""
+
+pytest_plugins = ("realhub", "fakehub")
