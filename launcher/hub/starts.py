@@ -19,10 +19,16 @@ from launcher.hub import Hub, progress, servers
 from launcher.outbound import Answer, Unreachable
 
 STOP_POLL_SECONDS = 0.5
+# after a process that died, 6.1.1 gives the true reason 2 to 4 s later, or never
+REASON_SECONDS = 10.0
 
 
 class _Vanished(Exception):
     """The start is gone without a word, as when the hub was restarted meanwhile."""
+
+
+class _StillHeld(SpawnFailed):
+    """It failed, and the hub has not given it up yet: another start would only wait with it."""
 
 
 async def start(hub: Hub, user: str, *, timeout: float, patience: float) -> None:
@@ -36,9 +42,9 @@ async def start(hub: Hub, user: str, *, timeout: float, patience: float) -> None
         async with asyncio.timeout(timeout):
             try:
                 await _start_patiently(hub, user, patience)
-            except SpawnFailed as failure:
-                if _is_timeout(failure.detail):
-                    raise StartTimeout(failure.detail) from failure
+            except _StillHeld:
+                raise
+            except SpawnFailed:
                 await _start_patiently(hub, user, patience)
     except TimeoutError as error:
         raise StartTimeout(
@@ -46,9 +52,15 @@ async def start(hub: Hub, user: str, *, timeout: float, patience: float) -> None
         ) from error
 
 
-def _is_timeout(message: str) -> bool:
-    # what the hub says when start_timeout or http_timeout passes: a second try takes as long
-    return bool(re.search(r"timed out|timeout|failed to start in|didn't respond in", message, re.I))
+def _failure(reason: str) -> LauncherError:
+    """The error for what the hub says; a start that timed out is not repeated."""
+    said = public(reason.removeprefix("Spawn failed:"))
+    if not said:
+        # the exception of a start_timeout that passes has no words
+        return StartTimeout("The server was not ready in the time that the hub gives it.")
+    if re.search(r"timed out|timeout|failed to start in|didn't respond in", said, re.IGNORECASE):
+        return StartTimeout(said)
+    return SpawnFailed(said)
 
 
 def _delays(first: float = 0.2, most: float = 2.0) -> Iterator[float]:
@@ -90,8 +102,7 @@ async def _start_once(hub: Hub, user: str) -> None:
             if await _came_up_otherwise(hub, user, answer):
                 return None
         elif answer.status >= 500:
-            # the stream still holds the reason that the answer hides
-            return await _wait_until_ready(hub, user, said=servers.message(answer))
+            return await _learn_reason(hub, user, public(servers.message(answer)))
         else:
             raise _refusal(answer)
 
@@ -124,7 +135,22 @@ async def _came_up_otherwise(hub: Hub, user: str, answer: Answer) -> bool:
     return False
 
 
-async def _wait_until_ready(hub: Hub, user: str, said: str = "") -> None:
+async def _learn_reason(hub: Hub, user: str, said: str) -> None:
+    """After a 500: the stream may hold the reason that the answer hides, or it got ready yet."""
+    try:
+        async with asyncio.timeout(REASON_SECONDS):
+            await _wait_until_ready(hub, user)
+    except _Vanished as error:
+        raise SpawnFailed(said or "The hub gave no reason.") from error
+    except TimeoutError as error:
+        # the hub answers so when the process is gone, and waits for its http_timeout all the same
+        raise _StillHeld(
+            "The server's process ended before it was ready, and the hub gave no reason. The hub's"
+            " log holds what the process said last."
+        ) from error
+
+
+async def _wait_until_ready(hub: Hub, user: str) -> None:
     """Follow the progress stream, again when it breaks; the user's model decides in between."""
     for delay in _delays():
         try:
@@ -136,19 +162,16 @@ async def _wait_until_ready(hub: Hub, user: str, said: str = "") -> None:
         if now.ready:
             return
         if now.pending != "spawn":
-            if said:
-                raise SpawnFailed(public(said))
             raise _Vanished
         await asyncio.sleep(delay)
 
 
 async def _follow(hub: Hub, user: str) -> bool:
-    """True when the stream says ready; raises SpawnFailed with the reason in it."""
+    """True when the stream says ready; raises SpawnFailed or StartTimeout with the reason in it."""
     async with aclosing(progress.events(hub, user)) as events:
         async for event in events:
             if event.get("ready") is True:
                 return True
             if event.get("failed"):
-                reason = str(event.get("message", "")).removeprefix("Spawn failed:")
-                raise SpawnFailed(public(reason) or "The hub gave no reason.")
+                raise _failure(str(event.get("message", "")))
     return False
