@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from connexion import AsyncApp
+from connexion.exceptions import ProblemException
 from connexion.options import SwaggerUIOptions
 from connexion.resolver import Resolution, Resolver
 from starlette.applications import Starlette
@@ -18,7 +19,7 @@ from starlette.routing import Mount
 
 from launcher import config, outbound, store, web
 from launcher.api import Parts, problems
-from launcher.api.bodies import JSONBody
+from launcher.api.bodies import JSONBody, OnlyJSON
 from launcher.auth import Gate, Policy
 from launcher.config import Launcher
 from launcher.contents import Contents
@@ -44,8 +45,9 @@ def create_app(settings: Launcher) -> Starlette:
             yield {"parts": parts}
 
     return Starlette(
-        routes=[*web.routes(settings.prefix), Mount("/", _api(settings.prefix))],
+        routes=[*web.routes(settings.prefix), Mount("/", OnlyJSON(_api(settings.prefix)))],
         middleware=_middleware(settings),
+        exception_handlers={HTTPException: problems.page_error},
         lifespan=lifespan,
     )
 
@@ -98,6 +100,7 @@ def _api(prefix: str) -> AsyncApp:
         validator_map={"body": {"application/json": JSONBody}},
     )
     api.add_error_handler(LauncherError, problems.launcher_error)
+    api.add_error_handler(ProblemException, problems.http_error)
     api.add_error_handler(HTTPException, problems.http_error)
     api.add_error_handler(Exception, problems.unexpected)
     return api

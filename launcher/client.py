@@ -169,14 +169,19 @@ class Launcher:
         body: Mapping[str, Any] | None = None,
         timeout: float = READ_SECONDS,
     ) -> dict[str, Any]:
-        """The answer, which holds `fields`; raises a ClientError."""
+        """The answer, which holds `fields`; raises a ClientError, ValueError, TypeError."""
         url = urls.join(self._url, *path)
+        headers = {"Accept": "application/json, application/problem+json"}
+        data = None
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+            data = json.dumps(body, allow_nan=False).encode()
         try:
             with self._session.request(
                 method,
                 url,
-                json=body,
-                headers={"Accept": "application/json, application/problem+json"},
+                data=data,
+                headers=headers,
                 timeout=(CONNECT_SECONDS, timeout),
                 allow_redirects=False,
                 stream=True,

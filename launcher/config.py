@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from traitlets import Bool, Integer, List, Unicode, default
 from traitlets.config import Application
+from traitlets.config.loader import PyFileConfigLoader
 
 import launcher
 from launcher.errors import ConfigError
@@ -23,7 +24,6 @@ class Launcher(Application):
 
     name = "launcher"
     description = __doc__ or ""
-    raise_config_file_errors = True
     version = launcher.__version__
 
     jupyterhub_url = Unicode(
@@ -170,7 +170,8 @@ class Launcher(Application):
             )
         if re.search(r"[^\x21-\x7e]", self.api_token):
             raise ConfigError("JUPYTERHUB_TOKEN holds a character that no token holds, or a space.")
-        if not re.fullmatch(r"/?([A-Za-z0-9._~@%+-]+/)*[A-Za-z0-9._~@%+-]*", self.base_path):
+        name = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9._~@%+-]+"
+        if not re.fullmatch(rf"/?({name}/)*({name})?", self.base_path):
             raise ConfigError("BASE_PATH must be a path such as /launcher.")
         for origin in self.allowed_origins:
             if not re.fullmatch(
@@ -198,7 +199,7 @@ class Launcher(Application):
                     " that people reach the hub at, the usual one first."
                 )
         else:
-            addresses["jupyterhub_url"] = self.jupyterhub_url
+            addresses = {"jupyterhub_url": self.jupyterhub_url, **addresses}
         for setting, url in addresses.items():
             _check_absolute(setting, url)
 
@@ -220,12 +221,13 @@ _SETTINGS_AS_PEOPLE_KNOW_THEM = {
 
 
 def _check_absolute(setting: str, url: str) -> None:
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        usable = usable and not (parts.username or parts.query or parts.fragment)
     except ValueError:
         usable = False
-    if not usable or parts.username or parts.query or parts.fragment:
+    if not usable:
         raise ConfigError(
             f"{_SETTINGS_AS_PEOPLE_KNOW_THEM[setting]} must be an address such as"
             " http://127.0.0.1:8000, without a user name, query or fragment."
@@ -240,12 +242,19 @@ def load(environ: Mapping[str, str] | None = None) -> Launcher:
     """
     settings = Launcher(environ)
     named = settings._environ.get("LAUNCHER_CONFIG")
-    path = Path(named or CONFIG_FILE)
+    path = Path(named or CONFIG_FILE).resolve()
     if path.is_file():
-        settings.load_config_file(path.stem, path=str(path.parent.resolve()))
+        _read(settings, path)
     elif named:
         raise ConfigError(f"LAUNCHER_CONFIG names {named}, which is not a file.")
     return settings.check()
+
+
+def _read(settings: Launcher, path: Path) -> None:
+    try:
+        settings.update_config(PyFileConfigLoader(path.name, path=str(path.parent)).load_config())
+    except Exception as error:  # the file is a program of the site's, and may fail in any way
+        raise ConfigError(f"{path.name} cannot be used: {type(error).__name__}: {error}") from error
 
 
 def secret(path: Path) -> bytes:

@@ -80,13 +80,19 @@ class Contents:
 
     async def exists(self, user: str, path: Path) -> bool:
         """Whether something has that name. Raises ServerGone."""
-        return await self._read(user, path, {"content": "0"}) is not None
+        return await self.kind(user, path) != ""
+
+    async def kind(self, user: str, path: Path) -> str:
+        """What has that name: file, notebook or directory, or '' when nothing. Raises ServerGone."""
+        model = await self._read(user, path, {"content": "0"})
+        return "" if model is None else str(model.get("type") or "file")
 
     async def metadata(self, user: str, path: Path) -> Mapping[str, Any] | None:
         """The metadata of a notebook, None when there is none. Raises ServerGone."""
         model = await self._read(user, path, {"content": "1", "type": "notebook"})
         content = (model or {}).get("content")
-        return content.get("metadata", {}) if isinstance(content, dict) else None
+        metadata = content.get("metadata") if isinstance(content, dict) else None
+        return metadata if isinstance(metadata, dict) else None
 
     async def make_checkpoint(self, user: str, path: Path) -> None:
         """Keep the file as it is now in a checkpoint of its own. Raises ServerGone, Ambiguous."""

@@ -108,7 +108,7 @@ class Launches:
             raise StartTimeout("The server was not ready in time.")
         await self._starts.share(
             launch.user,
-            lambda: starts.start(self._hub, launch.user, timeout=left, patience=self._patience),
+            lambda: starts.start(self._hub, launch.user, limit=left, patience=self._patience),
         )
         return {"state": "uploading"}
 

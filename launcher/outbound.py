@@ -12,6 +12,8 @@ import yarl
 MAX_ANSWER_BYTES = 20 * 2**20
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 20.0
+# a program that sends a byte now and then is not silent, and never done
+WHOLE_SECONDS = 120.0
 
 
 class Unreachable(Exception):
@@ -59,10 +61,14 @@ async def stream(
     url: str,
     *,
     seconds: float | None = READ_SECONDS,
+    total: float | None = None,
     **options: Any,
 ) -> AsyncIterator[aiohttp.ClientResponse]:
-    """A response whose body the caller reads; `seconds` of silence end it. Raises Unreachable."""
-    timeout = aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=seconds)
+    """A response whose body the caller reads; raises Unreachable.
+
+    `seconds` of silence end it, and `total` seconds end it whatever comes.
+    """
+    timeout = aiohttp.ClientTimeout(total=total, sock_connect=CONNECT_SECONDS, sock_read=seconds)
     try:
         async with session.request(
             method, yarl.URL(url, encoded=True), allow_redirects=False, timeout=timeout, **options
@@ -76,7 +82,7 @@ async def stream(
 
 async def fetch(session: aiohttp.ClientSession, method: str, url: str, **options: Any) -> Answer:
     """The whole answer to one request; raises Unreachable."""
-    async with stream(session, method, url, **options) as response:
+    async with stream(session, method, url, total=WHOLE_SECONDS, **options) as response:
         body = bytearray()
         async for chunk in response.content.iter_any():
             body += chunk

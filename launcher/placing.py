@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from launcher.contents import Ambiguous, Contents, ServerGone
-from launcher.errors import ContentsFailed, FileExists
+from launcher.errors import ContentsFailed, FileExists, InTheWay, LauncherError
 from launcher.store import Store, leases
 from launcher.store.launches import Launch
 
@@ -67,7 +67,7 @@ class Placing:
         await self._put(launch, temporary)
         try:
             return await self._name(launch, directory, temporary)
-        except (FileExists, ContentsFailed):
+        except LauncherError:
             await self._contents.delete(launch.user, temporary)
             raise
 
@@ -145,7 +145,10 @@ class Placing:
             await asyncio.sleep(LEASE_POLL_SECONDS)
         else:
             raise FileExists(f"{'/'.join(path)} is being written by another launch.")
-        if await self._contents.exists(launch.user, path):
+        kind = await self._contents.kind(launch.user, path)
+        if kind == "directory":
+            raise InTheWay(f"{'/'.join(path)} is a directory, which cannot be replaced.")
+        if kind:
             await self._checkpoint(launch, path)
         await self._put(launch, path)
         return path

@@ -5,6 +5,7 @@ The sentences name the field and the mend, and never repeat the value that was s
 
 import re
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from typing import Any
 
 import jsonschema
@@ -29,7 +30,7 @@ def _properties_with_defaults(
     if isinstance(value, dict):
         for name, subschema in properties.items():
             if "default" in subschema:
-                value.setdefault(name, subschema["default"])
+                value.setdefault(name, deepcopy(subschema["default"]))
     yield from Draft4Validator.VALIDATORS["properties"](validator, properties, value, schema)
 
 
@@ -79,9 +80,10 @@ def _pointer(base: str, *parts: object) -> str:
 def _explained(error: ValidationError, base: str) -> Iterator[dict[str, str]]:
     here = _pointer(base, *error.absolute_path)
     if error.validator == "required":
-        for name in error.validator_value:
-            if name not in error.instance:
-                yield {"pointer": _pointer(here, name), "detail": "is missing"}
+        # jsonschema raises one error for each name, and only its message says which
+        missing = [n for n in error.validator_value if error.message.startswith(repr(n))]
+        for name in missing[:1]:
+            yield {"pointer": _pointer(here, name), "detail": "is missing"}
     elif error.validator == "additionalProperties":
         known = sorted(error.schema.get("properties", {}))
         mend = f"leave it out, or use one of: {', '.join(known)}" if known else "leave it out"
@@ -93,6 +95,30 @@ def _explained(error: ValidationError, base: str) -> Iterator[dict[str, str]]:
             }
     else:
         yield {"pointer": here, "detail": _sentence(error)}
+
+
+def problem_in(schema: Mapping[str, Any]) -> str:
+    """What is wrong with a schema itself, or ''."""
+    try:
+        Draft4Validator.check_schema(schema)
+        for pattern in _patterns(schema):
+            re.compile(pattern)
+    except jsonschema.SchemaError as error:
+        return error.message
+    except re.error as error:
+        return f"a pattern is not a regular expression: {error}"
+    return ""
+
+
+def _patterns(schema: Any) -> Iterator[str]:
+    if isinstance(schema, Mapping):
+        if isinstance(schema.get("pattern"), str):
+            yield schema["pattern"]
+        for part in schema.values():
+            yield from _patterns(part)
+    elif isinstance(schema, list):
+        for part in schema:
+            yield from _patterns(part)
 
 
 _TYPES = {

@@ -32,10 +32,15 @@ def join(base: str, *segments: str, query: Mapping[str, str] | None = None) -> s
     return f"{url}?{urlencode(query)}" if query else url
 
 
+def _decoded(text: str) -> str:
+    """`text` as the last of any number of programs that decode it would see it."""
+    while (again := unquote(text)) != text:
+        text = again
+    return text
+
+
 def _quoted(segment: str) -> str:
-    decoded = segment
-    while (again := unquote(decoded)) != decoded:
-        decoded = again
+    decoded = _decoded(segment)
     if decoded in ("", ".", "..") or "/" in segment or "\x00" in decoded:
         raise ValueError(f"not a path segment: {segment!r}")
     # JupyterHub escapes user names so: /user/a%40b/ is a 404, /user/a@b/ is right
@@ -67,14 +72,14 @@ def parse_filename(text: str) -> str:
 
 def _check(component: str, pointer: str, limit: int) -> None:
     """Refuse what is hidden, leaves the home, or looks like something that it is not."""
-    seen = unicodedata.normalize("NFKC", component)
+    seen = unicodedata.normalize("NFKC", _decoded(component))
     if not component:
         raise _refused(pointer, "may not be empty, nor hold an empty name between two slashes")
-    if _FORBIDDEN.search(component):
+    if _FORBIDDEN.search(component) or _FORBIDDEN.search(seen):
         raise _refused(pointer, "may not hold control, line-break or text-direction characters")
     if _SLASHES.search(component) or _SLASHES.search(seen):
         raise _refused(pointer, "may not hold backslashes, nor slashes inside a name")
-    if seen.startswith(".") or unquote(seen).startswith("."):
+    if seen.startswith("."):
         raise _refused(pointer, "may not hold a name that begins with a dot")
     if component != component.strip() or seen.endswith("."):
         raise _refused(pointer, "may not hold a name that begins or ends with a space, or ends "

@@ -5,13 +5,41 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from connexion.validators import AbstractRequestBodyValidator
-from starlette.datastructures import Headers
-from starlette.types import Receive, Scope
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from launcher.errors import BadRequest, TooLarge
 from launcher.schemas import Checker
 
 MAX_BODY_BYTES = 2**20
+
+
+class OnlyJSON:
+    """Stands before Connexion, which finds no validator for a media type in capitals, or for none.
+
+    Nor does a path with a slash too many get as far as Starlette's redirect, which goes to the host
+    that the request named.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on with one spelling of its media type; raises HTTPException 404."""
+        if scope["type"] == "http":
+            if scope["path"].endswith("/"):
+                raise HTTPException(404)
+            if scope["method"] in ("POST", "PUT", "PATCH"):
+                _spell(MutableHeaders(scope=scope))
+        await self._app(scope, receive, send)
+
+
+def _spell(headers: MutableHeaders) -> None:
+    # without parameters: JSON is UTF-8 (RFC 8259), whatever `charset` says
+    headers["content-type"] = (
+        headers.get("content-type", "").split(";")[0].strip().lower() or "none"
+    )
 
 
 class JSONBody(AbstractRequestBodyValidator):

@@ -5,8 +5,10 @@ import logging
 from http import HTTPStatus
 from typing import Any
 
-from connexion.lifecycle import ConnexionRequest, ConnexionResponse
+from connexion.lifecycle import ConnexionResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
 
 from launcher.errors import TYPE_PREFIX, LauncherError
 
@@ -16,7 +18,7 @@ MEDIA_TYPE = "application/problem+json"
 CHALLENGE = 'Basic realm="JupyterHub", charset="UTF-8"'
 
 
-def launcher_error(request: ConnexionRequest, error: Exception) -> ConnexionResponse:
+def launcher_error(request: Any, error: Exception) -> ConnexionResponse:
     """A failure that one of our own errors tells."""
     assert isinstance(error, LauncherError)  # noqa: S101
     headers = {"Retry-After": str(error.retry_after)} if error.retry_after is not None else {}
@@ -25,7 +27,7 @@ def launcher_error(request: ConnexionRequest, error: Exception) -> ConnexionResp
     return _response(request, problem, headers)
 
 
-def http_error(request: ConnexionRequest, error: Exception) -> ConnexionResponse:
+def http_error(request: Any, error: Exception) -> ConnexionResponse:
     """A failure that the web framework found: no such path or method, wrong media type."""
     assert isinstance(error, HTTPException)  # noqa: S101
     status = HTTPStatus(error.status_code)
@@ -39,7 +41,13 @@ def http_error(request: ConnexionRequest, error: Exception) -> ConnexionResponse
     return _response(request, problem, {"Allow": allow} if allow else {})
 
 
-def unexpected(request: ConnexionRequest, error: Exception) -> ConnexionResponse:
+def page_error(request: Request, error: Exception) -> Response:
+    """The same for what is found before the API is reached."""
+    answer = http_error(request, error)
+    return Response(answer.body, answer.status_code, answer.headers)
+
+
+def unexpected(request: Any, error: Exception) -> ConnexionResponse:
     """A bug of ours: told in the log, not in the answer."""
     log.error("unexpected error", exc_info=error)
     problem = LauncherError("This is a fault of the launcher; its log says more.").problem()
@@ -55,9 +63,7 @@ _DETAILS = {
 }
 
 
-def _response(
-    request: ConnexionRequest, problem: dict[str, Any], headers: dict[str, str]
-) -> ConnexionResponse:
+def _response(request: Any, problem: dict[str, Any], headers: dict[str, str]) -> ConnexionResponse:
     # a browser that was challenged keeps the password and sends it from any page (CSRF)
     if problem["status"] == 401 and "sec-fetch-mode" not in request.headers:
         headers["WWW-Authenticate"] = CHALLENGE

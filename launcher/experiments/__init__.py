@@ -1,5 +1,6 @@
 """The catalogue: every folder with a notebook.py and a parameters.yaml is an experiment."""
 
+import keyword
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from launcher import schemas
 from launcher.errors import ConfigError, NotFound
 from launcher.experiments import render
 from launcher.schemas import Checker
@@ -45,8 +47,7 @@ class Experiment:
         `pointer` is where the parameters stood in what was sent (JSON pointer, RFC 6901).
         """
         self.checker.check(parameters, pointer)
-        every = {name: parameters.get(name) for name in self.schema["properties"]}
-        return self.template.render(self.name, every)
+        return self.template.render(self.name, parameters)
 
 
 def _schema(path: Path) -> dict[str, Any]:
@@ -62,6 +63,13 @@ def _schema(path: Path) -> dict[str, Any]:
     schema.setdefault("type", "object")
     schema.setdefault("properties", {})
     schema.setdefault("additionalProperties", False)
+    if problem := schemas.problem_in(schema):
+        raise ConfigError(f"{path} is not a JSON Schema that can be used: {problem}")
+    if schema["type"] != "object":
+        raise ConfigError(f"{path} must describe an object: a property for each parameter.")
+    for name in schema["properties"]:
+        if not name.isidentifier() or keyword.iskeyword(name):
+            raise ConfigError(f"{path}: {name!r} cannot be the name of a parameter in Python.")
     return schema
 
 

@@ -31,15 +31,15 @@ class _StillHeld(SpawnFailed):
     """It failed, and the hub has not given it up yet: another start would only wait with it."""
 
 
-async def start(hub: Hub, user: str, *, timeout: float, patience: float) -> None:
+async def start(hub: Hub, user: str, *, limit: float, patience: float) -> None:
     """Return when the user's default server is ready.
 
-    A failed start is repeated once. `timeout` bounds all of it, `patience` the time for which the
+    A failed start is repeated once. `limit` bounds all of it, `patience` the time for which the
     hub may be away; both in seconds. Raises SpawnFailed, SpawnRefused, StartTimeout, HubBusy,
     HubUnavailable, HubRefused, UnknownUser.
     """
     try:
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(limit):
             try:
                 await _start_patiently(hub, user, patience)
             except _StillHeld:
@@ -73,7 +73,6 @@ def _delays(first: float = 0.2, most: float = 2.0) -> Iterator[float]:
 async def _start_patiently(hub: Hub, user: str, patience: float) -> None:
     """One start, asked for again while the hub is away, stops the old server or is throttled."""
     away_since: float | None = None
-    vanished = 0
     for delay in _delays():
         try:
             await _start_once(hub, user)
@@ -83,10 +82,7 @@ async def _start_patiently(hub: Hub, user: str, patience: float) -> None:
             if time.monotonic() - away_since >= patience:
                 raise
         except _Vanished as error:
-            away_since = None
-            vanished += 1
-            if vanished > 1:
-                raise SpawnFailed("The server's start ended without a reason.") from error
+            raise SpawnFailed("The server's start ended without a reason.") from error
         await asyncio.sleep(delay)
 
 
@@ -110,7 +106,7 @@ async def _start_once(hub: Hub, user: str) -> None:
 def _seconds_to_wait(answer: Answer) -> float:
     """What a throttled hub asks for; raises HubBusy when it has no more room at all."""
     asked = answer.headers.get("Retry-After", "")
-    if not asked.isdigit():
+    if not (asked.isascii() and asked.isdigit()):
         said = public(servers.message(answer)) or "The hub has no room for another server."
         raise HubBusy(said, retry_after=60)
     return max(1.0, float(asked))

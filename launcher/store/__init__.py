@@ -1,6 +1,7 @@
 """The database: what must outlive a process, and what all processes count together."""
 
 import asyncio
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -68,7 +69,9 @@ class Store:
         try:
             with self._engine.begin() as connection:
                 return work(connection, *args, **kwargs)
-        except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
+        except (sa.exc.IntegrityError, sa.exc.DataError, sa.exc.ProgrammingError):
+            raise  # a fault of ours, not of the database
+        except (sa.exc.DatabaseError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
             raise StoreUnavailable(
                 "The launcher cannot write down what it is asked to do. Try again in a moment.",
                 retry_after=5,
@@ -91,13 +94,22 @@ def migrate(url: str) -> None:
     """Bring the database's tables to this version's; raises ConfigError. Run by one process."""
     engine = _connect(url)
     try:
+        _keep_private(engine)
         command.upgrade(_alembic(engine), "head")
-    except sa.exc.OperationalError as error:
+    except (sa.exc.DatabaseError, OSError) as error:
         raise ConfigError(
-            f"The database {engine.url.render_as_string()} cannot be opened: {error.orig}"
+            f"The database {engine.url.render_as_string()} cannot be opened:"
+            f" {getattr(error, 'orig', error)}"
         ) from error
     finally:
         engine.dispose()
+
+
+def _keep_private(engine: sa.Engine) -> None:
+    """Make SQLite's file readable by its owner alone: it holds notebooks of launches under way."""
+    path = engine.url.database
+    if engine.dialect.name == "sqlite" and path and path != ":memory:":
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
 
 
 def check_version(url: str) -> None:
@@ -106,7 +118,7 @@ def check_version(url: str) -> None:
     try:
         with engine.connect() as connection:
             have = MigrationContext.configure(connection).get_current_revision()
-    except sa.exc.OperationalError:
+    except sa.exc.DatabaseError:
         return  # away, which is no reason not to start: requests and /ready will say so
     finally:
         engine.dispose()

@@ -1,0 +1,695 @@
+"""One far end with behaviour: a hub, its proxy and its users' servers, in this process.
+
+It answers what the real ones were measured to answer, keeps the users' files in memory, records
+every request line as it came over the wire, and misbehaves on request.
+"""
+
+import asyncio
+import base64
+import itertools
+import json
+import secrets
+import socket
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from http.cookies import SimpleCookie
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+import pytest
+import requests
+from aiohttp import web
+
+with warnings.catch_warnings():
+    # what connexion 3.3 imports is deprecated where it comes from
+    warnings.simplefilter("ignore")
+    from starlette.testclient import TestClient
+
+    from launcher import config, store
+    from launcher.app import create_app
+
+HTML = "text/html"
+LOST = object()  # a scripted answer: the connection ends without one
+SERVICE_SCOPES = ("servers", "access:servers", "read:servers", "read:users:name")
+MAX_SECONDS = 20
+
+
+def wait_until(true: Callable[[], object], what: str = "it", seconds: float = MAX_SECONDS):
+    """Poll until `true()` is, and return what it said."""
+    end = time.monotonic() + seconds
+    while not (answer := true()):
+        assert time.monotonic() < end, f"{what} did not happen"
+        threading.Event().wait(0.01)
+    return answer
+
+
+def at_once(count: int, call: Callable[[int], object]) -> list:
+    """What `call(0)`, `call(1)`, … return when they are made at the same moment."""
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(call, range(count)))
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request as it arrived: `path` is raw, with its query."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def line(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+@dataclass(frozen=True)
+class Start:
+    """What one request to start a server leads to.
+
+    `status` 201 or 202 begins a start that takes `seconds` and ends as `outcome` says: "ready",
+    "fails" (with `reason` in the progress stream), "vanishes" (nobody says why) or "never". Any
+    other status refuses with `message`; 500 begins a start all the same when `outcome` is given.
+    """
+
+    status: int = 201
+    outcome: str = ""
+    seconds: float = 0.05
+    reason: str = "the process ended"
+    message: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass
+class User:
+    """A person: their credentials, server and home."""
+
+    name: str
+    token: str = field(default_factory=lambda: secrets.token_hex(16))
+    password: str = field(default_factory=lambda: secrets.token_hex(8))
+    scopes: tuple[str, ...] = ("self", "access:services!service=launcher")
+    known: bool = True  # has signed in to the hub before
+    starts: list[Start] = field(default_factory=list)
+    server: str = "stopped"  # or spawning, ready, stopping, dead (and the hub has not noticed)
+    files: dict[str, bytes] = field(default_factory=dict)
+    directories: set[str] = field(default_factory=set)
+    checkpoints: dict[str, bytes] = field(default_factory=dict)
+    full: str = ""  # the method, or "PUT PATCH", that finds no space left
+    answers: list[tuple[str, object]] = field(default_factory=list)  # (method, what comes instead)
+    token_seen: bool = True  # the server need not ask the hub about the launcher's token
+    stops_by_itself_after: int = 0  # polls of the model until a pending stop is over
+    dies_after_ready: int = 0  # times that the server is gone by the time it is used
+    failure: str = ""  # what the progress stream says of the last start, when it failed
+    ended: asyncio.Event | None = None
+
+    @property
+    def notebooks(self) -> list[str]:
+        """The paths of the notebooks in the home."""
+        return sorted(path for path in self.files if path.endswith(".ipynb"))
+
+    @property
+    def leftovers(self) -> list[str]:
+        """The files that no launch may leave behind."""
+        return sorted(path for path in self.files if path.endswith(".part"))
+
+    @property
+    def auth(self) -> dict[str, str]:
+        return {"Authorization": f"token {self.token}"}
+
+    @property
+    def basic(self) -> dict[str, str]:
+        return basic(self.name, self.password)
+
+    def write(self, path: str, content: bytes) -> None:
+        """Put a file there, with its directories."""
+        parts = path.split("/")
+        self.directories |= {"/".join(parts[:depth]) for depth in range(1, len(parts))}
+        self.files[path] = content
+
+
+def basic(name: str, password: str) -> dict[str, str]:
+    """The header of HTTP Basic in UTF-8."""
+    pair = base64.b64encode(f"{name}:{password}".encode()).decode()
+    return {"Authorization": f"Basic {pair}"}
+
+
+class FakeHub:
+    """The hub, its proxy and its users' servers; attributes switch the faults on."""
+
+    def __init__(self) -> None:
+        self.token = secrets.token_hex(16)
+        self.url = ""
+        self._numbers = itertools.count(1)
+        self.reset()
+
+    def reset(self) -> None:
+        """As new: nobody, no fault, no record."""
+        self.users: dict[str, User] = {}
+        self.services: dict[str, tuple[str, ...]] = {}  # token -> scopes
+        self.calls: list[Call] = []
+        self.away = ""  # "proxy" (503), "refused" (no answer), "starting" (404 pages)
+        self.away_for = 0  # hub calls that find it so, and then it is back; 0: until told
+        self.token_refused = False
+        self.scopes: tuple[str, ...] = SERVICE_SCOPES
+        self.login = "form"  # or "oauth", "redirect"
+        self.hub_answers: list[tuple[str, str, object]] = []  # (method, end of path, instead)
+        self.broken_streams = 0  # progress streams that end in the middle
+        self.rename_seconds = 0.002  # the gap in which two renames both find the name free
+        self.password_gate = threading.Event()  # cleared: the hub's form keeps people waiting
+        self.password_gate.set()
+
+    def add_user(self, name: str = "", **fields: object) -> User:
+        """A person of the hub; names are new each time, so that nothing is remembered of them."""
+        name = name or f"alice-{next(self._numbers)}"
+        self.users[name] = User(name, **fields)
+        return self.users[name]
+
+    def add_service(self, *scopes: str) -> str:
+        """The token of another service."""
+        token = secrets.token_hex(16)
+        self.services[token] = scopes
+        return token
+
+    def drop_next(self, method: str, *, user: User, carried_out: bool = True, times: int = 1):
+        """Lose the answer to the next calls of the contents API."""
+        user.answers += [(method, LOST if not carried_out else "carry out")] * times
+
+    def lines(self, *begins: str) -> list[str]:
+        """The request lines that begin so; all without an argument."""
+        lines = [call.line for call in list(self.calls)]
+        return [line for line in lines if line.startswith(begins)] if begins else lines
+
+    @property
+    def beyond_identification(self) -> list[str]:
+        """The calls that do more than to ask who somebody is."""
+        who = ("GET /hub/api/user", "GET /hub/login", "POST /hub/login")
+        return [line for line in self.lines() if line.split("?")[0] not in who]
+
+    # the wire
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        call = Call(request.method, request.raw_path, dict(request.headers), await request.read())
+        self.calls.append(call)
+        path = urlsplit(call.path).path
+        if path.startswith("/hub/"):
+            return await self._hub(request, call, path)
+        if path.startswith("/user/"):
+            return await self._server(request, call, path)
+        return _page(404)
+
+    def _lose(self, request: web.BaseRequest) -> web.Response:
+        request.transport.abort()
+        return web.Response()
+
+    # the hub
+
+    async def _hub(self, request, call, path):
+        if self.away and (gone := self._gone(request)):
+            return gone
+        for scripted in self.hub_answers:
+            if scripted[0] == call.method and path.endswith(scripted[1]):
+                self.hub_answers.remove(scripted)
+                return self._lose(request) if scripted[2] is LOST else scripted[2]()
+        if path == "/hub/login":
+            return await self._login(call)
+        if path == "/hub/api/":
+            return _json({"version": "6.1.1"})
+        if path == "/hub/api/user":
+            return self._whoami(call)
+        return await self._users_api(request, call, path)
+
+    def _gone(self, request):
+        away = self.away
+        if self.away_for:
+            self.away_for -= 1
+            if not self.away_for:
+                self.away = ""
+        if away == "refused":
+            return self._lose(request)
+        if away == "starting":
+            return _page(404)
+        answer = web.Response(status=503, text="Service Unavailable")
+        del answer.headers["Content-Type"]
+        return answer
+
+    async def _login(self, call):
+        if self.login == "redirect":
+            return web.Response(status=302, headers={"Location": "/hub/oauth_login"})
+        if self.login == "oauth":
+            return _page(200, '<a href="/hub/oauth_login">Sign in with GitHub</a>', _xsrf="x")
+        form = '<form><input name="username"><input type="password" name="password"></form>'
+        if call.method == "GET":
+            return _page(200, form, _xsrf=secrets.token_hex(8))
+        while not self.password_gate.is_set():
+            await asyncio.sleep(0.01)
+        if not self._xsrf_fits(call):
+            return _page(403, "'_xsrf' argument missing from POST")
+        fields = parse_qs(call.body.decode(), keep_blank_values=True)
+        user = self.users.get(fields["username"][0].lower())
+        if user is None or user.password != fields["password"][0]:
+            return _page(403, form)
+        user.known = True
+        answer = web.Response(status=302, headers={"Location": "/hub/home"})
+        answer.set_cookie("jupyterhub-hub-login", user.token, path="/hub/")
+        return answer
+
+    def _xsrf_fits(self, call):
+        sent = parse_qs(urlsplit(call.path).query).get("_xsrf", [""])[0]
+        return bool(sent) and _cookies(call).get("_xsrf") == sent
+
+    def _whoami(self, call):
+        token = call.headers.get("Authorization", "").partition(" ")[2]
+        token = token or _cookies(call).get("jupyterhub-hub-login", "")
+        if token == self.token and not self.token_refused:
+            return _json({"kind": "service", "name": "launcher", "scopes": self.scopes})
+        if token in self.services:
+            model = {"kind": "service", "name": "another", "scopes": self.services[token]}
+            return _json(model)
+        for user in self.users.values():
+            if secrets.compare_digest(user.token, token):
+                model = {"kind": "user", "name": user.name, "admin": False, "scopes": user.scopes}
+                return _json(model)
+        return _json({"status": 403, "message": "Missing or invalid credentials."}, 403)
+
+    async def _users_api(self, request, call, path):
+        if self.token_refused or call.headers.get("Authorization") != f"token {self.token}":
+            return _json({"status": 403, "message": "Missing or invalid credentials."}, 403)
+        segments = [unquote(segment) for segment in path.split("/")[3:]]
+        user = self.users.get(segments[1]) if segments[0] == "users" else None
+        if user is None or not user.known:
+            return _json({"status": 404, "message": "Not Found"}, 404)
+        if call.method == "GET" and len(segments) == 2:
+            return _json(self._model(user))
+        if call.method == "POST" and segments[2:] == ["server"]:
+            return self._start(user)
+        if call.method == "GET" and segments[2:] == ["server", "progress"]:
+            return await self._progress(request, user)
+        return _json({"status": 405, "message": "Method Not Allowed"}, 405)
+
+    def _model(self, user):
+        if user.server == "stopping":
+            user.stops_by_itself_after -= 1
+            if user.stops_by_itself_after <= 0:
+                user.server = "stopped"
+        pending = {"spawning": "spawn", "stopping": "stop"}.get(user.server)
+        server = {"name": "", "ready": user.server in ("ready", "dead"), "pending": pending}
+        url = f"/user/{quote(user.name, safe='@~')}/"
+        servers = {} if user.server == "stopped" else {"": {**server, "url": url}}
+        return {"name": user.name, "kind": "user", "servers": servers}
+
+    def _start(self, user):
+        if user.server == "spawning":
+            return web.Response(status=202, content_type="text/plain")
+        if user.server == "stopping":
+            return _json({"status": 400, "message": f"{user.name} is pending stop"}, 400)
+        if user.server == "ready":
+            return _json({"status": 400, "message": f"{user.name} is already running"}, 400)
+        start = user.starts.pop(0) if user.starts else Start()
+        if start.status in (201, 202) or start.outcome:
+            user.server, user.failure, user.ended = "spawning", "", asyncio.Event()
+            asyncio.get_running_loop().call_later(start.seconds, self._end_start, user, start)
+        if start.status in (201, 202):
+            return web.Response(status=start.status, content_type="text/plain")
+        model = {"status": start.status, "message": start.message}
+        return _json(model, start.status, dict(start.headers))
+
+    def _end_start(self, user, start):
+        if start.outcome in ("", "ready"):
+            user.server = "ready"
+            if user.dies_after_ready:
+                user.dies_after_ready -= 1
+                user.server = "dead"
+        elif start.outcome in ("fails", "vanishes"):
+            user.server = "stopped"
+            user.failure = f"Spawn failed: {start.reason}" if start.outcome == "fails" else ""
+        if start.outcome != "never":
+            user.ended.set()
+
+    async def _progress(self, request, user):
+        if user.server == "stopped" and not user.failure:
+            return _json({"status": 400, "message": "is not starting..."}, 400)
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        await _event(response, {"progress": 0, "message": "Server requested"})
+        if self.broken_streams:
+            self.broken_streams -= 1
+            request.transport.abort()
+            return response
+        if user.server == "spawning":
+            await user.ended.wait()
+        if user.server in ("ready", "dead"):
+            await _event(response, {"progress": 100, "ready": True, "url": f"/user/{user.name}/"})
+        elif user.failure:
+            event = {"progress": 100, "failed": True, "message": user.failure}
+            await _event(response, event)
+        return response
+
+    # a user's server, behind the proxy
+
+    async def _server(self, request, call, path):
+        segments = [unquote(segment) for segment in path.split("/")[2:]]
+        user = self.users.get(segments[0])
+        if user is None or user.server in ("stopped", "spawning", "stopping"):
+            return _not_routed(call)
+        if user.server == "dead":
+            return _page(503, "Service Unavailable")
+        if call.headers.get("Authorization") != f"token {self.token}" or self.token_refused:
+            return _json({"message": "'_xsrf' argument missing from POST"}, 403)
+        if self.away and not user.token_seen:
+            self._gone(request)
+            return _json({"message": "Failed to connect to Hub API at 'http://10.1.2.3/'"}, 500)
+        user.token_seen = True
+        if segments[1:3] != ["api", "contents"]:
+            return _page(404)
+        return await self._scripted(request, call, user, "/".join(segments[3:]))
+
+    async def _scripted(self, request, call, user, path):
+        for scripted in user.answers:
+            if scripted[0] != call.method:
+                continue
+            user.answers.remove(scripted)
+            if scripted[1] is LOST:
+                return self._lose(request)
+            if scripted[1] == "carry out":
+                await self._contents(call, user, path)
+                return self._lose(request)
+            return scripted[1]()
+        return await self._contents(call, user, path)
+
+    async def _contents(self, call, user, path):
+        if call.method in user.full.split():
+            return _failed(path, 28, "No space left on device", user)
+        if any(part.startswith(".") for part in path.split("/")):
+            return _json({"message": "cannot access hidden file"}, 400)
+        body = json.loads(call.body) if call.body else {}
+        if call.method == "POST" and path.endswith("/checkpoints"):
+            return self._checkpoint(user, path.removesuffix("/checkpoints"))
+        if call.method == "PATCH":
+            return await self._rename(user, path, body["path"])
+        if call.method == "PUT":
+            return self._put(user, path, body)
+        if call.method == "DELETE":
+            if user.files.pop(path, None) is None:
+                return _no_file(path)
+            return web.Response(status=204)
+        return self._get(user, path, parse_qs(urlsplit(call.path).query))
+
+    def _checkpoint(self, user, path):
+        if path not in user.files:
+            return _no_file(path)
+        user.checkpoints[path] = user.files[path]
+        return _json({"id": "checkpoint", "last_modified": "2026-01-01T00:00:00Z"}, 201)
+
+    async def _rename(self, user, path, target):
+        if target in user.files or target in user.directories:
+            return _json({"message": f"File already exists: {target}"}, 409)
+        await asyncio.sleep(self.rename_seconds)
+        if path not in user.files:
+            return _no_file(path)
+        if answer := _unwritable(user, target):
+            return answer
+        user.files[target] = user.files.pop(path)
+        return _json(_model(user, target))
+
+    def _put(self, user, path, body):
+        if answer := _unwritable(user, path):
+            return answer
+        if body["type"] == "directory":
+            if path in user.files:
+                return _json({"message": f"Not a directory: {path}"}, 400)
+            user.directories.add(path)
+            return _json(_model(user, path), 201)
+        if path in user.directories:
+            return _json({"message": f"{path} is a directory"}, 400)
+        status = 200 if path in user.files else 201
+        user.files[path] = body["content"].encode()
+        return _json(_model(user, path), status)
+
+    def _get(self, user, path, query):
+        if path in user.directories:
+            if query.get("type") == ["notebook"]:
+                return _json({"message": f"{path} is a directory, not a notebook"}, 400)
+            return _json(_model(user, path))
+        if path not in user.files:
+            return _no_file(path)
+        model = _model(user, path)
+        if query.get("content") != ["0"]:
+            try:
+                model["content"] = json.loads(user.files[path])
+            except ValueError:
+                return _json({"message": f"Unreadable Notebook: /home/{user.name}/{path}"}, 400)
+        return _json(model)
+
+
+def _unwritable(user, path):
+    """The 500 of a parent that is missing or a file, and of a name that is too long."""
+    parent, _, name = path.rpartition("/")
+    if len(name.encode()) > 255:
+        return _failed(path, 36, "File name too long", user)
+    above = {"/".join(parent.split("/")[:depth]) for depth in range(1, parent.count("/") + 2)}
+    if above & user.files.keys():
+        return _failed(path, 20, "Not a directory", user)
+    if parent and parent not in user.directories:
+        return _failed(path, 2, "No such file or directory", user)
+    return None
+
+
+def _failed(path, number, text, user):
+    said = f"Unexpected error while saving file: {path} [Errno {number}] {text}"
+    return _json({"message": f"{said}: '/home/{user.name}/{path}'", "traceback": "Tra…"}, 500)
+
+
+def _model(user, path):
+    kind = "directory" if path in user.directories else "notebook"
+    return {"name": path.rpartition("/")[2], "path": path, "type": kind, "content": None}
+
+
+def _no_file(path):
+    return _json({"message": f"No such file or directory: {path}"}, 404)
+
+
+def _not_routed(call):
+    if call.method == "GET":
+        return web.Response(status=302, headers={"Location": f"/hub{call.path}"})
+    return _page(403, "'_xsrf' argument missing")
+
+
+def _json(value, status=200, headers=None):
+    text = json.dumps(value)
+    return web.Response(status=status, text=text, content_type="application/json", headers=headers)
+
+
+def _page(status, text="", **cookies):
+    response = web.Response(status=status, text=f"<html>{text}</html>", content_type=HTML)
+    for name, value in cookies.items():
+        response.set_cookie(name, value, path="/hub/")
+    return response
+
+
+def _cookies(call):
+    return {k: v.value for k, v in SimpleCookie(call.headers.get("Cookie", "")).items()}
+
+
+async def _event(response, event):
+    with suppress(ConnectionError):
+        await response.write(f"data: {json.dumps(event)}\n\n".encode())
+
+
+def json_answer(value: object, status: int = 200):
+    """An answer in JSON, to be scripted; it can be given any number of times."""
+    return lambda: _json(value, status)
+
+
+def page_answer(status: int, text: str = "", location: str = ""):
+    """A page of HTML, to be scripted."""
+
+    def make():
+        page = _page(status, text)
+        if location:
+            page.headers["Location"] = location
+        return page
+
+    return make
+
+
+async def _end(runner):
+    await runner.cleanup()
+    handlers = asyncio.all_tasks() - {asyncio.current_task()}
+    for handler in handlers:  # of servers that were never ready
+        handler.cancel()
+    await asyncio.gather(*handlers, return_exceptions=True)
+
+
+@contextmanager
+def served(hub: FakeHub):
+    """The hub on a port from the OS, on a loop of its own."""
+    loop, runner = asyncio.new_event_loop(), None
+    thread = threading.Thread(target=loop.run_forever, name="fakehub", daemon=True)
+    thread.start()
+
+    async def start():
+        nonlocal runner
+        runner = web.ServerRunner(web.Server(hub.answer, access_log=None), shutdown_timeout=0.1)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        return f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}"
+
+    hub.url = asyncio.run_coroutine_threadsafe(start(), loop).result()
+    try:
+        yield hub
+    finally:
+        asyncio.run_coroutine_threadsafe(_end(runner), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+@pytest.fixture(scope="session")
+def _fakehub():
+    with served(FakeHub()) as hub:
+        yield hub
+
+
+@pytest.fixture
+def fakehub(_fakehub):
+    """The fake hub, as new."""
+    _fakehub.reset()
+    return _fakehub
+
+
+@pytest.fixture
+def alice(fakehub):
+    """Somebody whose server runs."""
+    return fakehub.add_user(server="ready")
+
+
+class Client(TestClient):
+    """The real application on a loop of its own, and what most tests ask it."""
+
+    def launch(self, user: User, headers=None, **notebook: object):
+        """POST /hello as the user."""
+        notebook = {"directory": "lab", "filename": "hello.ipynb", **notebook}
+        return self.post("/hello", json={"notebook": notebook}, headers=headers or user.auth)
+
+
+def problem_of(answer, status: int) -> dict:
+    """The problem in an answer of that status (RFC 9457), with what every one must hold."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem["status"] == status
+    assert problem["type"].startswith("urn:problem-type:launcher:"), problem
+    assert problem["title"]
+    assert problem["detail"]
+    return problem
+
+
+def environment(hub: FakeHub, folder) -> dict[str, str]:
+    """What a deployment sets."""
+    return {
+        "JUPYTERHUB_URL": hub.url,
+        "JUPYTERHUB_TOKEN": hub.token,
+        "LAUNCHER_DATABASE_URL": f"sqlite:///{folder}/launcher.sqlite",
+    }
+
+
+@contextmanager
+def application(hub: FakeHub, folder, environ=None, **settings: object):
+    """A client of the application with these settings and a migrated SQLite in `folder`."""
+    environ = {**environment(hub, folder), **(environ or {})}
+    app_settings = config.Launcher(environ, **settings)
+    store.migrate(app_settings.database_url)
+    app = create_app(app_settings.check())
+    with Client(app, raise_server_exceptions=False, follow_redirects=False) as client:
+        client.settings = app_settings
+        yield client
+
+
+@pytest.fixture(scope="session")
+def _client(_fakehub, tmp_path_factory):
+    with application(_fakehub, tmp_path_factory.mktemp("launcher"), start_timeout=30) as client:
+        yield client
+
+
+@pytest.fixture
+def client(fakehub, _client):
+    """The application with its default settings, shared by the tests: ask as a user of your own."""
+    return _client
+
+
+@pytest.fixture
+def start_app(fakehub, tmp_path):
+    """Starts applications with settings of their own, all on one database."""
+    opened = []
+
+    def start(environ=None, **settings):
+        context = application(fakehub, tmp_path, environ, **settings)
+        opened.append(context)
+        return context.__enter__()
+
+    yield start
+    for context in reversed(opened):
+        context.__exit__(None, None, None)
+
+
+@dataclass(frozen=True)
+class Gunicorn:
+    """The application under its real server, in two processes."""
+
+    url: str
+    port: int
+
+    def raw(self, request: bytes) -> tuple[int, str, bytes]:
+        """Status, head and body of the answer to these very bytes."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=MAX_SECONDS) as wire:
+            with suppress(OSError):  # a body that is refused early is not read to its end
+                wire.sendall(request)
+            answer = b""
+            with suppress(ConnectionResetError):
+                while chunk := wire.recv(65536):
+                    answer += chunk
+        head, _, body = answer.partition(b"\r\n\r\n")
+        return int(head.split()[1]), head.decode("latin-1"), body
+
+
+@pytest.fixture(scope="session")
+def _gunicorn(_fakehub, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("gunicorn")
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    command = [sys.executable, "-W", "ignore", "-m", "launcher", "serve", "--workers", "2"]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [*command, "--bind", f"127.0.0.1:{port}"],
+            cwd=folder,
+            env={**environment(_fakehub, folder), "PATH": ""},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    served = Gunicorn(f"http://127.0.0.1:{port}", port)
+
+    def up():
+        assert process.poll() is None, (folder / "log").read_text()
+        with suppress(requests.ConnectionError):
+            return requests.get(f"{served.url}/health", timeout=5).ok
+
+    try:
+        wait_until(up, "gunicorn")
+        yield served
+    finally:
+        process.terminate()
+        process.wait(MAX_SECONDS)
+
+
+@pytest.fixture
+def gunicorn(fakehub, _gunicorn):
+    """The application under gunicorn, two processes on one database."""
+    return _gunicorn

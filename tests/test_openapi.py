@@ -1,0 +1,208 @@
+"""openapi.yaml is the contract: unambiguous, secured, and what the code does."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from connexion.utils import get_function_from_name
+
+import launcher
+from launcher.experiments import Catalogue
+
+TOP = Path(__file__).parents[1] / "openapi.yaml"
+SPEC = yaml.safe_load(TOP.read_text(encoding="utf-8"))
+METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
+READY = "launcher.api.health.ready"
+PUBLIC = {"launcher.api.health.health", READY}
+OPERATIONS = {
+    operation["operationId"]: (path, method, operation)
+    for path, item in SPEC["paths"].items()
+    for method, operation in item.items()
+    if method in METHODS
+}
+SCHEMA_KEYWORDS = {
+    "title", "multipleOf", "maximum", "exclusiveMaximum", "minimum", "exclusiveMinimum",
+    "maxLength", "minLength", "pattern", "maxItems", "minItems", "uniqueItems",
+    "maxProperties", "minProperties",
+    "required", "enum", "type", "allOf", "oneOf", "anyOf", "not", "items", "properties",
+    "additionalProperties", "description", "format", "default", "nullable", "discriminator",
+    "readOnly", "writeOnly", "xml", "externalDocs", "example", "deprecated",
+}  # fmt: skip
+
+
+def resolved(value):
+    """The value without its references."""
+    if isinstance(value, list):
+        return [resolved(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if "$ref" in value:
+        target = SPEC
+        for part in value["$ref"].removeprefix("#/").split("/"):
+            target = target[part]
+        return resolved(target)
+    return {key: resolved(item) for key, item in value.items()}
+
+
+def body_schema(operation):
+    body = resolved(operation.get("requestBody", {}))
+    return body.get("content", {}).get("application/json", {}).get("schema")
+
+
+def every_operation(test):
+    return pytest.mark.parametrize("name", OPERATIONS)(test)
+
+
+def test_the_packages_copy_is_the_top_file():
+    inside = Path(launcher.__file__).with_name("openapi.yaml")
+    assert inside.resolve() == TOP.resolve()
+
+
+def test_no_two_operations_share_an_id():
+    """Connexion would give both the last one's security."""
+    names = [
+        operation["operationId"]
+        for item in SPEC["paths"].values()
+        for method, operation in item.items()
+        if method in METHODS
+    ]
+    assert len(names) == len(set(names))
+
+
+@every_operation
+def test_an_operation_is_secured_or_on_the_list_of_public_ones(name):
+    security = OPERATIONS[name][2].get("security", SPEC.get("security"))
+    if name in PUBLIC:
+        assert security == []
+    else:
+        assert {next(iter(requirement)) for requirement in security} == {"token", "basic"}
+        assert {} not in security
+
+
+@every_operation
+def test_an_operation_that_is_not_public_refuses_strangers(client, fakehub, name):
+    path, method, operation = OPERATIONS[name]
+    path = path.replace("{experiment}", "hello")
+    body = {"json": {"notebook": {"directory": "a"}}} if "requestBody" in operation else {}
+    status = client.request(method.upper(), path, **body).status_code
+    assert status in ((200, 503) if name in PUBLIC else (401,))
+
+
+@every_operation
+def test_an_operations_function_is_in_the_module_of_its_tag(name):
+    operation = OPERATIONS[name][2]
+    function = get_function_from_name(name)
+    assert callable(function)
+    assert function.__doc__
+    assert function.__module__ == f"launcher.api.{operation['tags'][0]}"
+
+
+@every_operation
+def test_an_operation_says_what_it_does_and_how_it_fails(name):
+    operation = OPERATIONS[name][2]
+    assert operation["summary"]
+    responses = resolved(operation["responses"])
+    assert {"200", "500"} <= responses.keys()
+    if name not in PUBLIC:
+        assert {"401", "403", "429", "503"} <= responses.keys()
+    if "requestBody" in operation:
+        assert {"400", "413", "415"} <= responses.keys()
+    for status, response in responses.items():
+        assert response["description"]
+        media_types = set(response["content"])
+        if status == "200" or (name, status) == (READY, "503"):
+            assert media_types == {"application/json"}
+        else:
+            assert media_types == {"application/problem+json"}
+
+
+@every_operation
+def test_every_field_of_a_body_is_bounded_and_no_other_is_taken(name):
+    schema = body_schema(OPERATIONS[name][2])
+    if schema:
+        check_bounds(schema, name)
+
+
+def check_bounds(schema, where):
+    if schema["type"] == "object":
+        if "properties" in schema:
+            assert schema["additionalProperties"] is False, where
+        for field, subschema in schema.get("properties", {}).items():
+            check_bounds(subschema, f"{where}/{field}")
+    elif schema["type"] == "string":
+        bounded = {"maxLength", "enum", "pattern"} & schema.keys()
+        assert bounded, where
+    elif schema["type"] == "array":
+        assert "maxItems" in schema, where
+        check_bounds(schema["items"], f"{where}/items")
+
+
+@every_operation
+def test_the_example_of_a_body_works_at_once(client, fakehub, alice, name):
+    path, method, operation = OPERATIONS[name]
+    if "requestBody" not in operation:
+        pytest.skip("it has no body")
+    example = resolved(operation["requestBody"])["content"]["application/json"]["example"]
+    path = path.replace("{experiment}", SPEC["components"]["parameters"]["Experiment"]["example"])
+    answer = client.request(method.upper(), path, json=example, headers=alice.auth)
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize(
+    "experiment", Catalogue.load().all(), ids=lambda experiment: experiment.name
+)
+def test_an_experiments_classic_operation_says_what_its_schema_says(experiment):
+    operation = OPERATIONS[f"launcher.api.classic.{experiment.name.replace('-', '_')}"][2]
+    schema = body_schema(operation)
+    fields = dict(schema["properties"])
+    assert fields.pop("notebook") == resolved(SPEC["components"]["schemas"]["NotebookRequest"])
+    assert fields == experiment.schema["properties"]
+    assert set(schema["required"]) - {"notebook"} == set(experiment.schema.get("required", []))
+    assert schema["additionalProperties"] is False
+
+
+def test_every_classic_operation_is_that_of_an_experiment():
+    names = {experiment.name.replace("-", "_") for experiment in Catalogue.load().all()}
+    classic = {name.rpartition(".")[2] for name in OPERATIONS if ".classic." in name}
+    assert classic == names
+
+
+def schemas_in(value):
+    if isinstance(value, dict):
+        if isinstance(value.get("schema"), dict):
+            yield value["schema"]
+        for key, item in value.items():
+            if key == "schemas":
+                yield from item.values()
+            else:
+                yield from schemas_in(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from schemas_in(item)
+
+
+def check_keywords(schema):
+    assert schema.keys() <= SCHEMA_KEYWORDS, schema.keys() - SCHEMA_KEYWORDS
+    for subschema in schema.get("properties", {}).values():
+        check_keywords(subschema)
+    if "items" in schema:
+        check_keywords(schema["items"])
+
+
+@pytest.mark.parametrize("schema", list(schemas_in(resolved(SPEC))), ids=lambda schema: "")
+def test_the_schemas_keep_to_openapi_3_0(schema):
+    check_keywords(schema)
+
+
+def test_the_served_description_is_the_file(client):
+    served = client.get("/openapi.json").json()
+    assert json.loads(json.dumps(served["paths"])).keys() == SPEC["paths"].keys()
+    assert served["info"]["version"] == SPEC["info"]["version"] == launcher.__version__
+
+
+def test_the_description_is_served_below_the_base_path(start_app):
+    client = start_app({"BASE_PATH": "/services/launcher/"})
+    served = client.get("/services/launcher/openapi.json").json()
+    assert served["servers"] == [{"url": "/services/launcher"}]
+    assert client.get("/openapi.json").status_code == 404
