@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from traitlets import Bool, Integer, List, Unicode, default
+from traitlets import Bool, Integer, List, TraitError, Unicode, default
 from traitlets.config import Application
 from traitlets.config.loader import PyFileConfigLoader
 
@@ -250,10 +250,26 @@ def load(environ: Mapping[str, str] | None = None) -> Launcher:
     return settings.check()
 
 
+# the file is a program of the site's
+_WAYS_TO_FAIL = (
+    ArithmeticError,
+    AttributeError,
+    ImportError,
+    LookupError,
+    NameError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TraitError,
+    TypeError,
+    ValueError,
+)
+
+
 def _read(settings: Launcher, path: Path) -> None:
     try:
         settings.update_config(PyFileConfigLoader(path.name, path=str(path.parent)).load_config())
-    except Exception as error:  # the file is a program of the site's, and may fail in any way
+    except _WAYS_TO_FAIL as error:
         raise ConfigError(f"{path.name} cannot be used: {type(error).__name__}: {error}") from error
 
 

@@ -83,7 +83,7 @@ class Contents:
         return await self.kind(user, path) != ""
 
     async def kind(self, user: str, path: Path) -> str:
-        """What has that name: file, notebook or directory, or '' when nothing. Raises ServerGone."""
+        """What has that name: file, notebook or directory, or ''. Raises ServerGone."""
         model = await self._read(user, path, {"content": "0"})
         return "" if model is None else str(model.get("type") or "file")
 

@@ -6,7 +6,7 @@ So whatever authenticator the hub uses decides, with its allow-lists and its spe
 from http.cookies import CookieError, SimpleCookie
 
 from launcher import outbound, urls
-from launcher.errors import Unauthorized
+from launcher.errors import HubUnavailable, Unauthorized
 from launcher.hub import Hub, unavailable
 from launcher.hub.users import Identity, from_model
 from launcher.outbound import Answer, Unreachable
@@ -32,6 +32,11 @@ async def verify(hub: Hub, username: str, password: str) -> Identity | None:
     )
     if answer.status in (401, 403):
         return None
+    if answer.status == 500:
+        # such as an authenticator that stumbles over letters outside ASCII
+        raise HubUnavailable(
+            "The hub failed while it checked the name and password. Try again, or use a token."
+        )
     if answer.status != 302:
         raise unavailable()
     cookies |= _cookies(answer)
