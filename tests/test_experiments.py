@@ -143,9 +143,8 @@ def test_its_template_does_not_change_with_what_is_asked(experiment):
     assert repr(experiment.template.notebook) == before
 
 
-@every_experiment
-def test_it_runs_with_its_defaults(experiment, tmp_path):
-    """Only where it needs no more than Python has; the others are run where their packages are."""
+def needs_packages(experiment):
+    """Whether it needs more than Python has; such are executed by `make test-notebooks`."""
     code = [c["source"] for c in experiment.template.notebook["cells"] if c["cell_type"] == "code"]
     imported = {
         getattr(node, "module", "") or node.names[0].name
@@ -153,8 +152,13 @@ def test_it_runs_with_its_defaults(experiment, tmp_path):
         for node in ast.walk(ast.parse(source))
         if isinstance(node, (ast.Import, ast.ImportFrom))
     }
-    if not {name.split(".")[0] for name in imported} <= sys.stdlib_module_names:
-        pytest.skip("it needs packages")
+    return not {name.split(".")[0] for name in imported} <= sys.stdlib_module_names
+
+
+@pytest.mark.parametrize(
+    "experiment", [e for e in EVERY if not needs_packages(e)], ids=lambda e: e.name
+)
+def test_it_runs_with_its_defaults(experiment, tmp_path):
     notebook = nbformat.from_dict(experiment.render(examples(experiment.schema)))
     resources = {"metadata": {"path": str(tmp_path)}}
     NotebookClient(notebook, timeout=CHEAP_SECONDS, resources=resources).execute()

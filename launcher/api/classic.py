@@ -10,6 +10,26 @@ async def hello(body: dict[str, Any], user: str) -> dict[str, Any]:
     return await _launch("hello", body, user)
 
 
+async def opendap(body: dict[str, Any], user: str) -> dict[str, Any]:
+    """Launch the experiment `opendap`."""
+    return await _launch("opendap", body, user)
+
+
+async def threeclickscience(body: dict[str, Any], user: str) -> dict[str, Any]:
+    """Launch the experiment `threeclickscience`."""
+    return await _launch("threeclickscience", body, user)
+
+
+async def bmi(body: dict[str, Any], user: str) -> dict[str, Any]:
+    """Launch the experiment `bmi`."""
+    return await _launch("bmi", body, user)
+
+
+async def assessment(body: dict[str, Any], user: str) -> dict[str, Any]:
+    """Launch the experiment `assessment`."""
+    return await _launch("assessment", body, user)
+
+
 async def _launch(experiment: str, body: dict[str, Any], user: str) -> dict[str, Any]:
     parameters = {name: value for name, value in body.items() if name != "notebook"}
     return await open_notebook(experiment, body["notebook"], parameters, user, pointer="")

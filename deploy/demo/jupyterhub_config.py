@@ -1,0 +1,57 @@
+"""The demo's hub: one made-up user, servers and homes in the state folder, on loopback alone.
+
+For a hub with people on it, take jupyterhub_config.py.example.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+c = get_config()  # noqa: F821
+
+# demo.py starts the hub in the state folder, and has written these there
+STATE = Path.cwd()
+demo = json.loads((STATE / "demo.json").read_text())
+ports = demo["ports"]
+
+c.JupyterHub.bind_url = f"http://127.0.0.1:{ports['public']}"
+c.JupyterHub.public_url = c.JupyterHub.bind_url
+c.JupyterHub.hub_bind_url = f"http://127.0.0.1:{ports['hub']}"
+c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{ports['proxy_api']}"
+
+# Everybody who knows the password is the one user that there is.
+c.JupyterHub.authenticator_class = "shared-password"
+c.SharedPasswordAuthenticator.user_password = demo["password"]
+c.Authenticator.allowed_users = {demo["user"]}
+
+# Servers run as whoever runs the demo; their homes are in the state folder.
+c.JupyterHub.spawner_class = "simple"
+homes = str(STATE / "home").replace("{", "{{").replace("}", "}}")
+c.SimpleLocalProcessSpawner.home_dir_template = homes + "/{username}"
+c.Spawner.default_url = "/lab"
+if os.geteuid() == 0:
+    c.Spawner.args = ["--allow-root"]
+
+# The hub starts the launcher, makes a token for it, and serves it at /services/launcher/.
+c.JupyterHub.services = [
+    {
+        "name": "launcher",
+        "url": f"http://127.0.0.1:{ports['launcher']}",
+        "command": [sys.executable, "-m", "launcher", "serve"],
+        "cwd": str(STATE / "launcher"),
+    },
+]
+
+# As in jupyterhub_config.py.example, which says why.
+c.JupyterHub.load_roles = [
+    {
+        "name": "launcher",
+        "services": ["launcher"],
+        "scopes": ["servers", "access:servers"],
+    },
+    {
+        "name": "user",
+        "scopes": ["self", "access:services!service=launcher"],
+    },
+]

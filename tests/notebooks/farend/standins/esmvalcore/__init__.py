@@ -1,0 +1,1 @@
+"""A stand-in for ESMValCore, as esmvaltool beside it."""

@@ -1,0 +1,4 @@
+"""The names that ewatercycle imports; none of them is ever called."""
+
+CFG: dict = {}
+Session = dict

@@ -1,0 +1,3 @@
+"""The name that ewatercycle imports; it is never called."""
+
+Dataset = dict

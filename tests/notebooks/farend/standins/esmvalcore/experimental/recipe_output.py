@@ -1,0 +1,3 @@
+"""The names that ewatercycle imports; none of them is ever called."""
+
+DataFile = ImageFile = RecipeOutput = dict
