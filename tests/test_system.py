@@ -6,6 +6,7 @@ import secrets
 import shutil
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,14 @@ def accounts():
 
 
 @pytest.fixture(scope="module")
-def by_hand(accounts, tmp_path_factory):
+def processes():
+    """Processes to stop in the end, the last one first."""
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def by_hand(accounts, processes, tmp_path_factory):
     """Hub and launcher as README's section "by hand" starts them, on ports of their own."""
     folder = tmp_path_factory.mktemp("by-hand")
     port, own = free_port(), free_port()
@@ -49,6 +57,7 @@ def by_hand(accounts, tmp_path_factory):
     shutil.copy(TOP / "gunicorn.conf.py", folder)
     hub = Process([sys.executable, "-m", "jupyterhub"], folder, "hub", {})
     hub.start()
+    processes.callback(hub.stop)
     url = f"http://127.0.0.1:{port}"
     hub.wait_for(f"{url}/hub/api/")
     one_liner = re.search(
@@ -61,10 +70,9 @@ def by_hand(accounts, tmp_path_factory):
     command = [sys.executable, "-m", "gunicorn", "-w", "4", "-b", f"127.0.0.1:{own}"]
     launcher = Process([*command, "launcher.serve:app"], folder, "launcher", env)
     launcher.start()
+    processes.callback(launcher.stop)
     launcher.wait_for(f"http://127.0.0.1:{own}/health")
-    yield url, f"http://127.0.0.1:{own}"
-    launcher.stop()
-    hub.stop()
+    return url, f"http://127.0.0.1:{own}"
 
 
 def hello(launcher, name, password, directory="somedirectory"):
