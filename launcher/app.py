@@ -1,7 +1,9 @@
 """Builds the parts and joins them: the only module that knows them all."""
 
 import functools
+import inspect
 import logging
+import mmap
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,7 +19,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Mount
 
-from launcher import config, outbound, store, web
+from launcher import auth, config, outbound, store, web
 from launcher.api import Parts, problems
 from launcher.api.bodies import JSONBody, OnlyJSON
 from launcher.auth import Gate, Policy
@@ -37,11 +39,12 @@ def create_app(settings: Launcher) -> Starlette:
     """The whole service as an ASGI application; raises ConfigError."""
     experiments = Catalogue.load(settings.experiment_paths)
     secret = config.secret(Path(settings.secret_file))
+    warned = mmap.mmap(-1, 1)  # shared with the workers that are forked later
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[Mapping[str, Any]]:
         store.check_version(settings.database_url)
-        async with _parts(settings, experiments, secret) as parts:
+        async with _parts(settings, experiments, secret, warned) as parts:
             yield {"parts": parts}
 
     return Starlette(
@@ -53,7 +56,9 @@ def create_app(settings: Launcher) -> Starlette:
 
 
 @asynccontextmanager
-async def _parts(settings: Launcher, experiments: Catalogue, secret: bytes) -> AsyncIterator[Parts]:
+async def _parts(
+    settings: Launcher, experiments: Catalogue, secret: bytes, warned: mmap.mmap
+) -> AsyncIterator[Parts]:
     database = Store(settings.database_url)
     try:
         async with outbound.open_session() as session:
@@ -70,7 +75,9 @@ async def _parts(settings: Launcher, experiments: Catalogue, secret: bytes) -> A
                     patience=settings.hub_patience,
                 ),
                 gate=Gate(hub, database, secret, _policy(settings)),
-                readiness=Readiness(hub, database, strict_scopes=settings.strict_scopes),
+                readiness=Readiness(
+                    hub, database, strict_scopes=settings.strict_scopes, warned=warned
+                ),
             )
     finally:
         database.close()
@@ -99,6 +106,8 @@ def _api(prefix: str) -> AsyncApp:
         strict_validation=True,
         validator_map={"body": {"application/json": JSONBody}},
     )
+    for function in (auth.token, auth.basic):
+        _keep_signature(function)
     api.add_error_handler(LauncherError, problems.launcher_error)
     api.add_error_handler(ProblemException, problems.http_error)
     api.add_error_handler(HTTPException, problems.http_error)
@@ -111,7 +120,13 @@ class _JSONResolver(Resolver):
 
     def resolve(self, operation: Any) -> Resolution:
         found = super().resolve(operation)
+        _keep_signature(found.function)
         return Resolution(_answering_json(found.function), found.operation_id)
+
+
+def _keep_signature(function: Callable[..., Any]) -> None:
+    """Connexion asks for the signature of handlers and security functions with every request."""
+    function.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
 
 
 def _answering_json(handler: Callable[..., Any]) -> Callable[..., Any]:

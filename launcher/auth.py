@@ -108,7 +108,7 @@ class Gate:
 
     def _hash(self, *parts: str) -> bytes:
         message = b"\x00".join(part.encode("utf-8", "surrogatepass") for part in parts)
-        return hmac.digest(self._key, message, hashlib.sha256)
+        return hashlib.blake2b(message, key=self._key, digest_size=32).digest()
 
     def address(self, request: Any) -> str:
         """Where a request comes from, as far as the trusted proxies vouch for it."""

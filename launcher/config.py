@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
-from traitlets import Bool, Integer, List, TraitError, Unicode, default
+from traitlets import Bool, Integer, List, TraitError, Unicode, default, validate
 from traitlets.config import Application
 from traitlets.config.loader import PyFileConfigLoader
 
@@ -102,6 +102,11 @@ class Launcher(Application):
     def _jupyterhub_url(self) -> str:
         public = self._environ.get("JUPYTERHUB_PUBLIC_HUB_URL", "")
         return self._environ.get("JUPYTERHUB_URL") or re.sub(r"/hub/?$", "", public)
+
+    @validate("jupyterhub_url", "hub_api_url", "proxy_url")
+    def _quote(self, proposal: Any) -> str:
+        # a space in the hub's base URL may be written as one
+        return quote(proposal["value"], safe="%:/?#[]@!$&'()*+,;=~")
 
     @default("hub_api_url")
     def _hub_api_url(self) -> str:

@@ -68,7 +68,7 @@ class Launches:
 
     async def open(self, user: str, notebook: dict[str, Any], request: NotebookRequest) -> Launch:
         """The launch, done; raises the LauncherError that it failed with."""
-        launch = await self._store.run(rows.insert, _new_launch(user, notebook, request))
+        launch = await self._store.run(_put_down, _new_launch(user, notebook, request))
         while not launch.ended:
             launch = await self.advance(launch)
         if launch.problem:
@@ -127,6 +127,12 @@ def _new_launch(user: str, notebook: dict[str, Any], request: NotebookRequest) -
         if_exists=request.if_exists,
         content=json.dumps(notebook, ensure_ascii=False, indent=1),
     )
+
+
+def _put_down(connection: sa.Connection, launch: Launch) -> Launch:
+    """Write the launch down, and ask for the name that it most likely ends with."""
+    leases.acquire(connection, launch.user, f"{launch.directory}/{launch.filename}", launch.id)
+    return rows.insert(connection, launch)
 
 
 def _record(connection: sa.Connection, launch: Launch, changes: dict[str, Any]) -> Launch:

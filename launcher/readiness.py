@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import MutableSequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -40,11 +41,14 @@ class Check:
 class Readiness:
     """Looks when first asked, and then every now and again."""
 
-    def __init__(self, hub: Hub, store: Store, *, strict_scopes: bool) -> None:
+    def __init__(
+        self, hub: Hub, store: Store, *, strict_scopes: bool, warned: MutableSequence[int]
+    ) -> None:
+        """`warned` is a byte that all workers share: one warning is enough for all of them."""
         self._hub = hub
         self._store = store
         self._strict = strict_scopes
-        self._warned = False
+        self._warned = warned
         self._may_launch = False
         self._report: tuple[float, list[Check]] = (-REPORT_SECONDS, [])
         self._flights: SingleFlight[list[Check]] = SingleFlight()
@@ -102,9 +106,9 @@ class Readiness:
         )
         if self._strict:
             raise HubRefused(advice)
-        if not self._warned:
+        if not self._warned[0]:
+            self._warned[0] = 1
             log.warning(advice)
-            self._warned = True
 
 
 def _expanded(names: set[str]) -> set[str]:

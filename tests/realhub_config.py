@@ -81,7 +81,13 @@ c.ConfigurableHTTPProxy.auth_token = settings["proxy_token"]
 c.Authenticator.allow_all = True
 c.Spawner.home_dir = str(folder / "homes")
 c.SimpleLocalProcessSpawner.home_dir_template = str(folder / "homes" / "{username}")
-c.Spawner.cmd = [sys.executable, "-m", "jupyterhub.singleuser"]
+# as in jupyterhub_config.py.example
+c.Spawner.cmd = [
+    sys.executable,
+    "-c",
+    "import sys; sys.modules['rfc3987_syntax'] = None\n"
+    "from jupyterhub.singleuser import main; main()",
+]
 c.Spawner.args = ["--allow-root"]
 c.Spawner.default_url = "/lab"
 c.Spawner.pre_spawn_hook = refuse_without_quota

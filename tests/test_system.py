@@ -50,8 +50,7 @@ def by_hand(accounts, processes, tmp_path_factory):
     text = (TOP / "jupyterhub_config.py.example").read_text(encoding="utf-8")
     text = text.replace('"api_token": ""', f'"api_token": "{secrets.token_hex(24)}"', 1)
     text = text.replace("127.0.0.1:8000", f"127.0.0.1:{port}")
-    text += f'\nc.JupyterHub.hub_port = {free_port()}\nc.Spawner.cmd = ["{sys.executable}", "-m", '
-    text += '"jupyterhub.singleuser"]\n'
+    text += f"\nc.JupyterHub.hub_port = {free_port()}\n"
     text += f'c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:{free_port()}"\n'
     (folder / "jupyterhub_config.py").write_text(text, encoding="utf-8")
     shutil.copy(TOP / "gunicorn.conf.py", folder)

@@ -30,6 +30,13 @@ c.JupyterHub.spawner_class = "simple"
 homes = str(STATE / "home").replace("{", "{{").replace("}", "}}")
 c.SimpleLocalProcessSpawner.home_dir_template = homes + "/{username}"
 c.Spawner.default_url = "/lab"
+# The cheapest start that we know of; jupyterhub_config.py.example says why.
+c.Spawner.cmd = [
+    sys.executable,
+    "-c",
+    "import sys; sys.modules['rfc3987_syntax'] = None\n"
+    "from jupyterhub.singleuser import main; main()",
+]
 if os.geteuid() == 0:
     c.Spawner.args = ["--allow-root"]
 

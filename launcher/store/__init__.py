@@ -38,7 +38,9 @@ def _connect(url: str) -> sa.Engine:
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # SQLAlchemy's documented way to send our own BEGIN
-    for pragma in (f"busy_timeout={BUSY_MILLISECONDS}", "journal_mode=WAL", "foreign_keys=ON"):
+    connection.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
+    # NORMAL: what was written outlives every process; a power cut may take the last moment with it
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 

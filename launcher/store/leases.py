@@ -15,19 +15,23 @@ def _key(path: str) -> str:
     return hashlib.sha256(path.encode("utf-8")).hexdigest()
 
 
+# understood by SQLite and PostgreSQL alike
+_INSERT = sa.text(
+    'INSERT INTO leases ("user", path_hash, path, launch_id, expires_at)'
+    " VALUES (:user, :path_hash, :path, :launch_id, :expires_at) ON CONFLICT DO NOTHING"
+)
+
+
 def acquire(connection: sa.Connection, user: str, path: str, launch_id: str) -> bool:
-    """Whether `launch_id` holds the path from now on."""
+    """Whether `launch_id` holds the path from now on; a launch that holds it already goes on."""
     now = time.time()
+    mine = {"launch_id": launch_id, "expires_at": now + LEASE_SECONDS}
+    row = {"user": user, "path_hash": _key(path), "path": path, **mine}
+    if connection.execute(_INSERT, row).rowcount:
+        return True
     here = (leases.c.user == user) & (leases.c.path_hash == _key(path))
-    connection.execute(leases.delete().where(here & (leases.c.expires_at < now)))
-    row = {"user": user, "path_hash": _key(path), "path": path, "launch_id": launch_id}
-    try:
-        with connection.begin_nested():
-            connection.execute(leases.insert().values(**row, expires_at=now + LEASE_SECONDS))
-    except sa.exc.IntegrityError:
-        holder = connection.execute(sa.select(leases.c.launch_id).where(here)).scalar()
-        return holder == launch_id
-    return True
+    free = (leases.c.launch_id == launch_id) | (leases.c.expires_at < now)
+    return bool(connection.execute(leases.update().where(here & free).values(**mine)).rowcount)
 
 
 def is_held(connection: sa.Connection, user: str, path: str) -> bool:
