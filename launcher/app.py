@@ -19,7 +19,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Mount
 
-from launcher import auth, config, outbound, store, web
+from launcher import auth, keys, outbound, store, web
 from launcher.api import Parts, problems
 from launcher.api.bodies import JSONBody, OnlyJSON
 from launcher.auth import Gate, Policy
@@ -38,7 +38,7 @@ SPECIFICATION = Path(__file__).with_name("openapi.yaml")
 def create_app(settings: Launcher) -> Starlette:
     """The whole service as an ASGI application; raises ConfigError."""
     experiments = Catalogue.load(settings.experiment_paths)
-    secret = config.secret(Path(settings.secret_file))
+    secret = keys.secret(Path(settings.secret_file))
     warned = mmap.mmap(-1, 1)  # shared with the workers that are forked later
 
     @asynccontextmanager

@@ -2,8 +2,8 @@
 
 import logging
 import time
-from collections.abc import MutableSequence
 from dataclasses import dataclass
+from mmap import mmap
 
 import sqlalchemy as sa
 
@@ -41,9 +41,7 @@ class Check:
 class Readiness:
     """Looks when first asked, and then every now and again."""
 
-    def __init__(
-        self, hub: Hub, store: Store, *, strict_scopes: bool, warned: MutableSequence[int]
-    ) -> None:
+    def __init__(self, hub: Hub, store: Store, *, strict_scopes: bool, warned: mmap) -> None:
         """`warned` is a byte that all workers share: one warning is enough for all of them."""
         self._hub = hub
         self._store = store

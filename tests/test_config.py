@@ -1,12 +1,10 @@
 """The settings: where each comes from, what goes before what, and what stops the start."""
 
 import os
-import stat
 import subprocess
 import sys
 
 import pytest
-from fakehub import at_once
 
 from launcher import config
 from launcher.config import Launcher
@@ -219,46 +217,6 @@ def test_the_location_is_built_on_a_listed_origin_alone(start_app, fakehub, alic
     ]
     expected = origin if origin in ORIGINS else ORIGINS[0]
     assert location.startswith(f"{expected}/user/{alice.name}/lab/")
-
-
-# the secret
-
-
-def test_a_secret_is_made_for_its_owner_alone_and_kept(tmp_path):
-    path = tmp_path / "launcher_secret"
-    secret = config.secret(path)
-    assert len(secret) == 32
-    assert config.secret(path) == secret
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert [child.name for child in tmp_path.iterdir()] == ["launcher_secret"]
-
-
-def test_processes_that_start_together_have_one_secret(tmp_path):
-    secrets = at_once(16, lambda _: config.secret(tmp_path / "launcher_secret"))
-    assert len(set(secrets)) == 1
-
-
-@pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o660])
-def test_a_secret_that_others_may_read_stops_the_start(tmp_path, mode):
-    path = tmp_path / "launcher_secret"
-    config.secret(path)
-    path.chmod(mode)
-    with pytest.raises(ConfigError, match="chmod 600"):
-        config.secret(path)
-
-
-@pytest.mark.parametrize("text", ["", "11111111", "x" * 64, "ab" * 31, "ü"])
-def test_a_secret_that_is_none_stops_the_start(tmp_path, text):
-    path = tmp_path / "launcher_secret"
-    path.write_text(text)
-    path.chmod(0o600)
-    with pytest.raises(ConfigError, match="secret"):
-        config.secret(path)
-
-
-def test_a_secret_that_cannot_be_made_stops_the_start(tmp_path):
-    with pytest.raises(ConfigError, match="cannot be made"):
-        config.secret(tmp_path / "missing" / "launcher_secret")
 
 
 # from the command line

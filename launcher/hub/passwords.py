@@ -8,7 +8,7 @@ from http.cookies import CookieError, SimpleCookie
 from launcher import outbound, urls
 from launcher.errors import HubUnavailable, Unauthorized
 from launcher.hub import Hub, unavailable
-from launcher.hub.users import Identity, from_model
+from launcher.hub.users import Identity, from_answer
 from launcher.outbound import Answer, Unreachable
 
 # a wrong password takes PAM 2 to 4 s, and LDAP may ask several servers
@@ -60,15 +60,8 @@ async def _open_form(hub: Hub) -> dict[str, str]:
 
 
 async def _whoami(hub: Hub, cookies: dict[str, str]) -> Identity | None:
-    answer = await _call(hub, "GET", "api/user", cookies, headers={"X-XSRFToken": cookies["_xsrf"]})
-    if answer.status in (401, 403):
-        return None
-    if answer.status != 200:
-        raise unavailable()
-    try:
-        return from_model(answer.json())
-    except Unreachable as error:
-        raise unavailable() from error
+    headers = {"X-XSRFToken": cookies["_xsrf"]}
+    return from_answer(await _call(hub, "GET", "api/user", cookies, headers=headers))
 
 
 async def _call(

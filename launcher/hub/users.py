@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from launcher.hub import Hub, refused, unavailable
-from launcher.outbound import Unreachable
+from launcher.outbound import Answer, Unreachable
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,8 @@ def from_model(model: Mapping[str, Any]) -> Identity:
         raise unavailable() from error
 
 
-async def identify(hub: Hub, token: str) -> Identity | None:
-    """Whose token it is, None when nobody's; raises HubUnavailable."""
-    answer = await hub.call("GET", "user", token=token)
+def from_answer(answer: Answer) -> Identity | None:
+    """Whom the hub's answer to `GET /user` is about, None when nobody; raises HubUnavailable."""
     if answer.status in (401, 403):
         return None
     if answer.status != 200:
@@ -44,6 +43,11 @@ async def identify(hub: Hub, token: str) -> Identity | None:
         return from_model(answer.json())
     except Unreachable as error:
         raise unavailable() from error
+
+
+async def identify(hub: Hub, token: str) -> Identity | None:
+    """Whose token it is, None when nobody's; raises HubUnavailable."""
+    return from_answer(await hub.call("GET", "user", token=token))
 
 
 async def identify_launcher(hub: Hub) -> Identity:
