@@ -1,14 +1,17 @@
 # `make help` says what there is. PYTHON is what environments are made from, PORT is the demo's,
 # PYTEST holds further words for pytest: make test PYTEST="-x tests/test_client.py"
+# HUBS are the versions of JupyterHub for test-hubs, beside the one of constraints.txt: the last 5.5,
+# and the one that many sites still install
 PYTHON ?= python3
 PORT ?= 8000
 PYTEST ?=
+HUBS ?= 5.5.4 5.2.1
 
 BIN := .venv/bin
 SYSTEM := /opt/jupyterhub-experiment-launcher
 PROXY := node_modules/.bin
 
-.PHONY: help run test test-system test-notebooks lint debian development clean
+.PHONY: help run test test-fuzz benchmark test-system test-notebooks test-hubs lint debian development clean
 
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -28,6 +31,18 @@ test-notebooks: ## execute the experiments' notebooks, with models and data on t
 	@$(PYTHON) deploy/install.py notebooks
 	@PATH="$(CURDIR)/.notebooks/.venv/bin:$$PATH" .notebooks/.venv/bin/pytest tests/notebooks $(PYTEST)
 
+test-hubs: development ## run the real-hub tests on older JupyterHubs too (10 min, 800 MB)
+	@$(PYTHON) deploy/install.py hubs $(HUBS)
+	@failed=0; for hub in $(HUBS); do venv=$(CURDIR)/.hubs/$$hub/.venv; echo "JupyterHub $$hub:"; \
+	PATH="$$venv/bin:$(CURDIR)/.node/$(PROXY):$$PATH" $$venv/bin/pytest tests/test_real_*.py $(PYTEST) \
+	|| failed=1; done; exit $$failed
+
+test-fuzz: development ## fuzz the API for longer (10 min); FUZZ_EXAMPLES=2000 takes an hour
+	@PATH="$(CURDIR)/$(BIN):$(CURDIR)/.node/$(PROXY):$$PATH" FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-500} $(BIN)/pytest --timeout 7200 tests/test_contract.py $(PYTEST)
+
+benchmark: development ## measure launches against bare clients (15 min, a quiet machine)
+	@PATH="$(CURDIR)/$(BIN):$(CURDIR)/.node/$(PROXY):$$PATH" $(BIN)/python benchmarks/launch.py
+
 lint: development ## run ruff and mypy
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -40,4 +55,4 @@ development:
 	@$(PYTHON) deploy/install.py development
 
 clean: ## remove what the targets above made in this folder; the demo's homes too
-	rm -rf .venv .node .notebooks .run build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .node .notebooks .hubs .run build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -5,6 +5,8 @@ python3 deploy/install.py development    and what the tests and checks need
 python3 deploy/install.py system         the same for `make test-system`: the package installed, not
                                          editable, where every user of the machine may read it
 python3 deploy/install.py notebooks      what the experiments' notebooks import, in .notebooks
+python3 deploy/install.py hubs 5.2.1     the launcher and what its real-hub tests need, beside that
+                                         JupyterHub, or several, each in its own folder of .hubs
 python3 deploy/install.py debian         Debian's packages for CI (root)
 
 Python packages go to .venv, the proxy and its Node.js packages to .node. What is there already, at
@@ -17,13 +19,14 @@ import argparse
 import configparser
 import hashlib
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -42,6 +45,8 @@ DEBIAN_PACKAGES = ("python3-venv", "chromium", "curl")
 OLD_BUILDS = ("paegan==1.1.4", "pyoos==0.8.4")
 OLD_BUILDERS = ("setuptools<80", "wheel")
 NOTEBOOKS = "tests/notebooks/"
+# what the real-hub tests import, beside the launcher and the hub
+HUB_TESTS = ("jupyterlab", "psutil", "pytest", "pytest-asyncio", "pytest-mock", "pytest-timeout")
 DEFINED_BY = ("setup.cfg", "pyproject.toml", "constraints.txt", "requirements_dev.txt")
 
 
@@ -138,6 +143,23 @@ _REQUIREMENTS = {
         *("-e", ".", *_development_packages()),
     ],
 }
+
+
+def hub_environment(version: str) -> None:
+    """An environment of its own in .hubs, where only JupyterHub differs from constraints.txt."""
+    folder = CHECKOUT / ".hubs" / version
+    folder.mkdir(parents=True, exist_ok=True)
+    venv, wanted = folder / ".venv", _stamp(f"hub {version}")
+    if _installed(venv) == wanted:
+        return
+    others = (CHECKOUT / "constraints.txt").read_text()
+    constraints = re.sub("(?m)^jupyterhub==.*", f"jupyterhub=={version}", others)
+    (folder / "constraints.txt").write_text(constraints)
+    (venv / "installed").unlink(missing_ok=True)
+    with step(f"Installing the launcher and JupyterHub {version} (35 s) …"):
+        make_venv(venv, sys.executable)
+        _pip(venv, "-c", str(folder / "constraints.txt"), "-e", ".", *HUB_TESTS)
+    (venv / "installed").write_text(wanted)
 
 
 def _stamp(level: str) -> str:
@@ -269,10 +291,14 @@ def _has_debian_package(name: str) -> bool:
 _FOLDERS = {"system": SYSTEM, "notebooks": CHECKOUT / ".notebooks"}
 
 
-def install(what: str) -> None:
-    """Set up for `what`; raises Failed."""
+def install(what: str, versions: Iterable[str] = ()) -> None:
+    """Set up for `what`, with these versions of JupyterHub; raises Failed."""
     if what == "debian":
         return debian()
+    if what == "hubs":
+        for version in versions:
+            hub_environment(version)
+        return
     folder = _FOLDERS.get(what, CHECKOUT)
     if what == "notebooks":
         folder.mkdir(exist_ok=True)
@@ -295,10 +321,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=(*_REQUIREMENTS, "debian"))
+    parser.add_argument("what", choices=(*_REQUIREMENTS, "hubs", "debian"))
+    parser.add_argument("versions", nargs="*", help="of JupyterHub, for hubs")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        install(parser.parse_args().what)
+        install(**vars(parser.parse_args()))
     except Failed as failure:
         sys.exit(f"\n{failure}")
     except KeyboardInterrupt:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import yaml
 from connexion import AsyncApp
 from connexion.exceptions import ProblemException
 from connexion.options import SwaggerUIOptions
@@ -109,8 +110,10 @@ def _api(prefix: str) -> AsyncApp:
     for function in (auth.token, auth.basic):
         _keep_signature(function)
     api.add_error_handler(LauncherError, problems.launcher_error)
-    api.add_error_handler(ProblemException, problems.http_error)
-    api.add_error_handler(HTTPException, problems.http_error)
+    paths = yaml.safe_load(SPECIFICATION.read_text(encoding="utf-8"))["paths"]
+    http_error = functools.partial(problems.http_error, methods=problems.Methods(paths, prefix))
+    api.add_error_handler(ProblemException, http_error)
+    api.add_error_handler(HTTPException, http_error)
     api.add_error_handler(Exception, problems.unexpected)
     return api
 

@@ -98,8 +98,13 @@ class Launcher(Application):
 
     @default("jupyterhub_url")
     def _jupyterhub_url(self) -> str:
-        public = self._environ.get("JUPYTERHUB_PUBLIC_HUB_URL", "")
-        return self._environ.get("JUPYTERHUB_URL") or re.sub(r"/hub/?$", "", public)
+        if url := self._environ.get("JUPYTERHUB_URL"):
+            return url
+        if public := self._environ.get("JUPYTERHUB_PUBLIC_HUB_URL"):
+            return re.sub(r"/hub/?$", "", public)
+        # JupyterHub before 5.4.6 tells its services c.JupyterHub.public_url in these two halves
+        host = self._environ.get("JUPYTERHUB_HOST")
+        return host + self._environ.get("JUPYTERHUB_BASE_URL", "/").rstrip("/") if host else ""
 
     @validate("jupyterhub_url", "hub_api_url", "proxy_url")
     def _quote(self, proposal: Any) -> str:
@@ -207,13 +212,19 @@ class Launcher(Application):
             _check_absolute(setting, url)
 
     def _refuse_subdomains(self) -> None:
-        hub = urlsplit(self._environ.get("JUPYTERHUB_PUBLIC_HUB_URL", "")).netloc
-        service = urlsplit(self._environ.get("JUPYTERHUB_PUBLIC_URL", "")).netloc
+        hub = self._host_in("JUPYTERHUB_PUBLIC_HUB_URL", "JUPYTERHUB_HOST")
+        # before 5.4.6 only the callback has the service's own host; without subdomains it is a path
+        service = self._host_in("JUPYTERHUB_PUBLIC_URL", "JUPYTERHUB_OAUTH_CALLBACK_URL")
         if hub and service and hub != service:
             raise ConfigError(
                 "The hub gives every user a subdomain of their own (c.JupyterHub.subdomain_host)."
                 " The launcher does not support that yet: run it beside a hub without subdomains."
             )
+
+    def _host_in(self, *names: str) -> str:
+        """The host in the first of these variables that is set."""
+        values = (self._environ.get(name) for name in names)
+        return urlsplit(next(filter(None, values), "")).netloc
 
 
 _SETTINGS_AS_PEOPLE_KNOW_THEM = {

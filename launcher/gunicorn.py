@@ -15,7 +15,8 @@ wsgi_app = "launcher.serve:app"
 workers = 2
 preload_app = True  # one catalogue and one specification for all workers
 graceful_timeout = 30
-keepalive = 75
+# a stop waits for connections that are idle, too: until they have been so for this long
+keepalive = 10
 control_socket_disable = True
 # who may say what the client's address was is c.Launcher.trusted_hops, and nobody else
 forwarded_allow_ips = ""

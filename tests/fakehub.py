@@ -158,6 +158,7 @@ class FakeHub:
         self.token_refused = False
         self.scopes: tuple[str, ...] = SERVICE_SCOPES
         self.login = "form"  # or "oauth", "redirect"
+        self.wrong_password_status = 403  # 200 before JupyterHub 5.3
         self.hub_answers: list[tuple[str, str, object]] = []  # (method, end of path, instead)
         self.broken_streams = 0  # progress streams that end in the middle
         self.rename_seconds = 0.002  # the gap in which two renames both find the name free
@@ -253,7 +254,7 @@ class FakeHub:
         fields = parse_qs(call.body.decode(), keep_blank_values=True)
         user = self.users.get(fields["username"][0].lower())
         if user is None or user.password != fields["password"][0]:
-            return _page(403, form)
+            return _page(self.wrong_password_status, form)
         user.known = True
         answer = web.Response(status=302, headers={"Location": "/hub/home"})
         answer.set_cookie("jupyterhub-hub-login", user.token, path="/hub/")

@@ -69,7 +69,9 @@ def test_no_good_credential_is_a_401_with_a_challenge(client, fakehub, header):
     assert fakehub.beyond_identification == []
 
 
-def test_a_wrong_password_is_a_401_with_a_challenge(client, fakehub):
+@pytest.mark.parametrize("status", [403, 200])
+def test_a_wrong_password_is_a_401_with_a_challenge(client, fakehub, status):
+    fakehub.wrong_password_status = status
     answer = whoami(client, basic(fakehub.add_user().name, "wrong"))
     assert problem_of(answer, 401)["type"].endswith(":unauthorized")
     assert answer.headers["www-authenticate"] == CHALLENGE

@@ -12,6 +12,8 @@ from launcher.errors import ConfigError
 
 GOOD = {"JUPYTERHUB_URL": "http://hub.example:8000", "JUPYTERHUB_TOKEN": "secret"}
 PUBLIC = "JUPYTERHUB_PUBLIC_HUB_URL"
+BASE = "JUPYTERHUB_BASE_URL"
+CALLBACK = "JUPYTERHUB_OAUTH_CALLBACK_URL"
 
 
 @pytest.mark.parametrize(
@@ -21,6 +23,11 @@ PUBLIC = "JUPYTERHUB_PUBLIC_HUB_URL"
         ({PUBLIC: "https://other.example/hub/"}, "jupyterhub_url", "http://hub.example:8000"),
         (
             {"JUPYTERHUB_URL": "", PUBLIC: "https://h.example/jupyter/hub/"},
+            "jupyterhub_url",
+            "https://h.example/jupyter",
+        ),
+        (
+            {"JUPYTERHUB_URL": "", "JUPYTERHUB_HOST": "https://h.example", BASE: "/jupyter/"},
             "jupyterhub_url",
             "https://h.example/jupyter",
         ),
@@ -127,6 +134,10 @@ def test_a_file_that_cannot_be_used_stops_the_start_with_a_sentence(tmp_path, te
         ({"BASE_PATH": "/{x}"}, "BASE_PATH"),
         (
             {PUBLIC: "https://hub.example/hub/", "JUPYTERHUB_PUBLIC_URL": "https://s.hub.example/"},
+            "subdomain",
+        ),
+        (
+            {"JUPYTERHUB_HOST": "https://hub.example", CALLBACK: "https://s.hub.example/x"},
             "subdomain",
         ),
     ],

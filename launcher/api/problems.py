@@ -2,6 +2,8 @@
 
 import json
 import logging
+import re
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -27,7 +29,27 @@ def launcher_error(request: Any, error: Exception) -> ConnexionResponse:
     return _response(request, problem, headers)
 
 
-def http_error(request: Any, error: Exception) -> ConnexionResponse:
+class Methods:
+    """Which methods each path takes: the framework names those of one operation alone."""
+
+    def __init__(self, paths: Mapping[str, Mapping[str, Any]], prefix: str) -> None:
+        """`paths` is that part of the OpenAPI document; `prefix` stands before each of them."""
+        self._known = [
+            (re.compile(re.escape(prefix) + re.sub(r"\{\w+\}", "[^/]+", path)), _allow(item))
+            for path, item in paths.items()
+        ]
+
+    def allowed(self, path: str) -> str:
+        """The header Allow (RFC 9110) of a path, or ''."""
+        return next((allow for known, allow in self._known if known.fullmatch(path)), "")
+
+
+def _allow(item: Mapping[str, Any]) -> str:
+    methods = {name.upper() for name in item} & {"GET", "POST", "PUT", "PATCH", "DELETE"}
+    return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
+
+
+def http_error(request: Any, error: Exception, methods: Methods | None = None) -> ConnexionResponse:
     """A failure that the web framework found: no such path or method, wrong media type."""
     assert isinstance(error, HTTPException)  # noqa: S101
     status = HTTPStatus(error.status_code)
@@ -37,7 +59,7 @@ def http_error(request: Any, error: Exception) -> ConnexionResponse:
         "status": status.value,
         "detail": _DETAILS.get(status.value, status.description or status.phrase),
     }
-    allow = (error.headers or {}).get("Allow") if error.headers else None
+    allow = methods.allowed(request.url.path) if methods and status == 405 else ""
     return _response(request, problem, {"Allow": allow} if allow else {})
 
 

@@ -30,7 +30,8 @@ async def verify(hub: Hub, username: str, password: str) -> Identity | None:
         query={"_xsrf": cookies["_xsrf"]},
         data={"username": username, "password": password},
     )
-    if answer.status in (401, 403):
+    # wrong: 403 with the form; before JupyterHub 5.3 the form alone, with 200
+    if answer.status in (401, 403) or _is_form(answer):
         return None
     if answer.status == 500:
         # such as an authenticator that stumbles over letters outside ASCII
@@ -49,7 +50,7 @@ async def _open_form(hub: Hub) -> dict[str, str]:
     if answer.status >= 500:
         raise unavailable()
     cookies = _cookies(answer)
-    if answer.status == 200 and b'name="password"' in answer.body and "_xsrf" in cookies:
+    if _is_form(answer) and "_xsrf" in cookies:
         return cookies
     if answer.status == 404:
         raise unavailable()  # the hub is still starting
@@ -57,6 +58,10 @@ async def _open_form(hub: Hub) -> dict[str, str]:
         "This hub's users do not sign in with a password here. Use a token instead: make one on the"
         " hub's page Token and send it as 'Authorization: token …'."
     )
+
+
+def _is_form(answer: Answer) -> bool:
+    return answer.status == 200 and b'name="password"' in answer.body
 
 
 async def _whoami(hub: Hub, cookies: dict[str, str]) -> Identity | None:
