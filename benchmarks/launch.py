@@ -120,8 +120,8 @@ class Launched:
                 raise RuntimeError(f"{answer.status} {text}")
 
 
-async def measure(operation: Operation, users: list[str], clients: int) -> dict[str, float]:
-    """p50 (seconds) and throughput (launches/s) of `clients` that launch without a pause."""
+async def measure(operation: Operation, users: list[str], clients: int) -> dict:
+    """p50, p99 and every latency (seconds), and launches/s, of `clients` that never pause."""
     queue = iter(range(LAUNCHES[clients]))
     latencies = []
 
@@ -139,6 +139,7 @@ async def measure(operation: Operation, users: list[str], clients: int) -> dict[
         "p50": statistics.median(ordered),
         "p99": ordered[int(0.99 * len(ordered))],
         "throughput": len(ordered) / took,
+        "latencies": [round(latency, 5) for latency in latencies],
     }
 
 
@@ -278,7 +279,7 @@ def main():
         samples = asyncio.run(run(options, hub, launcher, forgetful))
         memory = worker_memory(launcher)
         machine = {"python": platform.python_version(), "cores": os.cpu_count()}
-        text = json.dumps({"machine": machine, "memory": memory, "samples": samples}, indent=1)
+        text = json.dumps({"machine": machine, "memory": memory, "samples": samples})
         options.samples.write_text(text)
         report(samples, memory)
     finally:

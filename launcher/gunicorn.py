@@ -15,8 +15,9 @@ wsgi_app = "launcher.serve:app"
 workers = 2
 preload_app = True  # one catalogue and one specification for all workers
 graceful_timeout = 30
-# a stop waits for connections that are idle, too: until they have been so for this long
-keepalive = 10
+# longer than clients keep a connection (aiohttp 15 s, nginx 60 s): one that we close first costs them
+# the request they had just sent. A stop waits for idle connections too, graceful_timeout at most.
+keepalive = 75
 control_socket_disable = True
 # who may say what the client's address was is c.Launcher.trusted_hops, and nobody else
 forwarded_allow_ips = ""
