@@ -15,8 +15,8 @@ wsgi_app = "launcher.serve:app"
 workers = 2
 preload_app = True  # one catalogue and one specification for all workers
 graceful_timeout = 30
-# longer than clients keep a connection (aiohttp 15 s, nginx 60 s): one that we close first costs them
-# the request they had just sent. A stop waits for idle connections too, graceful_timeout at most.
+# longer than clients keep a connection (aiohttp 15 s, nginx 60 s): one that we close first costs
+# them the request they just sent. A stop waits for idle ones too, graceful_timeout at most.
 keepalive = 75
 control_socket_disable = True
 # who may say what the client's address was is c.Launcher.trusted_hops, and nobody else
