@@ -25,7 +25,7 @@ test: development ## run the tests that need no root and none of Debian's packag
 
 test-system: debian ## run the tests that need root and Debian's packages
 	@$(PYTHON) deploy/install.py system
-	@PATH="$(SYSTEM)/.venv/bin:$(SYSTEM)/.node/$(PROXY):$$PATH:/usr/sbin:/sbin" $(SYSTEM)/.venv/bin/pytest -m system $(PYTEST)
+	@PATH="$(SYSTEM)/.venv/bin:$(SYSTEM)/.node/$(PROXY):$$PATH:/usr/sbin:/sbin" $(SYSTEM)/.venv/bin/pytest -m system tests/test_system.py $(PYTEST)
 
 test-notebooks: ## execute the experiments' notebooks, with models and data on this machine
 	@$(PYTHON) deploy/install.py notebooks
