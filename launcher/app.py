@@ -4,8 +4,10 @@ import functools
 import inspect
 import logging
 import mmap
+import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,70 +20,163 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
 from starlette.routing import Mount
 
 from launcher import auth, keys, outbound, store, web
 from launcher.api import Parts, problems
 from launcher.api.bodies import JSONBody, OnlyJSON
+from launcher.api.parameters import Parameters
+from launcher.api.timing import Timed
 from launcher.auth import Gate, Policy
 from launcher.config import Launcher
 from launcher.contents import Contents
-from launcher.errors import LauncherError
+from launcher.errors import LauncherError, StoreUnavailable
 from launcher.experiments import Catalogue
+from launcher.feed import Feed
+from launcher.following import Follower
 from launcher.hub import Hub
 from launcher.launches import Launches
+from launcher.logs import RequestId
+from launcher.metrics import Gauges, Metrics
+from launcher.placing import Placing
 from launcher.readiness import Readiness
+from launcher.starting import Starter
 from launcher.store import Store
+from launcher.store import launches as rows
+from launcher.store.starts import Limits
+from launcher.upkeep import Upkeep
 
 SPECIFICATION = Path(__file__).with_name("openapi.yaml")
 
 
-def create_app(settings: Launcher) -> Starlette:
-    """The whole service as an ASGI application; raises ConfigError."""
+def create_app(settings: Launcher, stopping: Callable[[], bool] = lambda: False) -> RequestId:
+    """The whole service as an ASGI application; raises ConfigError.
+
+    `stopping` says whether the process is about to end: then nobody is kept waiting.
+    """
     experiments = Catalogue.load(settings.experiment_paths)
     secret = keys.secret(Path(settings.secret_file))
     warned = mmap.mmap(-1, 1)  # shared with the workers that are forked later
+    metrics = Metrics(settings.metrics_folder)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[Mapping[str, Any]]:
         store.check_version(settings.database_url)
-        async with _parts(settings, experiments, secret, warned) as parts:
+        async with (
+            outbound.open_session(metrics.upstream) as session,
+            _Building(settings, session, metrics, stopping).parts(
+                experiments, secret, warned
+            ) as parts,
+        ):
             yield {"parts": parts}
 
-    return Starlette(
+    app = Starlette(
         routes=[*web.routes(settings.prefix), Mount("/", OnlyJSON(_api(settings.prefix)))],
         middleware=_middleware(settings),
-        exception_handlers={HTTPException: problems.page_error},
+        exception_handlers={
+            HTTPException: problems.page_error,
+            Exception: problems.page_fault,
+        },
         lifespan=lifespan,
     )
+    # around all of it, and no middleware: Starlette's own answer to a fault is outside of those
+    return RequestId(Timed(app, metrics))
 
 
-@asynccontextmanager
-async def _parts(
-    settings: Launcher, experiments: Catalogue, secret: bytes, warned: mmap.mmap
-) -> AsyncIterator[Parts]:
-    database = Store(settings.database_url)
+@dataclass(frozen=True)
+class _Building:
+    """What the parts of one process are made with."""
+
+    settings: Launcher
+    session: outbound.Session
+    metrics: Metrics
+    stopping: Callable[[], bool]
+    holder: str = field(default_factory=lambda: uuid.uuid4().hex)
+    """The name of this process in the database."""
+
+    @asynccontextmanager
+    async def parts(
+        self, experiments: Catalogue, secret: bytes, warned: mmap.mmap
+    ) -> AsyncIterator[Parts]:
+        """The parts, with what runs in the background."""
+        settings = self.settings
+        database = Store(settings.database_url)
+        hub = Hub(self.session, settings.hub_api_url, settings.api_token)
+        feed = Feed(database)
+        starter = self._starter(database, hub, feed)
+        launches = self._launches(database, starter, feed)
+        try:
+            async with self._upkeep(database, launches, starter, feed).running():
+                yield Parts(
+                    settings=settings,
+                    experiments=experiments,
+                    hub=hub,
+                    launches=launches,
+                    starter=starter,
+                    feed=feed,
+                    follower=Follower(database, feed, self.stopping),
+                    gate=Gate(hub, database, secret, _policy(settings)),
+                    readiness=Readiness(
+                        hub, database, strict_scopes=settings.strict_scopes, warned=warned
+                    ),
+                    metrics=self.metrics,
+                    gauges=functools.partial(_gauges, database, starter),
+                )
+        finally:
+            database.close()
+
+    def _starter(self, database: Store, hub: Hub, feed: Feed) -> Starter:
+        settings = self.settings
+        limits = Limits(settings.max_starts, settings.max_failed_starts, settings.max_queued)
+        return Starter(
+            database,
+            hub,
+            feed,
+            self.metrics,
+            holder=self.holder,
+            limits=limits,
+            timeout=settings.start_timeout,
+            patience=settings.hub_patience,
+            queue_timeout=settings.queue_timeout,
+        )
+
+    def _launches(self, database: Store, starter: Starter, feed: Feed) -> Launches:
+        settings = self.settings
+        contents = Contents(self.session, settings.proxy_url, settings.api_token)
+        return Launches(
+            database,
+            Placing(database, contents),
+            starter,
+            feed,
+            self.metrics,
+            holder=self.holder,
+            patience=settings.hub_patience,
+            stopping=self.stopping,
+        )
+
+    def _upkeep(
+        self, database: Store, launches: Launches, starter: Starter, feed: Feed
+    ) -> Upkeep:
+        days = self.settings.launch_retention_days
+        return Upkeep(
+            database, launches, starter, feed, holder=self.holder, retention=days * 86_400.0
+        )
+
+
+async def _gauges(database: Store, starter: Starter) -> Gauges:
+    """What the database counts, and nothing while it is away: then the rest is wanted most."""
     try:
-        async with outbound.open_session() as session:
-            hub = Hub(session, settings.hub_api_url, settings.api_token)
-            contents = Contents(session, settings.proxy_url, settings.api_token)
-            yield Parts(
-                settings=settings,
-                experiments=experiments,
-                launches=Launches(
-                    database,
-                    hub,
-                    contents,
-                    timeout=settings.start_timeout,
-                    patience=settings.hub_patience,
-                ),
-                gate=Gate(hub, database, secret, _policy(settings)),
-                readiness=Readiness(
-                    hub, database, strict_scopes=settings.strict_scopes, warned=warned
-                ),
-            )
-    finally:
-        database.close()
+        now = await starter.status()
+        return {
+            "launcher_launches_in_flight": await database.run(rows.count_by_state),
+            "launcher_starts_queued": now.queued,
+            "launcher_starts_in_flight": now.in_flight,
+            "launcher_starts_limit": now.limit,
+            "launcher_starts_failed_in_a_row": now.failed,
+        }
+    except StoreUnavailable:
+        return {}
 
 
 def _policy(settings: Launcher) -> Policy:
@@ -105,9 +200,9 @@ def _api(prefix: str) -> AsyncApp:
         base_path=prefix or None,
         resolver=_JSONResolver(),
         strict_validation=True,
-        validator_map={"body": {"application/json": JSONBody}},
+        validator_map={"parameter": Parameters, "body": {"application/json": JSONBody}},
     )
-    for function in (auth.token, auth.basic):
+    for function in (auth.token, auth.basic, auth.metrics_reader):
         _keep_signature(function)
     api.add_error_handler(LauncherError, problems.launcher_error)
     paths = yaml.safe_load(SPECIFICATION.read_text(encoding="utf-8"))["paths"]
@@ -119,7 +214,7 @@ def _api(prefix: str) -> AsyncApp:
 
 
 class _JSONResolver(Resolver):
-    """Says of every handler's answer that it is JSON: problem+json is declared beside it."""
+    """Says of what handlers answer that it is JSON: problem+json is declared beside it."""
 
     def resolve(self, operation: Any) -> Resolution:
         found = super().resolve(operation)
@@ -134,10 +229,13 @@ def _keep_signature(function: Callable[..., Any]) -> None:
 
 def _answering_json(handler: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(handler)
-    async def answer(*args: Any, **kwargs: Any) -> tuple[Any, int, dict[str, str]]:
+    async def answer(*args: Any, **kwargs: Any) -> Response | tuple[Any, int, dict[str, str]]:
         result = await handler(*args, **kwargs)
-        body, status = result if isinstance(result, tuple) else (result, 200)
-        return body, status, {"Content-Type": "application/json"}
+        if isinstance(result, Response):
+            return result
+        body, status, *more = result if isinstance(result, tuple) else (result, 200)
+        headers = more[0] if more else {}
+        return body, status, {"Content-Type": "application/json", **headers}
 
     return answer
 
@@ -149,8 +247,15 @@ def _middleware(settings: Launcher) -> list[Middleware]:
             Middleware(
                 CORSMiddleware,
                 allow_origins=settings.allowed_origins,
-                allow_methods=["GET", "POST"],
-                allow_headers=["Authorization", "Content-Type"],
+                allow_methods=["GET", "POST", "DELETE"],
+                allow_headers=[
+                    "Authorization",
+                    "Content-Type",
+                    "Idempotency-Key",
+                    "Last-Event-ID",
+                    "Prefer",
+                ],
+                expose_headers=["Link", "Location", "Retry-After", "X-Request-ID"],
                 max_age=600,
             )
         )

@@ -23,6 +23,8 @@ from launcher.store import Store, login_attempts
 MAX_REMEMBERED = 10_000
 WRONG_TOKEN_SECONDS = 10
 MAX_CREDENTIAL_CHARACTERS = 1024
+# a custom scope of the hub (c.JupyterHub.custom_scopes), for services that launch for others
+ON_BEHALF = "custom:launcher:on-behalf"
 
 
 @dataclass(frozen=True)
@@ -50,13 +52,22 @@ class Gate:
 
     async def by_token(self, token: str) -> Identity:
         """The user whose JupyterHub API token this is; raises Unauthorized, Forbidden."""
+        return self._may_use(await self._owner(token), needs_scope=True)
+
+    async def metrics_reader(self, token: str) -> Identity:
+        """The user or service that may read metrics; raises Unauthorized, Forbidden."""
+        identity = await self._owner(token)
+        if not (identity.admin or check_scopes({"read:metrics"}, identity.scopes)):
+            raise Forbidden("This needs a token that holds the scope read:metrics.")
+        return identity
+
+    async def _owner(self, token: str) -> Identity:
         if not re.fullmatch(r"[\x21-\x7e]{1,1024}", token):
             raise Unauthorized(_UNKNOWN_TOKEN)
         key = self._hash("token", token)
-        identity = self._known.get(key) or await self._flights.share(
+        return self._known.get(key) or await self._flights.share(
             key, lambda: self._identify(key, token)
         )
-        return self._may_use(identity, needs_scope=True)
 
     async def by_password(self, username: str, password: str, address: str) -> Identity:
         """The user who signs in so; raises Unauthorized, Forbidden, TooManyRequests."""
@@ -100,7 +111,12 @@ class Gate:
 
     def _may_use(self, identity: Identity, *, needs_scope: bool) -> Identity:
         if identity.kind != "user":
-            raise Forbidden("This is the token of a service. Launching needs a user's own token.")
+            if ON_BEHALF in identity.scopes:
+                return identity
+            raise Forbidden(
+                "This is the token of a service. Launching needs a user's own token, or a service"
+                f" whose role holds the scope {ON_BEHALF}."
+            )
         scope = f"access:services!service={self._policy.service_name}"
         if needs_scope and not check_scopes({scope}, identity.scopes):
             raise Forbidden(f"This needs a token that holds the scope {scope}.")
@@ -134,10 +150,23 @@ def client_address(peer: str, forwarded: str, hops: int) -> str:
 
 async def token(authorization: str, request: Any) -> Any:
     """OpenAPI scheme `token`: `Authorization: token X` or `Bearer X`."""
-    kind, _, value = authorization.partition(" ")
-    if kind.lower() not in ("token", "bearer"):
+    value = _token_in(authorization)
+    if value is None:
         return NO_VALUE
-    return _context(await request.state.parts.gate.by_token(value.strip()))
+    return _context(await request.state.parts.gate.by_token(value))
+
+
+async def metrics_reader(authorization: str, request: Any) -> Any:
+    """OpenAPI scheme `metrics`: as `token`, for services too; the scope is read:metrics."""
+    value = _token_in(authorization)
+    if value is None:
+        raise Unauthorized("Metrics are for those with a token: 'Authorization: Bearer …'.")
+    return _context(await request.state.parts.gate.metrics_reader(value))
+
+
+def _token_in(authorization: str) -> str | None:
+    kind, _, value = authorization.partition(" ")
+    return value.strip() if kind.lower() in ("token", "bearer") else None
 
 
 async def basic(username: str, password: str, request: Any) -> Any:
@@ -151,4 +180,8 @@ async def basic(username: str, password: str, request: Any) -> Any:
 
 
 def _context(identity: Identity) -> dict[str, Any]:
-    return {"sub": identity.name, "admin": identity.admin}
+    return {
+        "sub": identity.name,
+        "admin": identity.admin and identity.kind == "user",
+        "service": identity.kind != "user",
+    }

@@ -74,7 +74,36 @@ class Launcher(Application):
         the scope that users with a token need.""",
     ).tag(config=True)
     start_timeout = Integer(
-        300, min=1, help="Seconds in which a launch must be done, a server's start included."
+        300, min=1, help="Seconds in which a server must be ready once its start was asked for."
+    ).tag(config=True)
+    wait_timeout = Integer(
+        300,
+        min=0,
+        help="""Seconds that a request waits for the end of its launch, at most; then it is answered
+        with 202 and the launch goes on.""",
+    ).tag(config=True)
+    max_starts = Integer(
+        20,
+        min=1,
+        help="""Servers that are started at the same moment, at most. The launcher takes fewer when
+        the hub says that it is busy. Where servers run on other machines than the hub, the hub's
+        own concurrent_spawn_limit (100) is a good value.""",
+    ).tag(config=True)
+    max_failed_starts = Integer(
+        3,
+        min=0,
+        help="""Starts that failed in a row, and those in flight after a failure, stay below this.
+        Keep it below the hub's consecutive_failure_limit (5 on Kubernetes), at which the hub exits.
+        0: start servers whatever happens.""",
+    ).tag(config=True)
+    max_queued = Integer(
+        1000, min=1, help="Servers that may wait for their start; further launches get 429."
+    ).tag(config=True)
+    queue_timeout = Integer(
+        1800, min=1, help="Seconds that a launch waits for its turn, at most."
+    ).tag(config=True)
+    launch_retention_days = Integer(
+        30, min=1, help="Days for which launches that ended are kept in the database."
     ).tag(config=True)
     hub_patience = Integer(
         60, min=0, help="Seconds that a launch waits for a hub that is away, as in a restart."
@@ -160,6 +189,11 @@ class Launcher(Application):
         """host:port that the hub expects a managed service to listen on, else a default."""
         return urlsplit(self._environ.get("JUPYTERHUB_SERVICE_URL", "")).netloc or "127.0.0.1:8888"
 
+    @property
+    def metrics_folder(self) -> str:
+        """Where processes keep what they count (PROMETHEUS_MULTIPROC_DIR), '' when one does."""
+        return self._environ.get("PROMETHEUS_MULTIPROC_DIR", "")
+
     def public_url(self, origin: str | None = None) -> str:
         """Where a browser that came from `origin` reaches the hub, without a last slash."""
         url = self.jupyterhub_url.rstrip("/")
@@ -181,6 +215,13 @@ class Launcher(Application):
         name = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9._~@%+-]+"
         if not re.fullmatch(rf"/?({name}/)*({name})?", self.base_path):
             raise ConfigError("BASE_PATH must be a path such as /launcher.")
+        if self.metrics_folder and not Path(self.metrics_folder).is_dir():
+            raise ConfigError("PROMETHEUS_MULTIPROC_DIR must name a directory that is there.")
+        if self.max_failed_starts == 1:
+            raise ConfigError(
+                "c.Launcher.max_failed_starts must be 2 or more, else no server could ever be"
+                " started; or 0, to start servers whatever happens."
+            )
         for origin in self.allowed_origins:
             if not re.fullmatch(
                 r"https?://[a-z0-9.-]+(:\d+)?|https?://\[[0-9a-f:]+\](:\d+)?", origin

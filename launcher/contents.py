@@ -9,8 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import aiohttp
-
 from launcher import outbound, urls
 from launcher.errors import (
     ContentsFailed,
@@ -19,11 +17,20 @@ from launcher.errors import (
     InsufficientStorage,
     InTheWay,
     LauncherError,
+    NameTooLong,
 )
-from launcher.outbound import Answer, Unreachable
+from launcher.outbound import Answer, Session, Unreachable
 
 Path = Sequence[str]
 
+# what the calls of the contents API are counted as
+_KINDS = {
+    "GET": "contents.read",
+    "PUT": "contents.put",
+    "PATCH": "contents.rename",
+    "POST": "contents.checkpoint",
+    "DELETE": "contents.delete",
+}
 _GONE_STATUSES = frozenset({301, 302, 303, 307, 308, 424, 502, 503, 504})
 
 
@@ -47,7 +54,7 @@ class _ServerError(Exception):
 class Contents:
     """The users' servers behind one proxy, called with the launcher's own token."""
 
-    session: aiohttp.ClientSession
+    session: Session
     proxy_url: str
     token: str
 
@@ -164,7 +171,9 @@ class Contents:
         url = urls.join(url, query=query)
         headers = {"Authorization": f"token {self.token}"}
         try:
-            answer = await outbound.fetch(self.session, method, url, json=json, headers=headers)
+            answer = await outbound.fetch(
+                self.session, method, url, kind=_KINDS[method], json=json, headers=headers
+            )
         except Unreachable as error:
             raise (Ambiguous if error.sent else ServerGone) from error
         _raise_for_state(answer)
@@ -222,7 +231,7 @@ def _explained(error: _ServerError) -> LauncherError:
             "There is no space left for the notebook. Delete something first."
         )
     if number == 36:
-        return ContentsFailed("The server's file system does not take a name of that length.")
+        return NameTooLong("The server's file system does not take a name of that length.")
     if number in (1, 13, 30):
         return ContentsFailed("The directory cannot be written to.")
     if number == 20 or "not a directory" in error.message.lower():

@@ -32,6 +32,8 @@ class LauncherError(Exception):
         self.detail = detail
         self.errors = [dict(error) for error in errors]
         self.retry_after = retry_after
+        self.headers: dict[str, str] = {}
+        """Of the answer, beside those that every problem has."""
 
     def problem(self) -> dict[str, Any]:
         """The body of an `application/problem+json` answer."""
@@ -90,10 +92,34 @@ class InTheWay(LauncherError):
     status, title, slug = 409, "Something is in the way", "in-the-way"
 
 
+class Cancelled(LauncherError):
+    """Somebody cancelled the launch."""
+
+    status, title, slug = 409, "The launch was cancelled", "cancelled"
+
+
+class Ended(LauncherError):
+    """The launch has ended, so that it cannot be cancelled."""
+
+    status, title, slug = 409, "The launch has ended", "ended"
+
+
 class TooLarge(LauncherError):
     """The request's body is larger than the launcher reads."""
 
     status, title, slug = 413, "The request is too large", "too-large"
+
+
+class KeyReused(LauncherError):
+    """The idempotency key came before with another body."""
+
+    status, title, slug = 422, "The idempotency key was used before", "idempotency-key-reused"
+
+
+class QueueFull(LauncherError):
+    """As many servers wait for their start as the launcher lets."""
+
+    status, title, slug = 429, "The queue is full", "queue-full"
 
 
 class TooManyRequests(LauncherError):
@@ -114,10 +140,22 @@ class SpawnFailed(LauncherError):
     status, title, slug = 502, "The server did not start", "spawn-failed"
 
 
+class ServerExited(SpawnFailed):
+    """The process of the user's server ended before it was ready."""
+
+    title, slug = "The server ended at once", "server-exited"
+
+
 class SpawnRefused(LauncherError):
     """The hub, its hook or its spawner refused to start the user's server: no use to repeat."""
 
     status, title, slug = 502, "The hub refused to start the server", "spawn-refused"
+
+
+class NameTooLong(ContentsFailed):
+    """The file system of the user's home does not take a name of that length."""
+
+    title, slug = "The name is too long", "name-too-long"
 
 
 class HubUnavailable(LauncherError):
@@ -126,8 +164,20 @@ class HubUnavailable(LauncherError):
     status, title, slug = 503, "The hub cannot be reached", "hub-unavailable"
 
 
+class ServerLimit(LauncherError):
+    """The hub runs as many servers as it may."""
+
+    status, title, slug = 503, "The hub has no room for another server", "server-limit"
+
+
+class StartsFailing(LauncherError):
+    """Servers failed to start in a row, so that no other start is tried at the moment."""
+
+    status, title, slug = 503, "Servers do not start at the moment", "starts-failing"
+
+
 class HubBusy(LauncherError):
-    """The hub has as many servers, or as many starts, as it takes."""
+    """The hub had too many starts under way for all the time that a launch may wait."""
 
     status, title, slug = 503, "The hub is busy", "hub-busy"
 
@@ -166,11 +216,23 @@ def _families(cls: type[LauncherError]) -> Iterable[type[LauncherError]]:
         yield from _families(child)
 
 
+def slugs() -> list[str]:
+    """How the types of all problems end."""
+    return [kind.slug for kind in _families(LauncherError)]
+
+
+def _of_kind(slug: str) -> type[LauncherError]:
+    return next((k for k in _families(LauncherError) if k.slug == slug), LauncherError)
+
+
+def title_of(slug: str) -> str:
+    """The title of the kind of problem whose type ends so."""
+    return _of_kind(slug).title
+
+
 def from_problem(problem: Mapping[str, Any]) -> LauncherError:
     """The error whose `problem()` was stored."""
-    slug = str(problem["type"]).removeprefix(TYPE_PREFIX)
-    kind = next((k for k in _families(LauncherError) if k.slug == slug), LauncherError)
-    return kind(
+    return _of_kind(str(problem["type"]).removeprefix(TYPE_PREFIX))(
         problem["detail"],
         errors=problem.get("errors", ()),
         retry_after=problem.get("retry_after"),

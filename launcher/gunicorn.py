@@ -3,11 +3,18 @@
 Anything here can be changed on gunicorn's command line. See gunicorn's document "Settings".
 """
 
+import atexit
+import logging
+import os
+import shutil
 import sys
+import tempfile
 from typing import Any
 
+from gunicorn import glogging
+
 from launcher import config as launcher_config  # `config` is a setting of gunicorn's
-from launcher import store
+from launcher import logs, store
 from launcher.errors import ConfigError
 
 worker_class = "asgi"
@@ -21,9 +28,44 @@ keepalive = 75
 control_socket_disable = True
 # who may say what the client's address was is c.Launcher.trusted_hops, and nobody else
 forwarded_allow_ips = ""
-accesslog = "-"
-# no query string, which may hold what people typed
-access_log_format = '%(t)s %(h)s "%(m)s %(U)s" %(s)s %(B)s %(M)sms'
+accesslog = None  # launcher.logs tells of each request
+
+
+def _folder() -> str:
+    """A folder for what the workers count; it goes when the master does."""
+    folder, master = tempfile.mkdtemp(prefix="launcher-metrics-"), os.getpid()
+    # workers run atexit's functions too
+    atexit.register(lambda: os.getpid() == master and shutil.rmtree(folder, ignore_errors=True))
+    return folder
+
+
+# the environment of the application: prometheus_client looks for it when it is imported
+raw_env = [f"PROMETHEUS_MULTIPROC_DIR={launcher_config.Launcher().metrics_folder or _folder()}"]
+
+
+class Logger(glogging.Logger):
+    """gunicorn's log, which the launcher's goes along with: to stderr, or as --error-logfile says.
+
+    The master sets it up before it loads the application, and again when it reloads; workers are
+    forked from it. Somebody's own --log-config is left alone.
+    """
+
+    def setup(self, cfg: Any) -> None:
+        """Set up as gunicorn does, then give everything the launcher's format."""
+        super().setup(cfg)
+        if not (cfg.logconfig or cfg.logconfig_dict or cfg.logconfig_json):
+            streams = [h for h in self.error_log.handlers if isinstance(h, logging.StreamHandler)]
+            logs.setup(self.loglevel, streams)
+
+
+logger_class = Logger
+
+
+def post_worker_init(worker: Any) -> None:
+    """Let the application know when its worker is told to end."""
+    serve = sys.modules.get("launcher.serve")
+    if serve:  # gunicorn may serve another application with these settings
+        serve.app.stopping = lambda: not worker.alive
 
 
 def on_starting(server: Any) -> None:

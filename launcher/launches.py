@@ -1,30 +1,49 @@
-"""STORY: put a launch down, try the upload, start the server, wait, upload, say where it is."""
+"""STORY: put a launch down, try the upload, wait for the server, upload, say where it is.
+
+A launch is a stored row. The process that holds it brings it to its end, step by step, and every
+step may be repeated: when the process dies, another one goes on.
+"""
 
 import asyncio
+import functools
+import hashlib
 import json
+import logging
+import re
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
-from launcher import errors, urls
-from launcher.contents import Contents, ServerGone
-from launcher.errors import ContentsFailed, HubUnavailable, LauncherError, StartTimeout
-from launcher.flights import SingleFlight
-from launcher.hub import Hub, starts
-from launcher.placing import Placing
-from launcher.store import Store, leases
+from launcher import urls
+from launcher.contents import ServerGone
+from launcher.errors import (
+    ContentsFailed,
+    Ended,
+    HubUnavailable,
+    KeyReused,
+    LauncherError,
+)
+from launcher.feed import Feed
+from launcher.metrics import Metrics
+from launcher.placing import NotOurs, Placing
+from launcher.starting import Starter
+from launcher.store import Store, idempotency, leases, starts
 from launcher.store import launches as rows
 from launcher.store.launches import Launch
+
+log = logging.getLogger("launcher")
 
 # a route may lag behind the server by seconds; a server that is gone each time is another matter
 MAX_ROUNDS = 12
 ROUND_SECONDS = 2.0
-# enough for the tabs that one person has open, and it bounds what is left in ~/.jupyter
-WORKSPACES = 100
+LOOK_SECONDS = 10.0
+STEP_SECONDS = 1.0
+# shorter than a process is taken for alive: a launch that fresh is nobody else's
+FRESH_SECONDS = 4.0
 
 
 @dataclass(frozen=True)
@@ -47,109 +66,253 @@ class NotebookRequest:
         )
 
 
+@dataclass(frozen=True)
+class Order:
+    """Whose server it is for, on whose behalf, and what makes it the same as an earlier one."""
+
+    user: str
+    requested_by: str | None = None
+    key: str | None = None
+    parameters: Mapping[str, Any] | None = None
+
+    def key_hash(self) -> str:
+        """The key, which is another one for each caller and user."""
+        return _digest([self.requested_by, self.user, self.key])
+
+
 class Launches:
     """Opens notebooks on users' servers, each launch a stored row advanced step by step."""
 
     def __init__(
-        self, store: Store, hub: Hub, contents: Contents, *, timeout: float, patience: float
+        self,
+        store: Store,
+        placing: Placing,
+        starter: Starter,
+        feed: Feed,
+        metrics: Metrics,
+        *,
+        holder: str,
+        patience: float,
+        stopping: Callable[[], bool],
     ) -> None:
-        """`timeout` bounds a launch, `patience` the wait for a hub that is away; in seconds."""
+        """`holder` is the name of this process, `patience` the wait for a hub in seconds.
+
+        `stopping` says whether this process is about to end.
+        """
         self._store = store
-        self._hub = hub
-        self._placing = Placing(store, contents)
-        self._timeout = timeout
+        self._placing = placing
+        self._starter = starter
+        self._feed = feed
+        self._metrics = metrics
+        self._holder = holder
         self._patience = patience
-        self._starts: SingleFlight[None] = SingleFlight()
-        self._steps: Mapping[str, Callable[[Launch], Awaitable[dict[str, Any]]]] = {
-            "queued": self._upload,
-            "starting": self._start,
-            "uploading": self._upload,
-        }
+        self._stopping = stopping
+        self._running: dict[str, asyncio.Task[Launch | None]] = {}
 
-    async def open(self, user: str, notebook: dict[str, Any], request: NotebookRequest) -> Launch:
-        """The launch, done; raises the LauncherError that it failed with."""
-        launch = await self._store.run(_put_down, _new_launch(user, notebook, request))
-        while not launch.ended:
-            launch = await self.advance(launch)
-        if launch.problem:
-            raise errors.from_problem(launch.problem)
-        return launch
+    async def open(
+        self, order: Order, notebook: dict[str, Any], request: NotebookRequest
+    ) -> Launch:
+        """The launch, written down and under way; an earlier one when its key says so.
 
-    async def advance(self, launch: Launch) -> Launch:
-        """The launch after its next step, written down. Every step may be repeated."""
+        Raises KeyReused.
+        """
+        launch = _new_launch(order, notebook, request, self._holder)
+        body = _digest([launch.experiment, dict(order.parameters or {}), vars(request)])
+        kept, surely_held = await self._store.run(_put_down, launch, order, body)
+        if kept.id == launch.id:
+            self._begin(kept, sure_until=time.monotonic() + FRESH_SECONDS if surely_held else 0)
+        return kept
+
+    async def find(self, launch_id: str) -> Launch | None:
+        """The launch with that id, whoever's it is."""
+        if not re.fullmatch(r"[0-9a-f]{32}", launch_id):
+            return None
+        return await self._store.run(rows.find, launch_id)
+
+    async def page(
+        self, where: Mapping[str, str], *, before: tuple[float, str] | None, limit: int
+    ) -> list[Launch]:
+        """At most `limit` launches with these columns, newest first, after `before`."""
+        return await self._store.run(rows.page, where, before=before, limit=limit)
+
+    async def ended(self, launch: Launch, seconds: float) -> Launch:
+        """The launch when it has ended, or as it is when the time has passed."""
+        until = time.monotonic() + seconds
+        while not launch.ended and not self._stopping() and time.monotonic() < until:
+            step = min(until - time.monotonic(), STEP_SECONDS)
+            if task := self._running.get(launch.id):
+                await asyncio.wait([task], timeout=step)
+                if task.done() and not task.cancelled() and not task.exception():
+                    launch = task.result() or launch
+            elif await self._feed.changed(launch.id, launch.seq, step):
+                launch = await self._store.run(rows.find, launch.id) or launch
+        return launch if launch.ended else await self._store.run(rows.find, launch.id) or launch
+
+    async def cancel(self, launch: Launch) -> Launch:
+        """The launch, cancelled: no notebook of it stays, and no start that only it waited for.
+
+        Raises Ended.
+        """
+        if launch.state != "cancelled" and not await self._store.run(_cancel, launch):
+            raise Ended(f"The launch is {launch.state}; there is nothing to cancel any more.")
+        self._feed.wake([launch.id])
+        self._starter.look()
+        return await self._store.run(rows.find, launch.id) or launch
+
+    def adopt(self, launch: Launch) -> None:
+        """Go on with a launch whose process is gone."""
+        log.warning("going on with a launch", extra={"launch_id": launch.id})
+        self._metrics.takeover()
+        self._begin(launch)
+
+    async def stop(self) -> None:
+        """Leave the launches under way to another process."""
+        tasks = list(self._running.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _begin(self, launch: Launch, sure_until: float = 0) -> None:
+        task = asyncio.create_task(self._see_through(launch, sure_until))
+        self._running[launch.id] = task
+        task.add_done_callback(functools.partial(self._finished, launch))
+
+    def _finished(self, launch: Launch, task: "asyncio.Task[Launch | None]") -> None:
+        del self._running[launch.id]
+        self._feed.wake([launch.id])
+        if not task.cancelled() and (error := task.exception()):
+            log.error("a launch was given up", exc_info=error, extra={"launch_id": launch.id})
+
+    async def _see_through(self, launch: Launch, sure_until: float) -> Launch | None:
+        """The launch at its end; None when another process goes on with it."""
+        began = time.monotonic()
+        current: Launch | None = launch
+        while current and not current.ended:
+            current = await self._advance(current, sure_until) or await self._ours(launch)
+        if current:
+            self._count(current, time.monotonic() - began)
+            if current.state == "cancelled":
+                await self._placing.tidy(launch)
+        return current
+
+    def _count(self, launch: Launch, seconds: float) -> None:
+        kind = str((launch.problem or {}).get("type", launch.state)).rpartition(":")[2]
+        self._metrics.launch_ended(kind)
+
+    async def _ours(self, launch: Launch) -> Launch | None:
+        """The launch as it is now, None when another process has it."""
+        now = await self._store.insist(rows.find, launch.id)
+        return now if now and (now.ended or now.holder == self._holder) else None
+
+    async def _advance(self, launch: Launch, sure_until: float) -> Launch | None:
+        """The launch after its next step; None when it may not be ours any more."""
+        began = time.monotonic()
         try:
-            changes = await self._steps[launch.state](launch)
-        except LauncherError as error:
-            changes = {"state": "failed", "problem": error.problem()}
-        return await self._store.run(_record, launch, changes)
-
-    async def _upload(self, launch: Launch) -> dict[str, Any]:
-        try:
-            path = await self._placing.place(launch)
+            path = await self._placing.place(launch, sure_until)
         except ServerGone:
-            return await self._another_round(launch)
-        except HubUnavailable:
+            return await self._without_server(launch)
+        except NotOurs:
+            return None
+        except HubUnavailable as error:
             # a server that has not seen our token yet asks the hub, which may be restarting
-            if time.time() - launch.created_at > self._patience:
-                raise
-            return await self._another_round(launch)
-        return {"state": "done", "path": "/".join(path)}
+            if time.time() - launch.updated_at > self._patience:
+                return await self._fail(launch, error)
+            await asyncio.sleep(ROUND_SECONDS)
+            return launch
+        except LauncherError as error:
+            return await self._fail(launch, error)
+        self._metrics.phase_took("upload", time.monotonic() - began)
+        done = await self._store.insist(rows.end, launch, state="done", path="/".join(path))
+        await self._starter.notice(launch.user)
+        return done
 
-    async def _another_round(self, launch: Launch) -> dict[str, Any]:
-        if launch.rounds >= MAX_ROUNDS:
-            raise ContentsFailed("The server runs, but cannot be reached. Stop it and try again.")
-        if launch.rounds:
-            await asyncio.sleep(min(ROUND_SECONDS, 0.1 * 2**launch.rounds))
-        return {"state": "starting", "rounds": launch.rounds + 1}
+    async def _fail(self, launch: Launch, error: LauncherError) -> Launch | None:
+        return await self._store.insist(rows.end, launch, state="failed", problem=error.problem())
 
-    async def _start(self, launch: Launch) -> dict[str, Any]:
-        left = launch.created_at + self._timeout - time.time()
-        if left <= 0:
-            raise StartTimeout("The server was not ready in time.")
-        await self._starts.share(
-            launch.user,
-            lambda: starts.start(self._hub, launch.user, limit=left, patience=self._patience),
-        )
-        return {"state": "uploading"}
+    async def _without_server(self, launch: Launch) -> Launch | None:
+        """The launch once its server was started, or with the reason why it was not."""
+        try:
+            waiting = await self._wait_again(launch)
+        except LauncherError as error:
+            return await self._fail(launch, error)
+        while waiting and waiting.state in starts.WAITING:
+            await self._feed.changed(waiting.id, waiting.seq, LOOK_SECONDS)
+            waiting, wanted = await self._store.insist(_look_again, waiting)
+            if not wanted:
+                break  # nobody starts the server: look whether it is there, and ask again
+        return waiting
+
+    async def _wait_again(self, launch: Launch) -> Launch | None:
+        """The launch, waiting for its server; raises ContentsFailed, QueueFull, StartsFailing."""
+        if launch.state == "uploading":
+            if launch.rounds >= MAX_ROUNDS:
+                raise ContentsFailed(
+                    "The server runs, but cannot be reached. Stop it and try again."
+                )
+            if launch.rounds > 1:
+                await asyncio.sleep(min(ROUND_SECONDS, 0.1 * 2**launch.rounds))
+        return await self._starter.wait_for(launch)
 
 
-def _new_launch(user: str, notebook: dict[str, Any], request: NotebookRequest) -> Launch:
+def _digest(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def _new_launch(
+    order: Order, notebook: dict[str, Any], request: NotebookRequest, holder: str
+) -> Launch:
     launch_id = uuid.uuid4().hex
     made_by = notebook["metadata"]["launcher"]
     made_by["launch_id"] = launch_id
     return Launch(
         id=launch_id,
-        user=user,
+        user=order.user,
         experiment=made_by["experiment"],
         directory="/".join(request.directory),
         filename=request.filename,
         workspace=request.workspace,
         if_exists=request.if_exists,
         content=json.dumps(notebook, ensure_ascii=False, indent=1),
+        holder=holder,
+        requested_by=order.requested_by,
     )
 
 
-def _put_down(connection: sa.Connection, launch: Launch) -> Launch:
-    """Write the launch down, and ask for the name that it most likely ends with."""
-    leases.acquire(connection, launch.user, f"{launch.directory}/{launch.filename}", launch.id)
-    return rows.insert(connection, launch)
+def _put_down(
+    connection: sa.Connection, launch: Launch, order: Order, body: str
+) -> tuple[Launch, bool]:
+    """The launch, or the one that its key stands for; and whether it holds its first name."""
+    if order.key is not None:
+        known = idempotency.remember(connection, order.key_hash(), body, launch.id)
+        if known != (body, launch.id):
+            return _known(connection, body, *known), False
+    # ask at once for the name that it most likely ends with
+    path = f"{launch.directory}/{launch.filename}"
+    held = leases.acquire(connection, launch.user, path, launch.id)
+    return rows.insert(connection, launch), held
 
 
-def _record(connection: sa.Connection, launch: Launch, changes: dict[str, Any]) -> Launch:
-    launch = rows.advance(connection, launch, **changes)
-    if launch.ended:
-        leases.release(connection, launch.id)
+def _known(connection: sa.Connection, body: str, known_body: str, launch_id: str) -> Launch:
+    launch = rows.find(connection, launch_id)
+    if known_body != body or launch is None:
+        raise KeyReused(
+            "This Idempotency-Key came before with another request. Use a new key for each launch."
+        )
     return launch
 
 
-def location(launch: Launch, public_url: str) -> str:
-    """The URL that opens the launch's notebook in JupyterLab.
+def _cancel(connection: sa.Connection, launch: Launch) -> bool:
+    starts.lock(connection)
+    if not rows.cancel(connection, launch.id):
+        return False
+    starts.drop_unwanted(connection, launch.user)
+    return True
 
-    A workspace that the caller named opens as they left it. The default ones open clean, and are
-    taken in turns: old JupyterLabs ask about a workspace that another tab has open.
-    """
-    path = (launch.path or "").split("/")
-    query = None if launch.workspace else {"reset": "1"}
-    workspace = launch.workspace or f"launcher-{int(launch.id[:8], 16) % WORKSPACES}"
-    lab = ("user", launch.user, "lab", "workspaces", workspace, "tree")
-    return urls.join(public_url, *lab, *path, query=query)
+
+def _look_again(connection: sa.Connection, launch: Launch) -> tuple[Launch | None, bool]:
+    """The launch, None when it is not the caller's any more; and whether its server is wanted."""
+    now = rows.find(connection, launch.id)
+    if now and not now.ended and now.holder != launch.holder:
+        now = None
+    return now, starts.is_wanted(connection, launch.user)

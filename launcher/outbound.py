@@ -1,7 +1,8 @@
 """Calls to other programs: each with a timeout, a bound on the bytes read, and no redirects."""
 
 import json
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -45,42 +46,59 @@ class Answer:
             raise Unreachable("the answer is not JSON", sent=True) from error
 
 
-def open_session() -> aiohttp.ClientSession:
+@dataclass(frozen=True)
+class Session:
+    """Connections to other programs, and who is told of every call."""
+
+    http: aiohttp.ClientSession
+    observe: Callable[[str, str, float], None]
+    """Told the kind of a call, its status ('none': no answer came) and the seconds it took."""
+
+
+@asynccontextmanager
+async def open_session(observe: Callable[[str, str, float], None]) -> AsyncIterator[Session]:
     """A session without cookies and without a limit of its own on connections."""
-    return aiohttp.ClientSession(
+    async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=10),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=True,
-    )
+    ) as http:
+        yield Session(http, observe)
 
 
 @asynccontextmanager
 async def stream(
-    session: aiohttp.ClientSession,
+    session: Session,
     method: str,
     url: str,
     *,
+    kind: str,
     seconds: float | None = READ_SECONDS,
     total: float | None = None,
     **options: Any,
 ) -> AsyncIterator[aiohttp.ClientResponse]:
     """A response whose body the caller reads; raises Unreachable.
 
-    `seconds` of silence end it, and `total` seconds end it whatever comes.
+    `seconds` of silence end it, and `total` seconds end it whatever comes. The call is counted as
+    one of its `kind` when it is over: a stream at its end, or when nobody listens any more.
     """
+    begun, status = time.perf_counter(), "none"
     timeout = aiohttp.ClientTimeout(total=total, sock_connect=CONNECT_SECONDS, sock_read=seconds)
     try:
-        async with session.request(
+        async with session.http.request(
             method, yarl.URL(url, encoded=True), allow_redirects=False, timeout=timeout, **options
         ) as response:
+            status = str(response.status)
             yield response
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
         raise Unreachable(type(error).__name__, sent=False) from error
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise Unreachable(type(error).__name__, sent=True) from error
+    finally:
+        session.observe(kind, status, time.perf_counter() - begun)
 
 
-async def fetch(session: aiohttp.ClientSession, method: str, url: str, **options: Any) -> Answer:
+async def fetch(session: Session, method: str, url: str, **options: Any) -> Answer:
     """The whole answer to one request; raises Unreachable."""
     async with stream(session, method, url, total=WHOLE_SECONDS, **options) as response:
         body = bytearray()

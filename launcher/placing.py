@@ -5,11 +5,16 @@ taken. Two renames at the same moment can both succeed, so a lease of the name g
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import sqlalchemy as sa
 
 from launcher.contents import Ambiguous, Contents, ServerGone
 from launcher.errors import ContentsFailed, FileExists, InTheWay, LauncherError
 from launcher.store import Store, leases
+from launcher.store import launches as rows
 from launcher.store.launches import Launch
 
 Path = tuple[str, ...]
@@ -18,6 +23,10 @@ MAX_TRIES = 200
 MAX_LOOKS = 5
 LEASE_POLL_SECONDS = 0.05
 LEASE_POLLS = 400
+
+
+class NotOurs(Exception):
+    """The launch was cancelled meanwhile, or another process has it."""
 
 
 def candidate(filename: str, number: int) -> str:
@@ -53,10 +62,12 @@ class Placing:
         self._store = store
         self._contents = contents
 
-    async def place(self, launch: Launch) -> Path:
+    async def place(self, launch: Launch, sure_until: float = 0) -> Path:
         """Where the launch's notebook is from now on; may be repeated after any failure.
 
-        Raises ServerGone, FileExists, and what the contents API deserves.
+        Until `sure_until`, by the monotonic clock, the launch is known to be the caller's and to
+        hold the first name. Raises ServerGone, NotOurs, FileExists, and what the contents API
+        deserves.
         """
         if launch.rounds and (path := await self._placed_before(launch)):
             return path
@@ -66,10 +77,20 @@ class Placing:
         temporary = _temporary(launch)
         await self._put(launch, temporary)
         try:
-            return await self._name(launch, directory, temporary)
+            return await self._name(launch, directory, temporary, sure_until)
         except LauncherError:
-            await self._contents.delete(launch.user, temporary)
+            if await self._store.run(rows.is_mine, launch):
+                await self._contents.delete(launch.user, temporary)
             raise
+
+    async def tidy(self, launch: Launch) -> None:
+        """Take back what a launch that was cancelled may have left in the home."""
+        with suppress(ServerGone, LauncherError):
+            # what was written over cannot be brought back; a checkpoint of it is there
+            if launch.if_exists != "replace" and (path := await self._placed_before(launch)):
+                await self._contents.delete(launch.user, path)
+            await self._contents.delete(launch.user, _temporary(launch))
+        await self._store.insist(rows.let_go, launch)
 
     async def _placed_before(self, launch: Launch) -> Path | None:
         """Where an earlier round left the notebook, though no answer told."""
@@ -89,11 +110,14 @@ class Placing:
                 await asyncio.sleep(LEASE_POLL_SECONDS)
         raise ServerGone
 
-    async def _name(self, launch: Launch, directory: Path, temporary: Path) -> Path:
+    async def _name(
+        self, launch: Launch, directory: Path, temporary: Path, sure_until: float
+    ) -> Path:
         number = 0
         for _ in range(MAX_TRIES):
             path = (*directory, candidate(launch.filename, number))
-            if await self._take(launch, path):
+            surely_held = number == 0 and time.monotonic() < sure_until
+            if surely_held or await self._take(launch, path):
                 if await self._rename(launch, temporary, path):
                     return path
                 await self._store.run(leases.release_path, launch.id, "/".join(path))
@@ -106,7 +130,10 @@ class Placing:
         raise ContentsFailed(f"No free name was found for {launch.filename}.")
 
     async def _take(self, launch: Launch, path: Path) -> bool:
-        return await self._store.run(leases.acquire, launch.user, "/".join(path), launch.id)
+        taken = await self._store.run(_take, launch, "/".join(path))
+        if taken is None:
+            raise NotOurs
+        return taken
 
     async def _is_taken(self, user: str, path: Path) -> bool:
         if await self._store.run(leases.is_held, user, "/".join(path)):
@@ -158,3 +185,10 @@ class Placing:
             await self._contents.make_checkpoint(launch.user, path)
         except Ambiguous as error:
             raise ServerGone from error
+
+
+def _take(connection: sa.Connection, launch: Launch, path: str) -> bool | None:
+    """Whether the launch holds the path; None when it is not the caller's to go on with."""
+    if not rows.is_mine(connection, launch):
+        return None
+    return leases.acquire(connection, launch.user, path, launch.id)

@@ -22,7 +22,8 @@ class _App:
     """The ASGI application, which also tells a server that calls it as WSGI what is wrong."""
 
     def __init__(self) -> None:
-        self._app = create_app(config.load())
+        self._app = create_app(config.load(), lambda: self.stopping())
+        self.stopping: Callable[[], bool] = lambda: False
 
     def __call__(self, *args: Any) -> Any:
         if len(args) == 2:

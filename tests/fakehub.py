@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
+from pathlib import Path
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import pytest
@@ -589,6 +590,7 @@ def problem_of(answer, status: int) -> dict:
     assert problem["type"].startswith("urn:problem-type:launcher:"), problem
     assert problem["title"]
     assert problem["detail"]
+    assert problem["request_id"] == answer.headers["x-request-id"]
     return problem
 
 
@@ -615,7 +617,9 @@ def application(hub: FakeHub, folder, environ=None, **settings: object):
 
 @pytest.fixture(scope="session")
 def _client(_fakehub, tmp_path_factory):
-    with application(_fakehub, tmp_path_factory.mktemp("launcher"), start_timeout=30) as client:
+    # what fails in one test does not keep the next one from starting servers
+    settings = {"start_timeout": 30, "max_failed_starts": 0}
+    with application(_fakehub, tmp_path_factory.mktemp("launcher"), **settings) as client:
         yield client
 
 
@@ -646,6 +650,8 @@ class Gunicorn:
 
     url: str
     port: int
+    log: Path
+    pid: int
 
     def raw(self, request: bytes) -> tuple[int, str, bytes]:
         """Status, head and body of the answer to these very bytes."""
@@ -675,7 +681,7 @@ def _gunicorn(_fakehub, tmp_path_factory):
             stdout=log,
             stderr=subprocess.STDOUT,
         )
-    served = Gunicorn(f"http://127.0.0.1:{port}", port)
+    served = Gunicorn(f"http://127.0.0.1:{port}", port, folder / "log", process.pid)
 
     def up():
         assert process.poll() is None, (folder / "log").read_text()

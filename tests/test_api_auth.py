@@ -78,8 +78,9 @@ def test_a_wrong_password_is_a_401_with_a_challenge(client, fakehub, status):
 
 
 def test_a_stranger_and_a_wrong_password_are_told_the_same(client, fakehub):
-    wrong = whoami(client, basic(fakehub.add_user().name, "wrong"))
-    stranger = whoami(client, basic("mallory", "wrong"))
+    same_id = {"X-Request-ID": "the-same-id"}
+    wrong = whoami(client, {**basic(fakehub.add_user().name, "wrong"), **same_id})
+    stranger = whoami(client, {**basic("mallory", "wrong"), **same_id})
     assert wrong.json() == stranger.json()
 
 

@@ -8,9 +8,9 @@ import pytest
 import launcher
 
 ROOT = Path(launcher.__file__).parent
-EVERYBODY = {"errors", "urls", "outbound", "flights", "schemas"}
+EVERYBODY = {"errors", "urls", "outbound", "flights", "schemas", "logs", "metrics"}
 PARTS = {"hub", "contents", "experiments", "store"}
-STORIES = {"launches", "readiness"}
+STORIES = {"launches", "starting", "following", "upkeep", "readiness"}
 
 # room -> the rooms of the package that it may import beside those that everybody may
 MAY_IMPORT = {
@@ -19,6 +19,8 @@ MAY_IMPORT = {
     "outbound": set(),
     "flights": set(),
     "schemas": set(),
+    "logs": set(),
+    "metrics": set(),
     "config": set(),
     "keys": set(),
     "hub": set(),
@@ -26,12 +28,16 @@ MAY_IMPORT = {
     "experiments": set(),
     "store": set(),
     "placing": {"contents", "store"},
-    "launches": PARTS | {"placing"},
+    "feed": {"store"},
+    "starting": PARTS | {"feed"},
+    "launches": PARTS | {"placing", "starting", "feed"},
+    "following": {"store", "feed"},
+    "upkeep": {"store", "launches", "starting", "feed"},
     "readiness": PARTS,
     "auth": {"hub", "store"},
-    "api": STORIES | PARTS | {"auth", "config"},
+    "api": STORIES | PARTS | {"auth", "config", "feed"},
     "web": STORIES | PARTS | {"auth"},
-    "app": STORIES | PARTS | {"auth", "config", "keys", "api", "web"},
+    "app": STORIES | PARTS | {"auth", "config", "keys", "api", "web", "feed", "placing"},
     "serve": {"app", "config"},
     "gunicorn": {"config", "store"},
     "client": set(),

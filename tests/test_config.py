@@ -127,6 +127,7 @@ def test_a_file_that_cannot_be_used_stops_the_start_with_a_sentence(tmp_path, te
         ({"JUPYTERHUB_URL": "http://[::1"}, "JUPYTERHUB_URL"),
         ({"JUPYTERHUB_API_URL": "/hub/api"}, "JUPYTERHUB_API_URL"),
         ({"JUPYTERHUB_URL": "/jupyter"}, "allowed_origins"),
+        ({"PROMETHEUS_MULTIPROC_DIR": "/nowhere"}, "PROMETHEUS_MULTIPROC_DIR"),
         ({"BASE_PATH": "/a b"}, "BASE_PATH"),
         ({"BASE_PATH": "http://x/y"}, "BASE_PATH"),
         ({"BASE_PATH": "/a//b"}, "BASE_PATH"),

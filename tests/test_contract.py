@@ -64,11 +64,11 @@ OF_ANY_ANSWER = [
     checks.response_headers_conformance,
     checks.response_schema_conformance,
 ]
-# HTTP's own (RFC 9110), and those that launcher/web gives to every answer there is
+# HTTP's own (RFC 9110), and those that launcher/web and launcher/logs.py give to every answer
 OF_EVERY_ANSWER = {
     "date", "server", "connection", "content-type", "content-length", "transfer-encoding",
     "cache-control", "content-security-policy", "cross-origin-opener-policy",
-    "cross-origin-resource-policy", "referrer-policy", "x-content-type-options",
+    "cross-origin-resource-policy", "referrer-policy", "x-content-type-options", "x-request-id",
 }  # fmt: skip
 # What openapi.yaml says of these in words is more than a schema of OpenAPI 3.0 can say
 SAID_IN_WORDS = ("/notebook/directory", "/notebook/filename", "/parameters")

@@ -15,6 +15,8 @@ SPEC = yaml.safe_load(TOP.read_text(encoding="utf-8"))
 METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 READY = "launcher.api.health.ready"
 PUBLIC = {"launcher.api.health.health", READY}
+METRICS = "launcher.api.health.metrics"
+EVENTS = "launcher.api.launches.events"
 OPERATIONS = {
     operation["operationId"]: (path, method, operation)
     for path, item in SPEC["paths"].items()
@@ -76,7 +78,8 @@ def test_an_operation_is_secured_or_on_the_list_of_public_ones(name):
     if name in PUBLIC:
         assert security == []
     else:
-        assert {next(iter(requirement)) for requirement in security} == {"token", "basic"}
+        schemes = {"metrics"} if name == METRICS else {"token", "basic"}
+        assert {next(iter(requirement)) for requirement in security} == schemes
         assert {} not in security
 
 
@@ -110,8 +113,14 @@ def test_an_operation_says_what_it_does_and_how_it_fails(name):
         assert {"400", "413", "415"} <= responses.keys()
     for status, response in responses.items():
         assert response["description"]
-        media_types = set(response["content"])
-        if status == "200" or (name, status) == (READY, "503"):
+        media_types = set(response.get("content", ()))
+        if (name, status) == (METRICS, "200"):
+            assert media_types == {"text/plain"}
+        elif (name, status) == (EVENTS, "200"):
+            assert media_types == {"text/event-stream"}
+        elif status == "204":
+            assert media_types == set()
+        elif status in ("200", "202") or (name, status) == (READY, "503"):
             assert media_types == {"application/json"}
         else:
             assert media_types == {"application/problem+json"}

@@ -296,6 +296,29 @@ def test_managed_by_the_hub(make_hub, tmp_path):
     hub.stop()
 
 
+# as in README.md
+PROMETHEUS = """
+c.JupyterHub.services += [{"name": "prometheus", "api_token": "prometheus-" + 24 * "x"}]
+c.JupyterHub.load_roles += [
+    {"name": "prometheus", "services": ["prometheus"], "scopes": ["read:metrics"]}
+]
+"""
+
+
+def test_prometheus_reads_with_the_token_of_a_service(make_hub, make_launcher):
+    hub = make_hub(extra=PROMETHEUS)
+    launcher = make_launcher(hub, workers=2)
+
+    def status(token):
+        headers = {"Authorization": f"Bearer {token}"}
+        return requests.get(f"{launcher.url}/metrics", headers=headers, timeout=20).status_code
+
+    assert status("prometheus-" + 24 * "x") == 200
+    assert status(hub.token_of("alice")) == 403
+    launcher.stop()
+    hub.stop()
+
+
 def test_when_jupyterhub_url_is_a_path(hub, make_launcher):
     path = hub.url.removeprefix(hub.origin)
     launcher = make_launcher(

@@ -1,10 +1,14 @@
 """The database: what all processes of a launcher count together."""
 
+import asyncio
+import json
 import multiprocessing
 import os
 import stat
+import threading
 import time
 import uuid
+from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import pytest
@@ -20,16 +24,9 @@ from launcher.store.launches import Launch
 
 
 @pytest.fixture
-def url(tmp_path):
-    url = f"sqlite:///{tmp_path}/launcher.sqlite"
-    store.migrate(url)
-    return url
-
-
-@pytest.fixture
-def do(url):
+def do(database_url):
     """Runs a unit of work in a transaction of its own."""
-    engine = store._connect(url)
+    engine = store._connect(database_url)
 
     def run(work, *args, **kwargs):
         with engine.begin() as connection:
@@ -127,7 +124,7 @@ def write(url, number, count):
         with engine.begin() as connection:
             launch = launches.insert(connection, a_launch(user=f"user {number}"))
         with engine.begin() as connection:
-            launches.advance(connection, launch, state="done", path="lab/x.ipynb")
+            launches.end(connection, launch, state="done", path="lab/x.ipynb")
     engine.dispose()
 
 
@@ -137,13 +134,13 @@ def processes():
         yield pool
 
 
-def test_one_of_eight_processes_gets_each_lease(url, processes):
-    futures = [processes.submit(take, url, number, 25) for number in range(8)]
+def test_one_of_eight_processes_gets_each_lease(database_url, processes):
+    futures = [processes.submit(take, database_url, number, 25) for number in range(8)]
     assert sum(future.result() for future in futures) == 25
 
 
-def test_eight_processes_that_write_lose_nothing(url, do, processes):
-    for future in [processes.submit(write, url, number, 25) for number in range(8)]:
+def test_eight_processes_that_write_lose_nothing(database_url, do, processes):
+    for future in [processes.submit(write, database_url, number, 25) for number in range(8)]:
         future.result()
     count = sa.select(sa.func.count()).where(tables.launches.c.state == "done")
     assert do(lambda connection: connection.execute(count).scalar()) == 200
@@ -170,7 +167,7 @@ def test_a_launch_is_read_as_it_was_written(do):
 )
 def test_a_launch_that_ends_lets_go_of_its_notebook(do, changes):
     launch = do(launches.insert, a_launch(content="secret"))
-    ended = do(launches.advance, launch, **changes)
+    ended = do(launches.end, launch, **changes)
     assert ended.ended
     assert do(launches.find, launch.id) == ended
     assert ended.content == ""
@@ -179,7 +176,7 @@ def test_a_launch_that_ends_lets_go_of_its_notebook(do, changes):
 @pytest.mark.parametrize("state", ["starting", "uploading"])
 def test_a_launch_under_way_keeps_its_notebook(do, state):
     launch = do(launches.insert, a_launch(content="notebook"))
-    do(launches.advance, launch, state=state, rounds=1)
+    do(launches.move, launch, state=state, rounds=1)
     kept = do(launches.find, launch.id)
     assert (kept.content, kept.rounds, kept.ended) == ("notebook", 1, False)
 
@@ -208,6 +205,15 @@ def test_two_launches_do_not_share_an_id(do):
     do(launches.insert, launch)
     with pytest.raises(sa.exc.IntegrityError):
         do(launches.insert, launch)
+
+
+def test_a_nul_in_a_notebook_or_a_reason_is_kept(do):
+    """PostgreSQL takes none in text; JSON holds it escaped."""
+    launch = do(launches.insert, a_launch(content=json.dumps({"source": "a\x00b"})))
+    assert do(launches.find, launch.id) == launch
+    ended = do(launches.end, launch, state="failed", problem={"detail": "a\x00b"})
+    assert do(launches.find, launch.id) == ended
+    assert ended.problem == {"detail": "a\x00b"}
 
 
 # login attempts
@@ -239,44 +245,134 @@ def test_a_try_that_nobody_could_judge_is_taken_back(do):
     do(login_attempts.retract, "nobody")
 
 
+def test_tries_at_the_same_moment_do_not_slip_through_together(do):
+    with ThreadPoolExecutor(8) as threads:
+        waits = list(threads.map(lambda _: do(login_attempts.begin, "a", 3), range(8)))
+    assert waits.count(0) == 3
+
+
 # the tables
 
 
-def test_the_migrations_make_the_tables(url):
-    engine = store._connect(url)
+@pytest.fixture
+def engine(database_url):
+    engine = store._connect(database_url)
+    yield engine
+    engine.dispose()
+
+
+def described(engine):
+    """What the database says of its tables, by table and kind of thing."""
+    inspector = sa.inspect(engine)
+    kinds = ("columns", "indexes", "check_constraints", "unique_constraints", "foreign_keys")
+    tables = {name: {} for name in inspector.get_table_names() if name != "alembic_version"}
+    for name, table in tables.items():
+        table["pk"] = inspector.get_pk_constraint(name)["constrained_columns"]
+        for kind in kinds:
+            table[kind] = sorted(str(thing) for thing in getattr(inspector, f"get_{kind}")(name))
+    return tables
+
+
+def test_the_migrations_make_the_tables(engine):
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), tables.metadata) == []
-    engine.dispose()
 
 
-def test_migrations_go_down_and_up_again(url):
-    engine = store._connect(url)
+def test_the_migrations_make_the_constraints_and_indexes_of_the_tables(engine, new_database):
+    made = store._connect(new_database(migrated=False))
+    tables.metadata.create_all(made)
+    assert described(engine) == described(made)
+    made.dispose()
+
+
+def test_migrations_go_down_and_up_again(database_url, engine):
+    before = described(engine)
     command.downgrade(store._alembic(engine), "base")
-    assert sa.inspect(engine).get_table_names() in ([], ["alembic_version"])
-    engine.dispose()
-    store.migrate(url)
-    store.check_version(url)
+    assert described(engine) == {}
+    store.migrate(database_url)
+    store.check_version(database_url)
+    assert described(engine) == before
 
 
-def test_migrating_twice_changes_nothing(url, do):
+def test_migrating_twice_changes_nothing(database_url, do):
     launch = do(launches.insert, a_launch())
-    store.migrate(url)
+    store.migrate(database_url)
     assert do(launches.find, launch.id) == launch
 
 
-def test_an_application_does_not_start_on_tables_of_another_version(url, tmp_path):
-    with pytest.raises(ConfigError, match="launcher serve"):
-        store.check_version(f"sqlite:///{tmp_path}/empty.sqlite")
-    engine = store._connect(url)
-    with engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
-    engine.dispose()
-    with pytest.raises(ConfigError):
+def test_processes_that_migrate_at_the_same_moment_all_go_on(new_database, processes):
+    for _ in range(3):
+        url = new_database(migrated=False)
+        for future in [processes.submit(store.migrate, url) for _ in range(4)]:
+            future.result()
         store.check_version(url)
 
 
+OLD_LAUNCH = {
+    "user": "alice",
+    "experiment": "hello",
+    "directory": "lab",
+    "filename": "x.ipynb",
+    "workspace": "w",
+    "if_exists": "rename",
+    "content": "",
+    "rounds": 0,
+    "created_at": 1.5,
+    "updated_at": 2.5,
+}
+ROWS_OF_0001 = {
+    "launches": [
+        {**OLD_LAUNCH, "id": "1", "state": "done", "path": "lab/x.ipynb"},
+        {**OLD_LAUNCH, "id": "2", "state": "failed", "problem": {"type": "x", "detail": "ü"}},
+        {**OLD_LAUNCH, "id": "3", "state": "uploading", "content": '{"cells": []}', "rounds": 2},
+    ],
+    "leases": [
+        {"user": "alice", "path_hash": "0", "path": "a", "launch_id": "3", "expires_at": 3.5}
+    ],
+    "login_attempts": [{"who": "0", "at": 1.5}, {"who": "1", "at": 2.5}],
+}
+
+
+def test_rows_of_an_older_version_are_kept(new_database):
+    url = new_database(migrated=False)
+    engine = store._connect(url)
+    command.upgrade(store._alembic(engine), "0001")
+    old = sa.MetaData()
+    old.reflect(engine, only=list(ROWS_OF_0001))
+    with engine.begin() as connection:
+        for name, rows in ROWS_OF_0001.items():
+            for row in rows:
+                connection.execute(old.tables[name].insert().values(row))
+    store.migrate(url)
+    with engine.begin() as connection:
+        for name, rows in ROWS_OF_0001.items():
+            query = old.tables[name].select().order_by(*old.tables[name].primary_key)
+            kept = [dict(row) for row in connection.execute(query).mappings()]
+            assert [row | written for row, written in zip(kept, rows, strict=True)] == kept
+        assert launches.find(connection, "1").ended
+        assert login_attempts.begin(connection, "2", 1) == 0
+    engine.dispose()
+
+
+def test_an_application_does_not_start_on_tables_of_another_version(new_database, engine):
+    with pytest.raises(ConfigError, match="launcher serve"):
+        store.check_version(new_database(migrated=False))
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(ConfigError):
+        store.check_version(engine.url.render_as_string())
+
+
 @pytest.mark.parametrize(
-    "url", ["nonsense", "mysteriousdb://x/y", "", "sqlite:////nowhere/at/all.db"]
+    "url",
+    [
+        "nonsense",
+        "mysteriousdb://x/y",
+        "",
+        "sqlite:////nowhere/at/all.db",
+        "postgresql://host:port/launcher",
+        "postgresql:///launcher?host=/nowhere",
+    ],
 )
 def test_a_database_that_cannot_be_used_stops_the_start_with_a_sentence(url):
     with pytest.raises(ConfigError):
@@ -289,7 +385,26 @@ def test_a_password_in_the_address_is_not_told():
     assert "canary" not in str(stopped.value)
 
 
-async def test_a_database_that_is_gone_is_unavailable(url, tmp_path):
+def test_a_driver_that_is_missing_is_named(mocker):
+    mocker.patch.dict("sys.modules", {"psycopg": None})
+    with pytest.raises(ConfigError, match=r"jupyterhub-experiment-launcher\[postgresql\]"):
+        store.migrate("postgresql://launcher@host/launcher")
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_postgresql_is_found_by_the_address_that_people_paste(postgres_url, scheme):
+    store.check_version(postgres_url.replace("postgresql", scheme, 1))
+
+
+def test_a_postgresql_that_vanished_is_noticed(postgres_url):
+    engine = store._connect(f"{postgres_url}&connect_timeout=3")
+    with engine.connect() as connection:
+        used = connection.connection.dbapi_connection.info.get_parameters()
+    engine.dispose()
+    assert (used["connect_timeout"], used["tcp_user_timeout"]) == ("3", "20000")
+
+
+async def test_a_database_that_is_gone_is_unavailable(tmp_path):
     opened = store.Store(f"sqlite:///{tmp_path}/missing/launcher.sqlite")
     with pytest.raises(StoreUnavailable) as failed:
         await opened.run(leases.is_held, "alice", "a")
@@ -306,8 +421,95 @@ async def test_a_file_that_is_no_database_is_unavailable(tmp_path):
     opened.close()
 
 
-async def test_a_unit_of_work_that_fails_leaves_nothing(url, do):
-    opened = store.Store(url)
+@pytest.fixture
+def postgres_store(postgres_url):
+    opened = store.Store(postgres_url)
+    yield opened
+    opened.close()
+
+
+async def test_a_postgresql_that_was_away_is_used_again(postgres, postgres_store):
+    assert await postgres_store.run(leases.acquire, "alice", "a", "one")
+    with postgres.away(), pytest.raises(StoreUnavailable):
+        await postgres_store.run(leases.is_held, "alice", "a")
+    assert await postgres_store.run(leases.is_held, "alice", "a")
+
+
+async def test_a_restart_of_postgresql_between_two_units_of_work_is_not_felt(
+    postgres, postgres_store
+):
+    assert await postgres_store.run(leases.acquire, "alice", "a", "one")
+    with postgres.away():
+        pass
+    assert await postgres_store.run(leases.is_held, "alice", "a")
+
+
+async def test_a_unit_of_work_under_which_postgresql_restarts_leaves_nothing(
+    postgres, postgres_store
+):
+    def interrupted(connection):
+        leases.acquire(connection, "alice", "a", "one")
+        with postgres.away():
+            pass
+        leases.acquire(connection, "alice", "b", "one")
+
+    with pytest.raises(StoreUnavailable):
+        await postgres_store.run(interrupted)
+    assert await postgres_store.run(leases.paths, "one") == []
+
+
+async def test_units_of_work_that_lock_each_other_out_are_both_done(postgres_store):
+    for path in ("a", "b"):
+        await postgres_store.run(leases.acquire, "alice", path, "one")
+    tries, both_hold_one = Counter(), threading.Barrier(2, timeout=10)
+
+    def extend(connection, first, second):
+        tries[first] += 1
+        leases.acquire(connection, "alice", first, "one")
+        if tries[first] == 1:
+            both_hold_one.wait()
+        return leases.acquire(connection, "alice", second, "one")
+
+    units = (postgres_store.run(extend, *paths) for paths in (("a", "b"), ("b", "a")))
+    assert await asyncio.gather(*units) == [True, True]
+    assert tries.total() == 3
+
+
+@pytest.mark.parametrize("sqlstate", store.CONFLICTS)
+async def test_a_unit_of_work_that_never_gets_its_turn_is_given_up(postgres_store, sqlstate):
+    tries = []
+
+    def conflict(connection):
+        leases.acquire(connection, "alice", "a", "one")
+        tries.append(connection)
+        connection.exec_driver_sql(f"DO $$ BEGIN RAISE SQLSTATE '{sqlstate}'; END $$")
+
+    with pytest.raises(StoreUnavailable):
+        await postgres_store.run(conflict)
+    assert len(tries) == store.TRIES
+    assert not await postgres_store.run(leases.is_held, "alice", "a")
+
+
+async def test_units_of_work_that_cannot_be_put_in_a_row_are_both_done(postgres_store):
+    """What another isolation level of the site's would refuse is done anew."""
+    tries, both_looked = Counter(), threading.Barrier(2, timeout=10)
+
+    def take_unless_taken(connection, mine, other):
+        tries[mine] += 1
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE")
+        if taken := leases.is_held(connection, "alice", other):
+            return not taken
+        if tries[mine] == 1:
+            both_looked.wait()
+        return leases.acquire(connection, "alice", mine, mine)
+
+    units = (postgres_store.run(take_unless_taken, *paths) for paths in (("a", "b"), ("b", "a")))
+    assert sorted(await asyncio.gather(*units)) == [False, True]
+    assert tries.total() == 3
+
+
+async def test_a_unit_of_work_that_fails_leaves_nothing(database_url, do):
+    opened = store.Store(database_url)
 
     def half(connection):
         leases.acquire(connection, "alice", "a", "one")
@@ -319,8 +521,8 @@ async def test_a_unit_of_work_that_fails_leaves_nothing(url, do):
     assert not do(leases.is_held, "alice", "a")
 
 
-def test_sqlite_takes_turns(url):
-    engine = store._connect(url)
+def test_sqlite_takes_turns(new_sqlite):
+    engine = store._connect(new_sqlite())
     with engine.connect() as connection:
         mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
         wait = connection.exec_driver_sql("PRAGMA busy_timeout").scalar()

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from launcher import logs
 from launcher.errors import TYPE_PREFIX, LauncherError
 
 log = logging.getLogger("launcher")
@@ -23,7 +24,9 @@ CHALLENGE = 'Basic realm="JupyterHub", charset="UTF-8"'
 def launcher_error(request: Any, error: Exception) -> ConnexionResponse:
     """A failure that one of our own errors tells."""
     assert isinstance(error, LauncherError)  # noqa: S101
-    headers = {"Retry-After": str(error.retry_after)} if error.retry_after is not None else {}
+    headers = dict(error.headers)
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(error.retry_after)
     problem = error.problem()
     problem.pop("retry_after", None)
     return _response(request, problem, headers)
@@ -65,7 +68,15 @@ def http_error(request: Any, error: Exception, methods: Methods | None = None) -
 
 def page_error(request: Request, error: Exception) -> Response:
     """The same for what is found before the API is reached."""
-    answer = http_error(request, error)
+    return _page(http_error(request, error))
+
+
+def page_fault(request: Request, error: Exception) -> Response:
+    """A bug of ours outside of the API: gunicorn says nothing of one that was answered."""
+    return _page(unexpected(request, error))
+
+
+def _page(answer: ConnexionResponse) -> Response:
     return Response(answer.body, answer.status_code, answer.headers)
 
 
@@ -89,5 +100,6 @@ def _response(request: Any, problem: dict[str, Any], headers: dict[str, str]) ->
     # a browser that was challenged keeps the password and sends it from any page (CSRF)
     if problem["status"] == 401 and "sec-fetch-mode" not in request.headers:
         headers["WWW-Authenticate"] = CHALLENGE
+    problem["request_id"] = logs.request_id.get()
     body = json.dumps(problem, ensure_ascii=False)
     return ConnexionResponse(problem["status"], content_type=MEDIA_TYPE, body=body, headers=headers)

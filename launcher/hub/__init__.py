@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-import aiohttp
-
 from launcher import outbound, urls
 from launcher.errors import HubRefused, HubUnavailable
-from launcher.outbound import Answer, Unreachable
+from launcher.outbound import Answer, Session, Unreachable
 
 RETRY_AFTER_SECONDS = 10
 
@@ -16,7 +14,7 @@ RETRY_AFTER_SECONDS = 10
 class Hub:
     """One hub: where its API is, and the token that the launcher calls it with."""
 
-    session: aiohttp.ClientSession
+    session: Session
     api_url: str
     token: str
 
@@ -29,12 +27,17 @@ class Hub:
         return {"Authorization": f"token {token or self.token}"}
 
     async def call(
-        self, method: str, *segments: str, token: str | None = None, **options: Any
+        self, method: str, *segments: str, kind: str, token: str | None = None, **options: Any
     ) -> Answer:
         """The hub's own answer; raises HubUnavailable when it is not the hub that answers."""
         try:
             answer = await outbound.fetch(
-                self.session, method, self.url(*segments), headers=self.headers(token), **options
+                self.session,
+                method,
+                self.url(*segments),
+                kind=kind,
+                headers=self.headers(token),
+                **options,
             )
         except Unreachable as error:
             raise unavailable() from error

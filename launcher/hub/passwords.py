@@ -86,6 +86,7 @@ async def _call(
             hub.session,
             method,
             urls.join(base, *path.split("/"), query=query),
+            kind="hub.sign_in",
             headers={**sent, **(headers or {})} if cookies else headers,
             data=data,
             seconds=SIGN_IN_SECONDS,

@@ -20,7 +20,12 @@ async def events(hub: Hub, user: str) -> AsyncGenerator[dict[str, Any], None]:
     """
     url = hub.url("users", user, "server", "progress")
     async with outbound.stream(
-        hub.session, "GET", url, headers=hub.headers(), seconds=SILENCE_SECONDS
+        hub.session,
+        "GET",
+        url,
+        kind="hub.progress",
+        headers=hub.headers(),
+        seconds=SILENCE_SECONDS,
     ) as response:
         if response.status != 200:
             return

@@ -1,6 +1,8 @@
 """A user's server as the hub sees it, and the request to start it."""
 
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from launcher.errors import UnknownUser
 from launcher.hub import Hub, refused, unavailable
@@ -16,6 +18,8 @@ class ServerState:
 
     ready: bool
     pending: str
+    started_at: float = 0.0
+    """When its start was asked for, in seconds since 1970; 0 when the hub does not say."""
 
 
 STOPPED = ServerState(ready=False, pending="")
@@ -26,17 +30,48 @@ async def state(hub: Hub, user: str) -> ServerState:
 
     `ready` may be stale: that a process died, the hub notices at a start only.
     """
-    answer = await hub.call("GET", "users", user)
+    model = (await _user(hub, user))["servers"].get("")
+    if not model:
+        return STOPPED
+    return ServerState(
+        ready=model.get("ready") is True,
+        pending=model.get("pending") or "",
+        started_at=_seconds(model.get("started")),
+    )
+
+
+async def find_all(hub: Hub, user: str) -> list[dict[str, Any]]:
+    """The user's servers as the hub's models say; raises HubUnavailable, HubRefused, UnknownUser.
+
+    A default server that is stopped is not among them.
+    """
+    return [dict(model) for model in (await _user(hub, user))["servers"].values()]
+
+
+async def canonical_name(hub: Hub, user: str) -> str:
+    """The hub's spelling of a user's name; raises HubUnavailable, HubRefused, UnknownUser."""
+    return str((await _user(hub, user))["name"])
+
+
+async def _user(hub: Hub, user: str) -> dict[str, Any]:
+    answer = await hub.call("GET", "users", user, kind="hub.state")
     _raise_for_access(answer, user)
     if answer.status != 200:
         raise unavailable()
     try:
-        model = answer.json()["servers"].get("")
-    except (Unreachable, KeyError, TypeError, AttributeError) as error:
+        model = answer.json()
+    except Unreachable as error:
         raise unavailable() from error
-    if not model:
-        return STOPPED
-    return ServerState(ready=model.get("ready") is True, pending=model.get("pending") or "")
+    if not (isinstance(model, dict) and "name" in model and isinstance(model.get("servers"), dict)):
+        raise unavailable()
+    return model
+
+
+def _seconds(text: object) -> float:
+    try:
+        return datetime.fromisoformat(str(text)).timestamp()
+    except ValueError:
+        return 0.0
 
 
 async def post_start(hub: Hub, user: str) -> Answer:
@@ -44,9 +79,19 @@ async def post_start(hub: Hub, user: str) -> Answer:
 
     Repeating it is harmless, as long as the start does not fail.
     """
-    answer = await hub.call("POST", "users", user, "server", seconds=START_SECONDS)
+    answer = await hub.call(
+        "POST", "users", user, "server", kind="hub.start", seconds=START_SECONDS
+    )
     _raise_for_access(answer, user)
     return answer
+
+
+async def stop(hub: Hub, user: str) -> None:
+    """Have the hub stop the user's default server, or its start; raises as `state` does.
+
+    A hub that does not let us (no scope delete:servers) leaves it running.
+    """
+    await hub.call("DELETE", "users", user, "server", kind="hub.stop", seconds=START_SECONDS)
 
 
 def message(answer: Answer) -> str:

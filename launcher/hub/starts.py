@@ -3,13 +3,15 @@
 import asyncio
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import aclosing
+from typing import Any
 
 from launcher.errors import (
-    HubBusy,
     HubUnavailable,
     LauncherError,
+    ServerExited,
+    ServerLimit,
     SpawnFailed,
     SpawnRefused,
     StartTimeout,
@@ -21,39 +23,153 @@ from launcher.outbound import Answer, Unreachable
 STOP_POLL_SECONDS = 0.5
 # after a process that died, 6.1.1 gives the true reason 2 to 4 s later, or never
 REASON_SECONDS = 10.0
+# a spawner that says something new all the time fills nobody's disk
+MOST_MESSAGES = 200
+# a hub asks for 30 to 60 s; more is a mistake, or a proxy's
+MOST_SECONDS_TO_WAIT = 300.0
+
+# what the spawner says while it starts: a sentence, and per cent
+Said = Callable[[str, int | None], Awaitable[None]]
+
+
+class Throttled(Exception):
+    """The hub starts as many servers as it wants to; `seconds` is when to ask again."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"the hub asks to wait for {seconds:g} s")
+        self.seconds = seconds
 
 
 class _Vanished(Exception):
     """The start is gone without a word, as when the hub was restarted meanwhile."""
 
 
-class _StillHeld(SpawnFailed):
-    """It failed, and the hub has not given it up yet: another start would only wait with it."""
+class Start:
+    """One start of a user's default server."""
 
+    def __init__(self, hub: Hub, user: str, said: Said) -> None:
+        self._hub = hub
+        self._user = user
+        self._said = said
+        self._told: set[str] = set()
+        self.began = False
+        """Whether it was us who had the hub begin it."""
+        self.accepted_at: float | None = None
+        """When the hub said that it begins, by the monotonic clock."""
 
-async def start(hub: Hub, user: str, *, limit: float, patience: float) -> None:
-    """Return when the user's default server is ready.
+    async def see_through(self, *, limit: float, patience: float) -> float:
+        """Return when the server is ready: when it was started, in seconds since 1970.
 
-    A failed start is repeated once. `limit` bounds all of it, `patience` the time for which the
-    hub may be away; both in seconds. Raises SpawnFailed, SpawnRefused, StartTimeout, HubBusy,
-    HubUnavailable, HubRefused, UnknownUser.
-    """
-    try:
-        async with asyncio.timeout(limit):
+        `limit` bounds all of it, `patience` the time for which the hub may be away; both in
+        seconds. Raises Throttled, SpawnFailed, SpawnRefused, StartTimeout, ServerLimit,
+        HubUnavailable, HubRefused, UnknownUser.
+        """
+        try:
+            async with asyncio.timeout(limit):
+                await self._start_patiently(patience)
+        except TimeoutError as error:
+            raise StartTimeout(
+                "The server was not ready in time. It may still come up: try again in a minute."
+            ) from error
+        if self.began:
+            return time.time()
+        return (await servers.state(self._hub, self._user)).started_at
+
+    async def _start_patiently(self, patience: float) -> None:
+        """Ask again while the hub is away."""
+        away_since: float | None = None
+        for delay in _delays():
             try:
-                await _start_patiently(hub, user, patience)
-            except _StillHeld:
-                raise
-            except SpawnFailed:
-                await _start_patiently(hub, user, patience)
-    except TimeoutError as error:
-        raise StartTimeout(
-            "The server was not ready in time. It may still come up: try again in a minute."
-        ) from error
+                return await self._start_once()
+            except HubUnavailable:
+                away_since = away_since or time.monotonic()
+                if time.monotonic() - away_since >= patience:
+                    raise
+            except _Vanished as error:
+                raise SpawnFailed("The server's start ended without a reason.") from error
+            await asyncio.sleep(delay)
+
+    async def _start_once(self) -> None:
+        while True:
+            answer = await servers.post_start(self._hub, self._user)
+            if answer.status in (201, 202):
+                self.began, self.accepted_at = True, time.monotonic()
+                # not yet "ready": after a failed start even a 201 is only "pending"
+                return await self._wait_until_ready()
+            if answer.status == 429:
+                raise Throttled(_seconds_to_wait(answer))
+            if answer.status == 400:
+                if await self._came_up_otherwise(answer):
+                    return None
+            elif answer.status >= 500:
+                self.began = True
+                return await self._learn_reason(public(servers.message(answer)))
+            else:
+                raise _refusal(answer)
+
+    async def _came_up_otherwise(self, answer: Answer) -> bool:
+        """Whether the server runs after a 400: it ran already, or another start was under way."""
+        now = await servers.state(self._hub, self._user)
+        if now.ready and now.pending != "stop":
+            return True
+        if now.pending == "spawn":
+            await self._wait_until_ready()
+            return True
+        if not now.pending and "pending" not in servers.message(answer):
+            raise _refusal(answer)
+        await asyncio.sleep(STOP_POLL_SECONDS)
+        return False
+
+    async def _learn_reason(self, said: str) -> None:
+        """After a 500: the stream may hold the reason that the answer hides, or it got ready."""
+        try:
+            async with asyncio.timeout(REASON_SECONDS):
+                await self._wait_until_ready()
+        except _Vanished as error:
+            raise SpawnFailed(said or "The hub gave no reason.") from error
+        except TimeoutError as error:
+            # the hub answers so when the process is gone, and waits for its http_timeout
+            raise ServerExited(
+                "The server's process ended before it was ready, and the hub gave no reason. The"
+                " hub's log holds what the process said last."
+            ) from error
+
+    async def _wait_until_ready(self) -> None:
+        """Follow the progress stream, again when it breaks; the user's model decides between."""
+        for delay in _delays():
+            try:
+                if await self._follow():
+                    return
+            except Unreachable:
+                pass  # the stream broke: the hub, asked below, says where things stand
+            now = await servers.state(self._hub, self._user)
+            if now.ready:
+                return
+            if now.pending != "spawn":
+                raise _Vanished
+            await asyncio.sleep(delay)
+
+    async def _follow(self) -> bool:
+        """True when the stream says ready; raises the failure that it tells."""
+        async with aclosing(progress.events(self._hub, self._user)) as events:
+            async for event in events:
+                if event.get("ready") is True:
+                    return True
+                if event.get("failed"):
+                    raise _failure(str(event.get("message", "")))
+                await self._pass_on(event)
+        return False
+
+    async def _pass_on(self, event: dict[str, Any]) -> None:
+        """Tell what the spawner says, once: a stream that is opened again begins anew."""
+        message, per_cent = public(str(event.get("message") or "")), event.get("progress")
+        if message and message not in self._told and len(self._told) < MOST_MESSAGES:
+            self._told.add(message)
+            await self._said(message, per_cent if isinstance(per_cent, int) else None)
 
 
 def _failure(reason: str) -> LauncherError:
-    """The error for what the hub says; a start that timed out is not repeated."""
+    """The error for what the hub says."""
     said = public(reason.removeprefix("Spawn failed:"))
     if not said:
         # the exception of a start_timeout that passes has no words
@@ -70,104 +186,15 @@ def _delays(first: float = 0.2, most: float = 2.0) -> Iterator[float]:
         delay = min(2 * delay, most)
 
 
-async def _start_patiently(hub: Hub, user: str, patience: float) -> None:
-    """One start, asked for again while the hub is away, stops the old server or is throttled."""
-    away_since: float | None = None
-    for delay in _delays():
-        try:
-            await _start_once(hub, user)
-            return
-        except HubUnavailable:
-            away_since = away_since or time.monotonic()
-            if time.monotonic() - away_since >= patience:
-                raise
-        except _Vanished as error:
-            raise SpawnFailed("The server's start ended without a reason.") from error
-        await asyncio.sleep(delay)
-
-
-async def _start_once(hub: Hub, user: str) -> None:
-    while True:
-        answer = await servers.post_start(hub, user)
-        if answer.status in (201, 202):
-            # not yet "ready": after a failed start even a 201 is only "pending"
-            return await _wait_until_ready(hub, user)
-        if answer.status == 429:
-            await asyncio.sleep(_seconds_to_wait(answer))
-        elif answer.status == 400:
-            if await _came_up_otherwise(hub, user, answer):
-                return None
-        elif answer.status >= 500:
-            return await _learn_reason(hub, user, public(servers.message(answer)))
-        else:
-            raise _refusal(answer)
-
-
 def _seconds_to_wait(answer: Answer) -> float:
-    """What a throttled hub asks for; raises HubBusy when it has no more room at all."""
+    """What a throttled hub asks for; raises ServerLimit when it has no more room at all."""
     asked = answer.headers.get("Retry-After", "")
     if not (asked.isascii() and asked.isdigit()):
         said = public(servers.message(answer)) or "The hub has no room for another server."
-        raise HubBusy(said, retry_after=60)
-    return max(1.0, float(asked))
+        raise ServerLimit(said, retry_after=60)
+    return min(max(1.0, float(asked)), MOST_SECONDS_TO_WAIT)
 
 
 def _refusal(answer: Answer) -> LauncherError:
     said = public(servers.message(answer))
     return SpawnRefused(said or "The hub refused to start the server and gave no reason.")
-
-
-async def _came_up_otherwise(hub: Hub, user: str, answer: Answer) -> bool:
-    """Whether the server runs after a 400: it ran already, or another start was under way."""
-    now = await servers.state(hub, user)
-    if now.ready and now.pending != "stop":
-        return True
-    if now.pending == "spawn":
-        await _wait_until_ready(hub, user)
-        return True
-    if not now.pending and "pending" not in servers.message(answer):
-        raise _refusal(answer)
-    await asyncio.sleep(STOP_POLL_SECONDS)
-    return False
-
-
-async def _learn_reason(hub: Hub, user: str, said: str) -> None:
-    """After a 500: the stream may hold the reason that the answer hides, or it got ready yet."""
-    try:
-        async with asyncio.timeout(REASON_SECONDS):
-            await _wait_until_ready(hub, user)
-    except _Vanished as error:
-        raise SpawnFailed(said or "The hub gave no reason.") from error
-    except TimeoutError as error:
-        # the hub answers so when the process is gone, and waits for its http_timeout all the same
-        raise _StillHeld(
-            "The server's process ended before it was ready, and the hub gave no reason. The hub's"
-            " log holds what the process said last."
-        ) from error
-
-
-async def _wait_until_ready(hub: Hub, user: str) -> None:
-    """Follow the progress stream, again when it breaks; the user's model decides in between."""
-    for delay in _delays():
-        try:
-            if await _follow(hub, user):
-                return
-        except Unreachable:
-            pass  # the stream broke: the hub, asked below, says where things stand
-        now = await servers.state(hub, user)
-        if now.ready:
-            return
-        if now.pending != "spawn":
-            raise _Vanished
-        await asyncio.sleep(delay)
-
-
-async def _follow(hub: Hub, user: str) -> bool:
-    """True when the stream says ready; raises SpawnFailed or StartTimeout with the reason in it."""
-    async with aclosing(progress.events(hub, user)) as events:
-        async for event in events:
-            if event.get("ready") is True:
-                return True
-            if event.get("failed"):
-                raise _failure(str(event.get("message", "")))
-    return False

@@ -47,7 +47,7 @@ def from_answer(answer: Answer) -> Identity | None:
 
 async def identify(hub: Hub, token: str) -> Identity | None:
     """Whose token it is, None when nobody's; raises HubUnavailable."""
-    return from_answer(await hub.call("GET", "user", token=token))
+    return from_answer(await hub.call("GET", "user", kind="hub.identify", token=token))
 
 
 async def identify_launcher(hub: Hub) -> Identity:

@@ -2,6 +2,9 @@
 
 import asyncio
 import os
+import random
+import sqlite3
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,15 +23,46 @@ T = TypeVar("T")
 
 BUSY_MILLISECONDS = 30_000
 
+THREADS = 8
+# a PostgreSQL that vanished is noticed (libpq's parameters, which the URL may hold too)
+POSTGRESQL_LIMITS = {
+    "connect_timeout": "10",
+    "keepalives_idle": "10",
+    "keepalives_interval": "10",
+    "tcp_user_timeout": "20000",
+}
+# SQLSTATE of what PostgreSQL ends for another transaction's sake: serialization failure, deadlock
+CONFLICTS = ("40001", "40P01")
+TRIES = 6
+PAUSE_SECONDS = 0.05
+INSIST_SECONDS = 1.0
+
 
 def _connect(url: str) -> sa.Engine:
     try:
-        engine = sa.create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
-    except (sa.exc.ArgumentError, ImportError) as error:
+        return _engine(sa.make_url(url))
+    except (sa.exc.ArgumentError, ImportError, ValueError) as error:
         raise ConfigError(
             "LAUNCHER_DATABASE_URL must be an SQLAlchemy URL whose driver is installed, such as"
-            " sqlite:///launcher.sqlite or postgresql+psycopg://launcher@host/launcher."
+            " sqlite:///launcher.sqlite, or postgresql://launcher@host/launcher with"
+            " jupyterhub-experiment-launcher[postgresql]."
         ) from error
+
+
+def _engine(url: sa.URL) -> sa.Engine:
+    if url.drivername in ("postgres", "postgresql"):  # as people paste it from elsewhere
+        url = url.set(drivername="postgresql+psycopg")
+    if url.drivername == "postgresql+psycopg":
+        limits = {name: limit for name, limit in POSTGRESQL_LIMITS.items() if name not in url.query}
+        return sa.create_engine(
+            url,
+            pool_pre_ping=True,
+            pool_size=THREADS,
+            connect_args=limits,
+            hide_parameters=True,
+        )
+    # what people asked for stays out of errors, which are logged
+    engine = sa.create_engine(url, hide_parameters=True)
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _prepare_sqlite)
         # a deferred transaction that turns to writing fails at once when another one writes
@@ -36,12 +70,24 @@ def _connect(url: str) -> sa.Engine:
     return engine
 
 
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
+def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     connection.isolation_level = None  # SQLAlchemy's documented way to send our own BEGIN
     connection.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
+    _write_ahead(connection, TRIES)
     # NORMAL: what was written outlives every process; a power cut may take the last moment with it
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+    for pragma in ("synchronous=NORMAL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _write_ahead(connection: sqlite3.Connection, tries: int) -> None:
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+    except sqlite3.OperationalError as error:
+        # a file is switched once; SQLite lets nobody wait who wants to at that very moment
+        if tries == 1 or error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+            raise
+        time.sleep(PAUSE_SECONDS)
+        _write_ahead(connection, tries - 1)
 
 
 class Store:
@@ -49,7 +95,7 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self._engine = _connect(url)
-        threads = 1 if self._engine.dialect.name == "sqlite" else 8
+        threads = 1 if self._engine.dialect.name == "sqlite" else THREADS
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="store")
 
     async def run(
@@ -58,9 +104,25 @@ class Store:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        """What `work(connection, …)` returns, committed; raises StoreUnavailable."""
+        """What `work(connection, …)` returns, committed; raises StoreUnavailable.
+
+        Work that another transaction got in the way of is done anew: its only effects are rows.
+        """
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, lambda: self._do(work, *args, **kwargs))
+
+    async def insist(
+        self,
+        work: Callable[Concatenate[sa.Connection, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """What `run` returns, however long the database is away: for what has happened already."""
+        while True:
+            try:
+                return await self.run(work, *args, **kwargs)
+            except StoreUnavailable:
+                await asyncio.sleep(INSIST_SECONDS)
 
     def _do(
         self,
@@ -69,8 +131,7 @@ class Store:
         **kwargs: P.kwargs,
     ) -> T:
         try:
-            with self._engine.begin() as connection:
-                return work(connection, *args, **kwargs)
+            return self._transact(lambda connection: work(connection, *args, **kwargs), TRIES)
         except (sa.exc.IntegrityError, sa.exc.DataError, sa.exc.ProgrammingError):
             raise  # a fault of ours, not of the database
         except (sa.exc.DatabaseError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
@@ -78,6 +139,16 @@ class Store:
                 "The launcher cannot write down what it is asked to do. Try again in a moment.",
                 retry_after=5,
             ) from error
+
+    def _transact(self, work: Callable[[sa.Connection], T], tries: int) -> T:
+        try:
+            with self._engine.begin() as connection:
+                return work(connection)
+        except sa.exc.OperationalError as error:
+            if tries == 1 or getattr(error.orig, "sqlstate", None) not in CONFLICTS:
+                raise
+        time.sleep(random.uniform(0, PAUSE_SECONDS))  # noqa: S311
+        return self._transact(work, tries - 1)
 
     def close(self) -> None:
         """Let go of threads and connections."""

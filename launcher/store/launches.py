@@ -1,14 +1,19 @@
-"""Launches as rows: put down, read, advanced."""
+"""Launches as rows: put down, read, advanced by the process that holds them."""
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
 
-from launcher.store.tables import launches
+from launcher.store import events, leases
+from launcher.store.tables import launches, processes
 
-ENDED = frozenset({"done", "failed", "cancelled"})
+ACTIVE = ("queued", "starting", "uploading")
+ENDED = ("done", "failed", "cancelled")
+# so that the launches of a process that died are shared among those that live
+MOST_AT_ONCE = 20
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,9 @@ class Launch:
     problem: dict[str, Any] | None = None
     created_at: float = 0.0
     updated_at: float = 0.0
+    seq: int = 0
+    holder: str | None = None
+    requested_by: str | None = None
 
     @property
     def ended(self) -> bool:
@@ -50,11 +58,99 @@ def find(connection: sa.Connection, launch_id: str) -> Launch | None:
     return Launch(**row._mapping) if row else None
 
 
-def advance(connection: sa.Connection, launch: Launch, **changes: Any) -> Launch:
-    """Write down what changed; a launch that has ended lets go of its notebook."""
-    launch = replace(launch, updated_at=time.time(), **changes)
-    if launch.ended:
-        launch = replace(launch, content="")
-    columns = {**changes, "updated_at": launch.updated_at, "content": launch.content}
-    connection.execute(launches.update().where(launches.c.id == launch.id).values(**columns))
-    return launch
+def page(
+    connection: sa.Connection,
+    where: Mapping[str, str],
+    *,
+    before: tuple[float, str] | None,
+    limit: int,
+) -> list[Launch]:
+    """At most `limit` launches whose columns are as in `where`, newest first, without content.
+
+    `before` is (created_at, id) of the launch after which to go on.
+    """
+    columns = [column for column in launches.c if column.name != "content"]
+    query = sa.select(sa.literal("").label("content"), *columns)
+    for name, value in where.items():
+        query = query.where(launches.c[name] == value)
+    if before:
+        query = query.where(sa.tuple_(launches.c.created_at, launches.c.id) < sa.tuple_(*before))
+    newest_first = query.order_by(launches.c.created_at.desc(), launches.c.id.desc()).limit(limit)
+    return [Launch(**row._mapping) for row in connection.execute(newest_first)]
+
+
+def end(connection: sa.Connection, launch: Launch, **changes: Any) -> Launch | None:
+    """Write down how it ended, and let go of its notebook, its names and its holder.
+
+    None when it is not the caller's any more: it was cancelled, or another process has it.
+    """
+    last = {"updated_at": time.time(), "seq": launches.c.seq + 1, "content": "", "holder": None}
+    if not (row := _change(connection, launch, {**last, **changes})):
+        return None
+    leases.release(connection, launch.id)
+    return Launch(**row._mapping)
+
+
+def move(connection: sa.Connection, launch: Launch, **changes: Any) -> Launch | None:
+    """Write down what changed, and that it did; None when it is not the caller's any more."""
+    last = {"updated_at": time.time(), "seq": launches.c.seq + 1}
+    row = _change(connection, launch, {**last, **changes})
+    if row and "state" in changes:
+        events.append(connection, [(launch.id, row.seq)], "state", {"state": row.state})
+    return Launch(**row._mapping) if row else None
+
+
+def _change(connection: sa.Connection, launch: Launch, values: Mapping[str, Any]) -> Any:
+    mine = (launches.c.id == launch.id) & (launches.c.holder == launch.holder)
+    query = launches.update().where(mine & launches.c.state.in_(ACTIVE)).values(values)
+    return connection.execute(query.returning(*launches.c)).one_or_none()
+
+
+def is_mine(connection: sa.Connection, launch: Launch) -> bool:
+    """Whether the launch is still the caller's to go on with."""
+    mine = (launches.c.id == launch.id) & (launches.c.holder == launch.holder)
+    query = sa.select(launches.c.id).where(mine & launches.c.state.in_(ACTIVE))
+    return connection.execute(query.with_for_update()).first() is not None
+
+
+def cancel(connection: sa.Connection, launch_id: str) -> bool:
+    """Whether the launch was under way, and is cancelled now. Its holder tidies up after it."""
+    now = {"state": "cancelled", "updated_at": time.time(), "seq": launches.c.seq + 1}
+    here = (launches.c.id == launch_id) & launches.c.state.in_(ACTIVE)
+    return bool(connection.execute(launches.update().where(here).values(now)).rowcount)
+
+
+def let_go(connection: sa.Connection, launch: Launch) -> None:
+    """Nothing is left of a launch that was cancelled."""
+    mine = (launches.c.id == launch.id) & (launches.c.holder == launch.holder)
+    gone = {"content": "", "holder": None}
+    connection.execute(launches.update().where(mine).values(gone))
+    leases.release(connection, launch.id)
+
+
+def adopt(connection: sa.Connection, holder: str) -> list[Launch]:
+    """Some of the launches whose process is gone, which are `holder`'s from now on."""
+    alive = sa.select(processes.c.id).where(processes.c.alive_until >= time.time())
+    orphans = (
+        sa.select(launches.c.id)
+        .where(launches.c.holder.is_not(None) & launches.c.holder.not_in(alive))
+        .order_by(launches.c.created_at)
+        .limit(MOST_AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
+    values = {"holder": holder, "rounds": launches.c.rounds + 1}
+    query = launches.update().where(launches.c.id.in_(orphans)).values(values)
+    return [Launch(**row._mapping) for row in connection.execute(query.returning(*launches.c))]
+
+
+def seqs(connection: sa.Connection, launch_ids: Sequence[str]) -> dict[str, int]:
+    """The number of the last change of each of these launches."""
+    query = sa.select(launches.c.id, launches.c.seq).where(launches.c.id.in_(launch_ids))
+    return {row.id: row.seq for row in connection.execute(query)}
+
+
+def count_by_state(connection: sa.Connection) -> dict[str, int]:
+    """How many launches are under way in each state."""
+    query = sa.select(launches.c.state, sa.func.count()).where(launches.c.state.in_(ACTIVE))
+    found = {state: count for state, count in connection.execute(query.group_by(launches.c.state))}
+    return {state: found.get(state, 0) for state in ACTIVE}

@@ -5,6 +5,7 @@ import time
 
 import sqlalchemy as sa
 
+from launcher.store import locks
 from launcher.store.tables import login_attempts
 
 WINDOW_SECONDS = 60.0
@@ -15,6 +16,7 @@ def begin(connection: sa.Connection, who: str, limit: int) -> int:
 
     The try counts before it is made: tries at the same moment do not slip through together.
     """
+    locks.hold(connection, f"login attempts of {who}")
     now = time.time()
     connection.execute(login_attempts.delete().where(login_attempts.c.at < now - WINDOW_SECONDS))
     query = sa.select(login_attempts.c.at).where(login_attempts.c.who == who)

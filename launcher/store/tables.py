@@ -22,6 +22,9 @@ launches = sa.Table(
     sa.Column("problem", sa.JSON(none_as_null=True), comment="why it failed (RFC 9457)"),
     sa.Column("created_at", sa.Float, nullable=False, comment="seconds since 1970, UTC"),
     sa.Column("updated_at", sa.Float, nullable=False),
+    sa.Column("seq", sa.Integer, nullable=False, server_default="0", comment="of its last change"),
+    sa.Column("holder", sa.String(32), comment="the process that sees to it; none after the end"),
+    sa.Column("requested_by", sa.String(255), comment="the service that asked on behalf"),
     sa.CheckConstraint(
         "state IN ('queued', 'starting', 'uploading', 'done', 'failed', 'cancelled')", "state"
     ),
@@ -29,6 +32,68 @@ launches = sa.Table(
     sa.CheckConstraint("(state = 'done') = (path IS NOT NULL)", "done_has_path"),
     sa.CheckConstraint("state <> 'failed' OR problem IS NOT NULL", "failed_has_problem"),
     sa.Index("launches_of_user", "user", "created_at"),
+    sa.Index("launches_of_holder", "holder"),
+)
+
+# what happened to a launch, but for its end, which is in its row
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("launch_id", sa.String(32), primary_key=True),
+    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("event", sa.String(16), nullable=False),
+    sa.Column("data", sa.JSON, nullable=False),
+    sa.Column("at", sa.Float, nullable=False),
+)
+
+# the same key, caller and user is the same launch; `key_hash` is of all three
+idempotency_keys = sa.Table(
+    "idempotency_keys",
+    metadata,
+    sa.Column("key_hash", sa.String(64), primary_key=True),
+    sa.Column("body_hash", sa.String(64), nullable=False),
+    sa.Column("launch_id", sa.String(32), nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Index("idempotency_keys_by_age", "created_at"),
+)
+
+# the processes that see to launches, each alive as long as it says so
+processes = sa.Table(
+    "processes",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("alive_until", sa.Float, nullable=False),
+)
+
+# the servers that launches wait for: one row per server, in the queue or being started
+starts = sa.Table(
+    "starts",
+    metadata,
+    sa.Column("user", sa.String(255), primary_key=True),
+    sa.Column("queued_at", sa.Float, nullable=False),
+    sa.Column("holder", sa.String(32), comment="the process that starts it; none in the queue"),
+    sa.Column("unwanted", sa.Boolean, nullable=False, comment="every launch was cancelled"),
+    sa.Index("starts_in_turn", "queued_at"),
+)
+
+# one row: how many starts the hub takes at the same moment, and from when on
+start_limit = sa.Table(
+    "start_limit",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("starts", sa.Float, nullable=False),
+    sa.Column("paused_until", sa.Float, nullable=False),
+    sa.Column("succeeded_at", sa.Float, nullable=False),
+    sa.CheckConstraint("id = 1", "one_row"),
+)
+
+# the starts that failed since the last one that did not
+failed_starts = sa.Table(
+    "failed_starts",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("kind", sa.String(64), nullable=False, comment="the problem type, without its prefix"),
+    sa.Column("at", sa.Float, nullable=False),
 )
 
 # one launch at a time may write to a path of a user's home

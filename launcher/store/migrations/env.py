@@ -2,14 +2,15 @@
 
 from alembic import context
 
+from launcher.store import locks
 from launcher.store.tables import metadata
 
-with context.config.attributes["engine"].connect() as connection:
+# one transaction for all of them: of processes that migrate at the same moment, one finds them done
+with context.config.attributes["engine"].begin() as connection:
+    locks.hold(connection, "migrations")
     context.configure(
         connection=connection,
         target_metadata=metadata,
         render_as_batch=connection.dialect.name == "sqlite",
     )
-    with context.begin_transaction():
-        context.run_migrations()
-    connection.commit()
+    context.run_migrations()

@@ -1,0 +1,131 @@
+"""Tag `launches`: a launch is a thing one can see, wait for, repeat and cancel."""
+
+import base64
+import binascii
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.responses import Response, StreamingResponse
+
+from launcher import urls
+from launcher.api import acting, asked, here, origin, sent
+from launcher.errors import BadRequest
+from launcher.store.events import Event
+from launcher.store.launches import Launch
+
+# enough for the tabs that one person has open, and it bounds what is left in ~/.jupyter
+WORKSPACES = 100
+PAGE = 50
+
+
+async def list_all(token_info: dict[str, Any]) -> dict[str, Any]:
+    """The caller's launches, newest first."""
+    where = acting.visible(token_info)
+    where |= {name: value for name in ("experiment", "state") if (value := asked(name))}
+    limit = int(asked("limit") or PAGE)
+    found = await here().launches.page(where, before=_parse_cursor(asked("cursor")), limit=limit)
+    more = _cursor(found[-1]) if len(found) == limit else None
+    return {"launches": [await resource(launch) for launch in found], "next": more}
+
+
+async def get(launch_id: str, token_info: dict[str, Any]) -> dict[str, Any]:
+    """One launch as it is now."""
+    return await resource(await acting.find(launch_id, token_info))
+
+
+async def cancel(launch_id: str, token_info: dict[str, Any]) -> dict[str, Any]:
+    """Cancel a launch that has not ended."""
+    launch = await acting.find(launch_id, token_info)
+    return await resource(await here().launches.cancel(launch))
+
+
+async def events(launch_id: str, token_info: dict[str, Any]) -> Response:
+    """What happens to a launch, as server-sent events (HTML Living Standard)."""
+    launch = await acting.find(launch_id, token_info)
+    last = sent("last-event-id")
+    after = int(last) if last.isascii() and last.isdigit() and len(last) < 10 else -1
+    if launch.ended and after >= launch.seq:
+        return Response(status_code=204)  # which tells an EventSource not to come again
+    stream = _stream(launch, after, origin())
+    # nginx would keep the stream back
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+
+
+async def _stream(launch: Launch, after: int, asked_from: str | None) -> AsyncIterator[str]:
+    parts = here()
+    async for happened in parts.follower.follow(launch, after):
+        if happened is None:
+            yield ": still here\n\n"
+        elif isinstance(happened, Event):
+            yield _event(happened.seq, happened.event, {**happened.data, "at": _time(happened.at)})
+        else:
+            yield _event(happened.seq, "end", await resource(happened, asked_from))
+
+
+def _event(number: int, name: str, data: dict[str, Any]) -> str:
+    return f"id: {number}\nevent: {name}\ndata: {json.dumps(data)}\n\n"
+
+
+def path_of(launch: Launch) -> str:
+    """The path of the launch as a resource, on the launcher's own host."""
+    return f"{here().settings.prefix}/launches/{launch.id}"
+
+
+async def resource(launch: Launch, asked_from: str | None = None) -> dict[str, Any]:
+    """The launch as openapi.yaml describes it."""
+    parts = here()
+    place = await parts.feed.position(launch.user) if launch.state == "queued" else None
+    public_url = parts.settings.public_url(asked_from or origin())
+    return {
+        "id": launch.id,
+        "state": launch.state,
+        "experiment": launch.experiment,
+        "user": launch.user,
+        "requested_by": launch.requested_by,
+        "position": place,
+        "path": launch.path,
+        "location": location(launch, public_url) if launch.path else None,
+        "problem": launch.problem,
+        "created_at": _time(launch.created_at),
+        "updated_at": _time(launch.updated_at),
+    }
+
+
+def location(launch: Launch, public_url: str) -> str:
+    """The URL that opens the launch's notebook in JupyterLab.
+
+    A workspace that the caller named opens as they left it. The default ones open clean, and are
+    taken in turns: old JupyterLabs ask about a workspace that another tab has open.
+    """
+    path = (launch.path or "").split("/")
+    query = None if launch.workspace else {"reset": "1"}
+    workspace = launch.workspace or f"launcher-{int(launch.id[:8], 16) % WORKSPACES}"
+    lab = ("user", launch.user, "lab", "workspaces", workspace, "tree")
+    return urls.join(public_url, *lab, *path, query=query)
+
+
+def _time(seconds: float) -> str:
+    """RFC 3339, in UTC."""
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _cursor(launch: Launch) -> str:
+    text = json.dumps([launch.created_at, launch.id])
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _parse_cursor(text: str) -> tuple[float, str] | None:
+    if not text:
+        return None
+    try:
+        padded = text + "=" * (-len(text) % 4)
+        at, launch_id = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        if isinstance(at, float) and isinstance(launch_id, str) and len(launch_id) == 32:
+            return at, launch_id
+    except (ValueError, TypeError, binascii.Error, RecursionError):
+        pass
+    raise BadRequest("cursor is not one that this service gave: take `next` of the page before.")

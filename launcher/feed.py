@@ -1,0 +1,82 @@
+"""Wakes whoever waits for a change of a launch, in whichever process it was made."""
+
+import asyncio
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+
+from launcher.errors import StoreUnavailable
+from launcher.flights import SingleFlight
+from launcher.store import Store, launches, starts
+
+POLL_SECONDS = 0.2
+POSITION_SECONDS = 1.0
+# fewer than the parameters that a statement of SQLite may have
+BATCH = 500
+
+
+class _Watched:
+    """A launch that somebody waits for: the oldest change that one of them knows."""
+
+    def __init__(self, seq: int) -> None:
+        self.seq = seq
+        self.changed = asyncio.Event()
+
+
+class Feed:
+    """Looks into the database for all who wait, and is told at once of changes made here."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._watched: dict[str, _Watched] = {}
+        self._somebody_waits = asyncio.Event()
+        self._positions: tuple[float, dict[str, int]] = (-POSITION_SECONDS, {})
+        self._flights: SingleFlight[dict[str, int]] = SingleFlight()
+
+    async def changed(self, launch_id: str, seq: int, seconds: float) -> bool:
+        """Whether the launch gets a later change than `seq` before the time has passed."""
+        watched = self._watched.setdefault(launch_id, _Watched(seq))
+        watched.seq = min(watched.seq, seq)
+        self._somebody_waits.set()
+        with suppress(TimeoutError):
+            return await asyncio.wait_for(watched.changed.wait(), seconds)
+        return False
+
+    def wake(self, launch_ids: Iterable[str]) -> None:
+        """Say that these launches changed."""
+        for launch_id in launch_ids:
+            if watched := self._watched.pop(launch_id, None):
+                watched.changed.set()
+
+    async def position(self, user: str) -> int | None:
+        """The place of the user's server in the queue, at most a second old."""
+        at, places = self._positions
+        if time.monotonic() - at >= POSITION_SECONDS:
+            places = await self._flights.share("positions", self._look_for_positions)
+        return places.get(user)
+
+    async def run(self) -> None:
+        """Look for changes that other processes made, for as long as somebody waits."""
+        while True:
+            await self._somebody_waits.wait()
+            with suppress(StoreUnavailable):
+                await self._look()
+            if not self._watched:
+                self._somebody_waits.clear()
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def _look(self) -> None:
+        waited_for = list(self._watched)
+        for first in range(0, len(waited_for), BATCH):
+            ids = waited_for[first : first + BATCH]
+            found = await self._store.run(launches.seqs, ids)
+            self.wake(i for i in ids if i in self._watched and self._is_late(i, found.get(i)))
+
+    def _is_late(self, launch_id: str, seq: int | None) -> bool:
+        # a launch that is not there any more was pruned: those who wait find out
+        return seq is None or seq != self._watched[launch_id].seq
+
+    async def _look_for_positions(self) -> dict[str, int]:
+        places = await self._store.run(starts.positions)
+        self._positions = (time.monotonic(), places)
+        return places

@@ -1,0 +1,223 @@
+"""STORY: start the servers that launches wait for, in turn, and as many as the hub bears."""
+
+import asyncio
+import functools
+import logging
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+import sqlalchemy as sa
+
+from launcher.errors import (
+    HubBusy,
+    LauncherError,
+    QueueFull,
+    SpawnFailed,
+    StartsFailing,
+    StartTimeout,
+    StoreUnavailable,
+    title_of,
+)
+from launcher.feed import Feed
+from launcher.hub import Hub, servers
+from launcher.hub.starts import Start, Throttled
+from launcher.metrics import Metrics
+from launcher.store import Store, starts
+from launcher.store import launches as rows
+from launcher.store.launches import Launch
+from launcher.store.starts import Limits, Status
+
+log = logging.getLogger("launcher")
+
+LOOK_SECONDS = 1.0
+BUSY_RETRY_SECONDS = 60
+
+
+class Starter:
+    """Starts servers in this process; the queue and its limits are those of all processes."""
+
+    def __init__(
+        self,
+        store: Store,
+        hub: Hub,
+        feed: Feed,
+        metrics: Metrics,
+        *,
+        holder: str,
+        limits: Limits,
+        timeout: float,
+        patience: float,
+        queue_timeout: float,
+    ) -> None:
+        """`timeout` bounds a start, `patience` the wait for a hub that is away, in seconds."""
+        self._store = store
+        self._hub = hub
+        self._feed = feed
+        self._metrics = metrics
+        self._holder = holder
+        self.limits = limits
+        self._timeout = timeout
+        self._patience = patience
+        self._queue_timeout = queue_timeout
+        self._wanted = asyncio.Event()
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._failing = False
+
+    async def wait_for(self, launch: Launch) -> Launch | None:
+        """Put the user's server into the queue for the launch, which says how far that is.
+
+        None when the launch is not this process's any more. Raises QueueFull, StartsFailing.
+        """
+        waiting = await self._store.run(_queue_up, launch, self.limits)
+        self._wanted.set()
+        return waiting
+
+    async def notice(self, user: str) -> None:
+        """A notebook was put into the user's running server: does that say that starts work?"""
+        if self._failing:
+            with suppress(LauncherError):
+                now = await servers.state(self._hub, user)
+                await self._store.run(starts.forget_failures, now.started_at)
+                self._wanted.set()
+
+    async def status(self) -> Status:
+        """How the starts are going, over all processes."""
+        return await self._store.run(starts.status, self.limits)
+
+    async def resume(self) -> None:
+        """Start servers again: an administrator says that it works."""
+        await self._store.run(starts.forget_failures, time.time())
+        self._wanted.set()
+
+    def look(self) -> None:
+        """Look soon: something about the starts changed."""
+        self._wanted.set()
+
+    async def run(self) -> None:
+        """Start what is in turn, until cancelled."""
+        try:
+            while True:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._wanted.wait(), LOOK_SECONDS)
+                self._wanted.clear()
+                with suppress(StoreUnavailable):
+                    await self._look()
+        finally:
+            # another process goes on with them
+            for task in self._running.values():
+                task.cancel()
+            await asyncio.gather(*self._running.values(), return_exceptions=True)
+
+    async def _look(self) -> None:
+        taken, changed, self._failing = await self._store.run(
+            _next, self._holder, self.limits, self._queue_timeout
+        )
+        self._feed.wake(changed)
+        for user, waited in taken:
+            self._metrics.phase_took("queue", waited)
+            self._running[user] = task = asyncio.create_task(self._see_through(user))
+            task.add_done_callback(functools.partial(self._landed, user))
+        for user in await self._store.run(starts.unwanted, self._holder) if self._running else ():
+            if task := self._running.get(user):
+                task.cancel()
+
+    def _landed(self, user: str, task: asyncio.Task[None]) -> None:
+        del self._running[user]
+        self._wanted.set()
+        if not task.cancelled() and (error := task.exception()):
+            log.error("the start of a server was given up", exc_info=error)
+
+    async def _see_through(self, user: str) -> None:
+        start = Start(self._hub, user, lambda *said: self._pass_on(user, *said))
+        try:
+            changed = await self._store.insist(*await self._outcome(user, start))
+        except asyncio.CancelledError:
+            await self._abandon(user, start)
+            raise
+        self._feed.wake(changed)
+
+    async def _outcome(self, user: str, start: Start) -> tuple[Any, ...]:
+        """What to write down of the start, once it is over."""
+        began = time.monotonic()
+        try:
+            at = await start.see_through(limit=self._timeout, patience=self._patience)
+        except Throttled as busy:
+            self._metrics.retried("start")
+            return starts.throttled, user, busy.seconds, self.limits.max_starts
+        except LauncherError as error:
+            counts = isinstance(error, SpawnFailed | StartTimeout)
+            return starts.failed, user, error.problem(), counts
+        if start.accepted_at:
+            self._metrics.phase_took("start", start.accepted_at - began)
+            self._metrics.phase_took("ready", time.monotonic() - start.accepted_at)
+        return starts.succeeded, user, at, self.limits.max_starts
+
+    async def _abandon(self, user: str, start: Start) -> None:
+        """Stop a server that we had the hub start, and that nobody waits for any more."""
+        if await self._store.run(starts.give_up, user) and start.began:
+            with suppress(LauncherError):
+                await servers.stop(self._hub, user)
+
+    async def _pass_on(self, user: str, message: str, per_cent: int | None) -> None:
+        data = {"message": message, "progress": per_cent}
+        self._feed.wake(await self._store.run(starts.said, user, data))
+
+
+def _queue_up(connection: sa.Connection, launch: Launch, limits: Limits) -> Launch | None:
+    """The launch after one more round, in the state that the start of its server is in."""
+    now = starts.status(connection, limits)
+    current = rows.find(connection, launch.id)
+    if current is None or current.ended or current.holder != launch.holder:
+        return None
+    again = {"rounds": current.rounds + 1}
+    if current.seq != launch.seq and current.state == "uploading":
+        return rows.move(connection, current, **again)  # it came up while the upload was tried
+    if not starts.is_wanted(connection, launch.user):
+        _check_room(now, limits)
+    state = "starting" if starts.enqueue(connection, launch.user) else "queued"
+    if state == current.state:
+        return rows.move(connection, current, **again)
+    return rows.move(connection, current, state=state, **again)
+
+
+def _check_room(now: Status, limits: Limits) -> None:
+    if now.is_open(limits) and not now.in_flight:
+        raise _failing(now.kind)
+    if now.queued >= limits.max_queued:
+        raise QueueFull(
+            f"{now.queued} servers wait for their start already. Try again in a minute.",
+            retry_after=BUSY_RETRY_SECONDS,
+        )
+
+
+def _failing(kind: str) -> StartsFailing:
+    return StartsFailing(
+        f"The last servers that were started failed ({title_of(kind).lower()}), so no other start"
+        " is tried: too many would bring the hub down. Start your server on the hub's own page and"
+        " then try again, or tell the hub's administrator.",
+        retry_after=BUSY_RETRY_SECONDS,
+    )
+
+
+def _next(
+    connection: sa.Connection, holder: str, limits: Limits, queue_timeout: float
+) -> tuple[Sequence[tuple[str, float]], list[str], bool]:
+    """What to start now, the launches that changed, and whether starts are failing."""
+    now = starts.status(connection, limits)
+    failing = now.is_open(limits)
+    if not now.queued:
+        return [], [], failing
+    if failing and not now.in_flight:
+        return [], starts.refuse_queued(connection, _failing(now.kind).problem()), failing
+    late = starts.refuse_queued(connection, _BUSY, before=time.time() - queue_timeout)
+    taken, moved = starts.claim(connection, holder, now.allowed(limits))
+    return taken, late + moved, failing
+
+
+_BUSY: dict[str, Any] = HubBusy(
+    "The hub was too busy to start the server in all the time that the launcher waits. Try again"
+    " later.",
+    retry_after=BUSY_RETRY_SECONDS,
+).problem()

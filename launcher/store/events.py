@@ -1,0 +1,41 @@
+"""The feed: what happened to launches, for whoever wants to know, in whichever process."""
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from launcher.store.tables import events
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to a launch: its `seq`-th change."""
+
+    seq: int
+    event: str
+    data: dict[str, Any]
+    at: float
+
+
+def append(
+    connection: sa.Connection,
+    changes: Iterable[tuple[str, int]],
+    event: str,
+    data: Mapping[str, Any],
+) -> None:
+    """Write the same event down for launches, each (id, seq)."""
+    shared = {"event": event, "data": dict(data), "at": time.time()}
+    rows = [{"launch_id": launch_id, "seq": seq, **shared} for launch_id, seq in changes]
+    if rows:
+        connection.execute(events.insert(), rows)
+
+
+def since(connection: sa.Connection, launch_id: str, seq: int) -> list[Event]:
+    """What happened to the launch after its `seq`-th change, in order."""
+    later = (events.c.launch_id == launch_id) & (events.c.seq > seq)
+    columns = (events.c.seq, events.c.event, events.c.data, events.c.at)
+    query = sa.select(*columns).where(later).order_by(events.c.seq)
+    return [Event(**row._mapping) for row in connection.execute(query)]

@@ -1,0 +1,30 @@
+"""Idempotency keys: the same key and body is the same launch, for a day."""
+
+import time
+
+import sqlalchemy as sa
+
+from launcher.store.tables import idempotency_keys
+
+KEPT_SECONDS = 24 * 3600.0
+
+_INSERT = sa.text(
+    "INSERT INTO idempotency_keys (key_hash, body_hash, launch_id, created_at)"
+    " VALUES (:key_hash, :body_hash, :launch_id, :created_at) ON CONFLICT DO NOTHING"
+)
+
+
+def remember(
+    connection: sa.Connection, key_hash: str, body_hash: str, launch_id: str
+) -> tuple[str, str]:
+    """The hash of the body and the launch that the key stands for: these, when it is new."""
+    now = time.time()
+    here = idempotency_keys.c.key_hash == key_hash
+    old = idempotency_keys.c.created_at < now - KEPT_SECONDS
+    connection.execute(idempotency_keys.delete().where(here & old))
+    row = {"key_hash": key_hash, "body_hash": body_hash, "launch_id": launch_id, "created_at": now}
+    if connection.execute(_INSERT, row).rowcount:
+        return body_hash, launch_id
+    query = sa.select(idempotency_keys.c.body_hash, idempotency_keys.c.launch_id).where(here)
+    kept = connection.execute(query).one()
+    return kept.body_hash, kept.launch_id

@@ -1,0 +1,27 @@
+"""The processes that see to launches: who is alive."""
+
+import time
+
+import sqlalchemy as sa
+
+from launcher.store.tables import processes
+
+# clocks of several machines may differ by less than this
+ALIVE_SECONDS = 12.0
+
+_BEAT = sa.text(
+    "INSERT INTO processes (id, alive_until) VALUES (:id, :alive_until)"
+    " ON CONFLICT (id) DO UPDATE SET alive_until = excluded.alive_until"
+)
+
+
+def beat(connection: sa.Connection, process: str) -> None:
+    """Say that the process is alive, and forget those that were not for long."""
+    now = time.time()
+    connection.execute(_BEAT, {"id": process, "alive_until": now + ALIVE_SECONDS})
+    connection.execute(processes.delete().where(processes.c.alive_until < now - ALIVE_SECONDS))
+
+
+def leave(connection: sa.Connection, process: str) -> None:
+    """Say that the process ends: what it holds, others take over at once."""
+    connection.execute(processes.delete().where(processes.c.id == process))

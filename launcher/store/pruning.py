@@ -1,0 +1,33 @@
+"""Forgets what is old."""
+
+import time
+
+import sqlalchemy as sa
+
+from launcher.store.idempotency import KEPT_SECONDS
+from launcher.store.launches import ENDED
+from launcher.store.tables import events, idempotency_keys, launches, leases, login_attempts
+
+# so that nobody waits long for the database meanwhile
+MOST_AT_ONCE = 1000
+
+
+def prune(connection: sa.Connection, seconds: float) -> int:
+    """Forget launches that ended more than `seconds` ago, and what belongs to them; how many.
+
+    At most a thousand at once; call it again when it was as many. Idempotency keys go after a day.
+    """
+    now = time.time()
+    old = launches.c.state.in_(ENDED) & launches.c.holder.is_(None)
+    old &= launches.c.updated_at < now - seconds
+    ids = list(connection.execute(sa.select(launches.c.id).where(old).limit(MOST_AT_ONCE)).scalars())
+    connection.execute(events.delete().where(events.c.launch_id.in_(ids)))
+    connection.execute(launches.delete().where(launches.c.id.in_(ids)))
+    keys = idempotency_keys.c.created_at < now - KEPT_SECONDS
+    connection.execute(idempotency_keys.delete().where(keys))
+    # a lease outlives its launch only where a process died at an unlucky moment
+    ended = sa.select(launches.c.id).where(launches.c.holder.is_not(None))
+    forgotten = (leases.c.expires_at < now) & leases.c.launch_id.not_in(ended)
+    connection.execute(leases.delete().where(forgotten))
+    connection.execute(login_attempts.delete().where(login_attempts.c.at < now - KEPT_SECONDS))
+    return len(ids)

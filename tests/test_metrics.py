@@ -1,0 +1,354 @@
+"""What Prometheus is told: the same by every worker, and nothing about anybody."""
+
+import sqlite3
+import subprocess
+import sys
+from contextlib import ExitStack
+from http.client import HTTPConnection
+from pathlib import Path
+
+import psutil
+import pytest
+from fakehub import LOST, MAX_SECONDS, Start, at_once, basic, problem_of, wait_until
+from prometheus_client.parser import text_string_to_metric_families
+from starlette.routing import Route
+
+from launcher import errors
+from launcher.metrics import PHASES, Metrics
+
+STATES = ("queued", "starting", "uploading")
+LABELS = {
+    "code", "handler", "kind", "le", "method", "phase", "result", "state", "status", "version",
+    "what",
+}  # fmt: skip
+
+
+class Page:
+    """What one scrape told."""
+
+    def __init__(self, text: str) -> None:
+        families = text_string_to_metric_families(text)
+        self.samples = [sample for family in families for sample in family.samples]
+
+    def total(self, name: str, **labels: str) -> float:
+        """The sum of the samples of that name that carry these labels, 0 without any."""
+        return sum(
+            sample.value
+            for sample in self.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        )
+
+    def values_of(self, name: str, label: str) -> set[str]:
+        return {sample.labels[label] for sample in self.samples if sample.name == name}
+
+
+@pytest.fixture
+def reader(fakehub):
+    """The headers of a service that may read metrics."""
+    return {"Authorization": f"Bearer {fakehub.add_service('read:metrics')}"}
+
+
+@pytest.fixture
+def scrape(client, reader):
+    """Reads the metrics of the application that all tests share."""
+    return lambda: page_of(client.get("/metrics", headers=reader))
+
+
+def page_of(answer) -> Page:
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"].startswith("text/plain; version=")
+    return Page(answer.text)
+
+
+# who may read
+
+
+def test_a_stranger_reads_nothing(client, alice):
+    for headers in ({}, alice.basic, basic("mallory", "x"), {"Authorization": "token wrong"}):
+        problem_of(client.get("/metrics", headers=headers), 401)
+
+
+@pytest.mark.parametrize("scope", ["read:metrics", "admin:servers"])
+def test_a_user_whose_token_holds_the_scope_reads(client, fakehub, scope):
+    page_of(client.get("/metrics", headers=fakehub.add_user(scopes=("self", scope)).auth))
+
+
+def test_a_user_without_the_scope_is_told_which(client, alice):
+    assert (
+        "scope read:metrics"
+        in problem_of(client.get("/metrics", headers=alice.auth), 403)["detail"]
+    )
+
+
+def test_a_service_without_the_scope_reads_nothing(client, fakehub):
+    headers = {"Authorization": f"Bearer {fakehub.add_service('read:servers')}"}
+    problem_of(client.get("/metrics", headers=headers), 403)
+
+
+def test_a_service_that_reads_may_do_nothing_else(client, reader):
+    page_of(client.get("/metrics", headers=reader))
+    problem_of(client.get("/experiments", headers=reader), 403)
+
+
+# what is counted
+
+
+def test_what_is_known_beforehand_is_told_before_it_happens():
+    page = Page(Metrics().text({}).decode())
+    results = page.values_of("launcher_launches_total", "result")
+    assert results == {"done", "cancelled", *errors.slugs()}
+    assert page.values_of("launcher_launch_phase_seconds_count", "phase") == set(PHASES)
+    assert page.total("launcher_takeovers_total") == page.total("launcher_launches_total") == 0
+
+
+def test_launches_their_phases_and_their_troubles_are_counted():
+    metrics = Metrics()
+    for result in ("done", "done", "spawn-failed"):
+        metrics.launch_ended(result)
+    metrics.phase_took("start", 0.2)
+    metrics.phase_took("start", 40)
+    metrics.retried("start")
+    metrics.takeover()
+    page = Page(metrics.text({}).decode())
+    assert page.total("launcher_launches_total", result="done") == 2
+    assert page.total("launcher_launches_total", result="spawn-failed") == 1
+    assert page.total("launcher_launch_phase_seconds_sum", phase="start") == 40.2
+    assert page.total("launcher_launch_phase_seconds_bucket", phase="start", le="1.0") == 1
+    assert page.total("launcher_retries_total", what="start") == 1
+    assert page.total("launcher_takeovers_total") == 1
+
+
+def test_gauges_are_numbers_or_one_for_each_state():
+    gauges = {
+        "launcher_starts_queued": 7,
+        "launcher_launches_in_flight": {"queued": 2, "starting": 1},
+    }
+    page = Page(Metrics().text(gauges).decode())
+    assert page.total("launcher_starts_queued") == 7
+    assert page.total("launcher_launches_in_flight", state="queued") == 2
+    assert page.total("launcher_build_info") == 1
+
+
+def test_a_launch_that_is_under_way_is_seen(client, fakehub, scrape):
+    user = fakehub.add_user(starts=[Start(seconds=1)])
+    before = scrape()
+    assert before.values_of("launcher_launches_in_flight", "state") == set(STATES)
+    assert before.total("launcher_launches_in_flight") == 0
+
+    def either(number):
+        if number:
+            return wait_until(lambda: scrape().total("launcher_launches_in_flight"))
+        return client.launch(user).status_code
+
+    assert at_once(2, either) == [200, 1]
+    assert scrape().total("launcher_launches_in_flight") == 0
+
+
+def test_calls_are_counted_by_kind_and_status(client, fakehub, scrape):
+    user = fakehub.add_user(server="ready", directories={"lab"})
+    before = scrape()
+    assert client.launch(user).status_code == 200
+    after = scrape()
+
+    def more(name, **labels):
+        return after.total(name, **labels) - before.total(name, **labels)
+
+    calls = "launcher_upstream_requests_total"
+    assert more(calls, kind="hub.identify", status="200") == 1
+    assert more(calls, kind="contents.put", status="201") == 1
+    assert more(calls, kind="contents.rename", status="200") == 1
+    assert more(calls) == 3
+    assert more("launcher_upstream_request_seconds_count", kind="contents.put") == 1
+
+
+def test_a_start_and_its_stream_are_counted_once(client, fakehub, scrape):
+    before = scrape()
+    assert client.launch(fakehub.add_user()).status_code == 200
+    after, calls = scrape(), "launcher_upstream_requests_total"
+    for kind, status in (("hub.start", "201"), ("hub.progress", "200")):
+        labels = {"kind": kind, "status": status}
+        assert after.total(calls, **labels) - before.total(calls, **labels) == 1
+
+
+def test_a_call_that_nobody_answers_is_counted_too(client, fakehub, scrape):
+    before, labels = scrape(), {"kind": "hub.identify", "status": "none"}
+    fakehub.hub_answers = [("GET", "/api/user", LOST)] * 5
+    assert client.get("/user", headers=fakehub.add_user().auth).status_code == 503
+    fakehub.hub_answers.clear()
+    after, calls = scrape(), "launcher_upstream_requests_total"
+    assert after.total(calls, **labels) > before.total(calls, **labels)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "labels"),
+    [
+        ("GET", "/user", {"handler": "user.get", "code": "200"}),
+        ("GET", "/experiments/nothing", {"handler": "experiments.get", "code": "404"}),
+        ("POST", "/hello", {"handler": "classic.hello", "code": "400"}),
+        ("DELETE", "/hello", {"handler": "none", "code": "405"}),
+        ("GET", "/nowhere", {"handler": "none", "code": "404"}),
+        ("GET", "/user/", {"handler": "none", "code": "404"}),
+        ("GET", "/ui/", {"handler": "none", "code": "200"}),
+        ("BREW", "/hello", {"handler": "none", "code": "405", "method": "other"}),
+    ],
+)
+def test_requests_are_counted_by_operation_and_status(client, alice, scrape, method, path, labels):
+    before, name = scrape(), "launcher_request_seconds_count"
+    body = {"json": {}} if method == "POST" else {}
+    client.request(method, path, headers=alice.auth, **body)
+    labels = {"method": method, **labels}
+    assert scrape().total(name, **labels) - before.total(name, **labels) == 1
+
+
+def test_requests_without_a_credential_are_counted_for_their_operation(client, scrape):
+    before, labels = scrape(), {"handler": "user.get", "code": "401"}
+    client.get("/user")
+    name = "launcher_request_seconds_count"
+    assert scrape().total(name, **labels) - before.total(name, **labels) == 1
+
+
+def test_a_fault_is_counted(start_app, reader):
+    async def faulty(request):
+        raise RuntimeError("no more")
+
+    client = start_app()
+    starlette = client.app._app._app
+    starlette.router.routes.insert(0, Route("/faulty", faulty))
+    problem_of(client.get("/faulty"), 500)
+    page = page_of(client.get("/metrics", headers=reader))
+    assert page.total("launcher_request_seconds_count", handler="none", code="500") == 1
+
+
+def test_statuses_that_a_server_makes_up_are_one_to_us():
+    metrics = Metrics()
+    for status in range(600, 700):
+        metrics.upstream("contents.put", str(status), 0.1)
+    page = Page(metrics.text({}).decode())
+    assert page.values_of("launcher_upstream_requests_total", "status") == {"other"}
+
+
+def test_nothing_is_told_about_anybody(client, fakehub, scrape):
+    user = fakehub.add_user("secretive", server="ready")
+    assert client.launch(user, directory="hidden-away", filename="diary.ipynb").status_code == 200
+    client.get("/experiments/a-secret", headers=user.auth)
+    client.get("/users/secretive", params={"q": "typed"})
+    page = scrape()
+    assert {name for sample in page.samples for name in sample.labels} <= LABELS
+    told = " ".join(value for sample in page.samples for value in sample.labels.values())
+    for word in ("secret", "hidden", "diary", "typed", "http", "/", user.token, fakehub.token):
+        assert word not in told, word
+    assert all(sample.name.startswith("launcher_") for sample in page.samples)
+
+
+def test_a_database_that_is_away_hides_its_own_numbers_alone(start_app, reader, tmp_path):
+    client = start_app()
+    with sqlite3.connect(tmp_path / "launcher.sqlite") as database:
+        database.execute("ALTER TABLE launches RENAME TO gone")
+    page = page_of(client.get("/metrics", headers=reader))
+    assert page.values_of("launcher_launches_in_flight", "state") == set()
+    assert page.total("launcher_upstream_requests_total", kind="hub.identify") == 1
+
+
+# across processes
+
+
+def workers_of(gunicorn):
+    return psutil.Process(gunicorn.pid).children()
+
+
+class Worker:
+    """One of gunicorn's processes, through a connection that stays with it."""
+
+    def __init__(self, gunicorn) -> None:
+        self._wire = HTTPConnection("127.0.0.1", gunicorn.port, timeout=MAX_SECONDS)
+        self.ask("GET", "/health")
+        port = self._wire.sock.getsockname()[1]
+        self.process = next(
+            worker
+            for worker in workers_of(gunicorn)
+            if any(wire.raddr and wire.raddr.port == port for wire in worker.net_connections())
+        )
+
+    def close(self) -> None:
+        self._wire.close()
+
+    def ask(self, method, path, **options) -> str:
+        self._wire.request(method, path, **options)
+        answer = self._wire.getresponse()
+        text = answer.read().decode()
+        assert answer.status == 200, text
+        return text
+
+    def launch(self, user):
+        headers = {**user.auth, "Content-Type": "application/json"}
+        self.ask("POST", "/hello", body='{"notebook": {"directory": "lab"}}', headers=headers)
+
+    def launches(self, reader):
+        """How many launches it knows of."""
+        page = Page(self.ask("GET", "/metrics", headers=reader))
+        return page.total("launcher_request_seconds_count", handler="classic.hello", code="200")
+
+
+@pytest.fixture
+def workers(gunicorn):
+    """A connection to each of the two: which of them takes one, nobody can say."""
+    with ExitStack() as connections:
+        found = {}
+
+        def found_both():
+            worker = Worker(gunicorn)
+            connections.callback(worker.close)
+            found.setdefault(worker.process, worker)
+            return len(found) == 2
+
+        wait_until(found_both, "a connection to the other worker")
+        yield list(found.values())
+
+
+def test_every_worker_tells_what_all_of_them_counted(workers, reader, alice):
+    one, other = workers
+    before = one.launches(reader)
+    for worker in (one, other, other):
+        worker.launch(alice)
+    assert [worker.launches(reader) - before for worker in workers] == [3, 3]
+
+
+def test_what_a_worker_counted_outlives_it(gunicorn, workers, reader, alice):
+    one, other = workers
+    before = other.launches(reader)
+    one.launch(alice)
+    one.process.kill()
+    wait_until(lambda: len({*workers_of(gunicorn), one.process}) == 3, "another worker")
+    assert other.launches(reader) - before == 1
+
+
+def folder_of_gunicorn(environ):
+    """Where a master has its workers count, and how private that is."""
+    program = (
+        "import os, sys; from launcher.gunicorn import raw_env;"
+        "folder = raw_env[0].partition('=')[2];"
+        # a worker that ends leaves it
+        "pid = os.fork();"
+        "pid or sys.exit();"
+        "os.waitpid(pid, 0);"
+        "print(folder, oct(os.stat(folder).st_mode & 0o777))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program],
+        env=environ, capture_output=True, text=True, check=True, timeout=30,
+    )  # fmt: skip
+    folder, mode = done.stdout.split()
+    return Path(folder), mode
+
+
+def test_the_folder_is_private_and_ends_with_the_master(tmp_path):
+    folder, mode = folder_of_gunicorn({"TMPDIR": str(tmp_path)})
+    assert folder.parent == tmp_path
+    assert mode == "0o700"
+    assert not folder.exists()
+
+
+def test_a_folder_that_the_administrator_named_is_used_and_kept(tmp_path):
+    folder, _ = folder_of_gunicorn({"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)})
+    assert folder == tmp_path
+    assert folder.is_dir()
