@@ -155,9 +155,7 @@ class _Building:
             stopping=self.stopping,
         )
 
-    def _upkeep(
-        self, database: Store, launches: Launches, starter: Starter, feed: Feed
-    ) -> Upkeep:
+    def _upkeep(self, database: Store, launches: Launches, starter: Starter, feed: Feed) -> Upkeep:
         days = self.settings.launch_retention_days
         return Upkeep(
             database, launches, starter, feed, holder=self.holder, retention=days * 86_400.0

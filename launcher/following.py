@@ -44,8 +44,8 @@ class Follower:
                 return
             # not every change is an event
             seq = max([seq, now.seq, *(event.seq for event in happened)])
-            async for event in self._meanwhile(now, seq):
-                yield event
+            async for beat in self._meanwhile(now, seq):
+                yield beat
 
     async def _meanwhile(self, launch: Launch, seq: int) -> AsyncIterator[Event | None]:
         """Places in the queue and heartbeats, until the launch changes."""
@@ -66,7 +66,5 @@ class Follower:
         return await self._feed.position(launch.user) if launch.state == "queued" else None
 
 
-def _look(
-    connection: sa.Connection, launch_id: str, seq: int
-) -> tuple[Launch | None, list[Event]]:
+def _look(connection: sa.Connection, launch_id: str, seq: int) -> tuple[Launch | None, list[Event]]:
     return rows.find(connection, launch_id), events.since(connection, launch_id, seq)

@@ -34,8 +34,12 @@ accesslog = None  # launcher.logs tells of each request
 def _folder() -> str:
     """A folder for what the workers count; it goes when the master does."""
     folder, master = tempfile.mkdtemp(prefix="launcher-metrics-"), os.getpid()
-    # workers run atexit's functions too
-    atexit.register(lambda: os.getpid() == master and shutil.rmtree(folder, ignore_errors=True))
+
+    def remove() -> None:
+        if os.getpid() == master:  # workers run atexit's functions too
+            shutil.rmtree(folder, ignore_errors=True)
+
+    atexit.register(remove)
     return folder
 
 

@@ -108,6 +108,7 @@ class Launches:
         self._patience = patience
         self._stopping = stopping
         self._running: dict[str, asyncio.Task[Launch | None]] = {}
+        self._faults: set[asyncio.Task[None]] = set()
 
     async def open(
         self, order: Order, notebook: dict[str, Any], request: NotebookRequest
@@ -145,8 +146,12 @@ class Launches:
                 if task.done() and not task.cancelled() and not task.exception():
                     launch = task.result() or launch
             elif await self._feed.changed(launch.id, launch.seq, step):
-                launch = await self._store.run(rows.find, launch.id) or launch
-        return launch if launch.ended else await self._store.run(rows.find, launch.id) or launch
+                launch = await self._now(launch)
+        return launch if launch.ended else await self._now(launch)
+
+    async def _now(self, launch: Launch) -> Launch:
+        found = await self._store.run(rows.find, launch.id)
+        return found or launch
 
     async def cancel(self, launch: Launch) -> Launch:
         """The launch, cancelled: no notebook of it stays, and no start that only it waited for.
@@ -157,7 +162,7 @@ class Launches:
             raise Ended(f"The launch is {launch.state}; there is nothing to cancel any more.")
         self._feed.wake([launch.id])
         self._starter.look()
-        return await self._store.run(rows.find, launch.id) or launch
+        return await self._now(launch)
 
     def adopt(self, launch: Launch) -> None:
         """Go on with a launch whose process is gone."""
@@ -182,6 +187,13 @@ class Launches:
         self._feed.wake([launch.id])
         if not task.cancelled() and (error := task.exception()):
             log.error("a launch was given up", exc_info=error, extra={"launch_id": launch.id})
+            fault = LauncherError("This is a fault of the launcher; its log says more.")
+            self._faults.add(end := asyncio.create_task(self._fail_for_a_fault(launch, fault)))
+            end.add_done_callback(self._faults.discard)
+
+    async def _fail_for_a_fault(self, launch: Launch, fault: LauncherError) -> None:
+        await self._fail(launch, fault)
+        self._feed.wake([launch.id])
 
     async def _see_through(self, launch: Launch, sure_until: float) -> Launch | None:
         """The launch at its end; None when another process goes on with it."""

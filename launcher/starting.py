@@ -63,6 +63,7 @@ class Starter:
         self._queue_timeout = queue_timeout
         self._wanted = asyncio.Event()
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._broken: list[str] = []
         self._failing = False
 
     async def wait_for(self, launch: Launch) -> Launch | None:
@@ -119,15 +120,30 @@ class Starter:
             self._metrics.phase_took("queue", waited)
             self._running[user] = task = asyncio.create_task(self._see_through(user))
             task.add_done_callback(functools.partial(self._landed, user))
-        for user in await self._store.run(starts.unwanted, self._holder) if self._running else ():
-            if task := self._running.get(user):
+        await self._check_on_ours()
+
+    async def _check_on_ours(self) -> None:
+        """Give up what nobody waits for any more, and let others have what we lost."""
+        while self._broken:
+            self._feed.wake(
+                await self._store.run(starts.failed, self._broken[-1], _FAULT.problem(), False)
+            )
+            self._broken.pop()
+        for user, unwanted in await self._store.run(starts.held_by, self._holder):
+            task = self._running.get(user)
+            if task and unwanted:
                 task.cancel()
+            elif task is None:
+                # the database went away when it had just said that this start is ours
+                self._feed.wake(await self._store.run(starts.requeue, user))
 
     def _landed(self, user: str, task: asyncio.Task[None]) -> None:
-        del self._running[user]
+        if self._running.get(user) is task:
+            del self._running[user]
         self._wanted.set()
         if not task.cancelled() and (error := task.exception()):
             log.error("the start of a server was given up", exc_info=error)
+            self._broken.append(user)
 
     async def _see_through(self, user: str) -> None:
         start = Start(self._hub, user, lambda *said: self._pass_on(user, *said))
@@ -156,13 +172,17 @@ class Starter:
 
     async def _abandon(self, user: str, start: Start) -> None:
         """Stop a server that we had the hub start, and that nobody waits for any more."""
-        if await self._store.run(starts.give_up, user) and start.began:
+        if not await self._store.run(starts.give_up, user):
+            # somebody does again, or this process ends
+            self._feed.wake(await self._store.run(starts.requeue, user))
+        elif start.began:
             with suppress(LauncherError):
                 await servers.stop(self._hub, user)
 
     async def _pass_on(self, user: str, message: str, per_cent: int | None) -> None:
         data = {"message": message, "progress": per_cent}
-        self._feed.wake(await self._store.run(starts.said, user, data))
+        with suppress(StoreUnavailable):
+            self._feed.wake(await self._store.run(starts.said, user, data))
 
 
 def _queue_up(connection: sa.Connection, launch: Launch, limits: Limits) -> Launch | None:
@@ -184,7 +204,7 @@ def _queue_up(connection: sa.Connection, launch: Launch, limits: Limits) -> Laun
 
 def _check_room(now: Status, limits: Limits) -> None:
     if now.is_open(limits) and not now.in_flight:
-        raise _failing(now.kind)
+        raise _refusal(now.kind)
     if now.queued >= limits.max_queued:
         raise QueueFull(
             f"{now.queued} servers wait for their start already. Try again in a minute.",
@@ -192,7 +212,7 @@ def _check_room(now: Status, limits: Limits) -> None:
         )
 
 
-def _failing(kind: str) -> StartsFailing:
+def _refusal(kind: str) -> StartsFailing:
     return StartsFailing(
         f"The last servers that were started failed ({title_of(kind).lower()}), so no other start"
         " is tried: too many would bring the hub down. Start your server on the hub's own page and"
@@ -210,12 +230,13 @@ def _next(
     if not now.queued:
         return [], [], failing
     if failing and not now.in_flight:
-        return [], starts.refuse_queued(connection, _failing(now.kind).problem()), failing
+        return [], starts.refuse_queued(connection, _refusal(now.kind).problem()), failing
     late = starts.refuse_queued(connection, _BUSY, before=time.time() - queue_timeout)
     taken, moved = starts.claim(connection, holder, now.allowed(limits))
     return taken, late + moved, failing
 
 
+_FAULT = LauncherError("This is a fault of the launcher; its log says more.")
 _BUSY: dict[str, Any] = HubBusy(
     "The hub was too busy to start the server in all the time that the launcher waits. Try again"
     " later.",

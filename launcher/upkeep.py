@@ -51,7 +51,8 @@ class Upkeep:
         with suppress(StoreUnavailable):
             await self._store.run(processes.beat, self._holder)
         tasks = [
-            _watched(task) for task in (self._beat(), self._prune(), self._feed.run(), self._starter.run())
+            _watched(task)
+            for task in (self._beat(), self._prune(), self._feed.run(), self._starter.run())
         ]
         try:
             yield

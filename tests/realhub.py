@@ -293,5 +293,5 @@ def hub(make_hub):
 
 @pytest.fixture(scope="session")
 def beside(hub, make_launcher):
-    """A launcher with four workers beside `hub`."""
-    return make_launcher(hub)
+    """A launcher with four workers beside `hub`; it starts servers whatever happened before."""
+    return make_launcher(hub, config="c.Launcher.max_failed_starts = 0\n")

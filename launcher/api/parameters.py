@@ -10,7 +10,7 @@ from launcher.schemas import Checker
 
 
 class Parameters(ParameterValidator):
-    """Connexion's validator of parameters, whose own sentences repeat the value and not the name."""
+    """Connexion's validator, whose own sentences repeat the value and not the name."""
 
     @staticmethod
     def validate_parameter(

@@ -20,7 +20,9 @@ def prune(connection: sa.Connection, seconds: float) -> int:
     now = time.time()
     old = launches.c.state.in_(ENDED) & launches.c.holder.is_(None)
     old &= launches.c.updated_at < now - seconds
-    ids = list(connection.execute(sa.select(launches.c.id).where(old).limit(MOST_AT_ONCE)).scalars())
+    ids = list(
+        connection.execute(sa.select(launches.c.id).where(old).limit(MOST_AT_ONCE)).scalars()
+    )
     connection.execute(events.delete().where(events.c.launch_id.in_(ids)))
     connection.execute(launches.delete().where(launches.c.id.in_(ids)))
     keys = idempotency_keys.c.created_at < now - KEPT_SECONDS

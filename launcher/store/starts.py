@@ -6,6 +6,7 @@ success resets its count.
 """
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -61,8 +62,8 @@ def lock(connection: sa.Connection) -> None:
 def status(connection: sa.Connection, limits: Limits) -> Status:
     """How the starts are going; what is decided upon it holds until the transaction ends."""
     row = connection.execute(start_limit.select().with_for_update()).one()
-    flying = sa.func.count(starts.c.holder)
-    in_flight, all_of_them = connection.execute(sa.select(flying, sa.func.count(starts.c.user))).one()
+    counts = sa.select(sa.func.count(starts.c.holder), sa.func.count(starts.c.user))
+    in_flight, all_of_them = connection.execute(counts).one()
     newest_first = sa.select(failed_starts.c.kind).order_by(failed_starts.c.id.desc())
     kinds = list(connection.execute(newest_first).scalars())
     return Status(
@@ -123,7 +124,7 @@ def succeeded(connection: sa.Connection, user: str, at: float, max_starts: int) 
 
 
 def failed(
-    connection: sa.Connection, user: str, problem: dict[str, object], counts: bool
+    connection: sa.Connection, user: str, problem: Mapping[str, object], counts: bool
 ) -> list[str]:
     """The start failed, and with it the launches that waited for it, whose ids these are.
 
@@ -137,9 +138,7 @@ def failed(
     return fail_waiting(connection, [user], problem)
 
 
-def throttled(
-    connection: sa.Connection, user: str, seconds: float, max_starts: int
-) -> list[str]:
+def throttled(connection: sa.Connection, user: str, seconds: float, max_starts: int) -> list[str]:
     """The hub takes no more for `seconds`: halve the limit, and let the server wait again."""
     row = connection.execute(start_limit.select().with_for_update()).one()
     query = sa.select(sa.func.count(starts.c.holder))
@@ -156,7 +155,7 @@ def requeue(connection: sa.Connection, user: str) -> list[str]:
 
 
 def refuse_queued(
-    connection: sa.Connection, problem: dict[str, object], *, before: float = float("inf")
+    connection: sa.Connection, problem: Mapping[str, object], *, before: float = float("inf")
 ) -> list[str]:
     """Take out of the queue what was put there `before`: its launches fail; their ids."""
     late = starts.c.holder.is_(None) & (starts.c.queued_at < before)
@@ -169,7 +168,7 @@ def forget_failures(connection: sa.Connection, before: float) -> int:
     return connection.execute(failed_starts.delete().where(failed_starts.c.at <= before)).rowcount
 
 
-def said(connection: sa.Connection, user: str, data: dict[str, object]) -> list[str]:
+def said(connection: sa.Connection, user: str, data: Mapping[str, object]) -> list[str]:
     """Tell the launches that wait for the user's server what the spawner says; their ids."""
     changes = _bump(connection, [user], ("starting",), {})
     events.append(connection, changes, "progress", data)
@@ -178,17 +177,18 @@ def said(connection: sa.Connection, user: str, data: dict[str, object]) -> list[
 
 def drop_unwanted(connection: sa.Connection, user: str) -> None:
     """After a cancelled launch: when no other one waits for the server, no start is wanted."""
-    waits = sa.select(launches.c.id).where((launches.c.user == user) & launches.c.state.in_(WAITING))
+    theirs = (launches.c.user == user) & launches.c.state.in_(WAITING)
+    waits = sa.select(launches.c.id).where(theirs)
     if connection.execute(waits.limit(1)).first() is None:
         here = starts.c.user == user
         connection.execute(starts.delete().where(here & starts.c.holder.is_(None)))
         connection.execute(starts.update().where(here).values(unwanted=True))
 
 
-def unwanted(connection: sa.Connection, holder: str) -> list[str]:
-    """The users whose servers `holder` starts for nobody any more."""
-    mine = (starts.c.holder == holder) & starts.c.unwanted
-    return list(connection.execute(sa.select(starts.c.user).where(mine)).scalars())
+def held_by(connection: sa.Connection, holder: str) -> list[tuple[str, bool]]:
+    """The users whose servers `holder` starts, and whether nobody waits for them any more."""
+    query = sa.select(starts.c.user, starts.c.unwanted).where(starts.c.holder == holder)
+    return [(row.user, row.unwanted) for row in connection.execute(query)]
 
 
 def give_up(connection: sa.Connection, user: str) -> bool:
@@ -211,10 +211,10 @@ def positions(connection: sa.Connection) -> dict[str, int]:
 
 
 def fail_waiting(
-    connection: sa.Connection, users: list[str], problem: dict[str, object]
+    connection: sa.Connection, users: list[str], problem: Mapping[str, object]
 ) -> list[str]:
     """Fail the launches that wait for these users' servers; their ids."""
-    values = {"state": "failed", "problem": problem, "content": "", "holder": None}
+    values = {"state": "failed", "problem": dict(problem), "content": "", "holder": None}
     ids = [launch_id for launch_id, _ in _bump(connection, users, WAITING, values)]
     for launch_id in ids:
         leases.release(connection, launch_id)
@@ -233,7 +233,7 @@ def _bump(
     connection: sa.Connection,
     users: list[str],
     states: tuple[str, ...],
-    values: dict[str, object],
+    values: Mapping[str, object],
 ) -> list[tuple[str, int]]:
     """Change the launches of the users in these states; the number of the change for each."""
     here = launches.c.user.in_(users) & launches.c.state.in_(states)
@@ -241,4 +241,3 @@ def _bump(
     query = launches.update().where(here).values(change)
     returned = connection.execute(query.returning(launches.c.id, launches.c.seq))
     return [(row.id, row.seq) for row in returned]
-

@@ -92,7 +92,7 @@ failed_starts = sa.Table(
     "failed_starts",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("kind", sa.String(64), nullable=False, comment="the problem type, without its prefix"),
+    sa.Column("kind", sa.String(64), nullable=False, comment="the problem, without its prefix"),
     sa.Column("at", sa.Float, nullable=False),
 )
 

@@ -57,7 +57,7 @@ def upgrade() -> None:
     op.execute("INSERT INTO start_limit (id, starts, paused_until, succeeded_at) VALUES (1, 1000000, 0, 0)")
     op.create_table('failed_starts',
     sa.Column('id', sa.Integer(), nullable=False),
-    sa.Column('kind', sa.String(length=64), nullable=False, comment='the problem type, without its prefix'),
+    sa.Column('kind', sa.String(length=64), nullable=False, comment='the problem, without its prefix'),
     sa.Column('at', sa.Float(), nullable=False),
     sa.PrimaryKeyConstraint('id')
     )
