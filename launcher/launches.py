@@ -6,32 +6,28 @@ step may be repeated: when the process dies, another one goes on.
 
 import asyncio
 import functools
-import hashlib
-import json
 import logging
 import re
 import time
-import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
-from launcher import urls
+from launcher import orders
 from launcher.contents import ServerGone
 from launcher.errors import (
     ContentsFailed,
     Ended,
     HubUnavailable,
-    KeyReused,
     LauncherError,
 )
 from launcher.feed import Feed
 from launcher.metrics import Metrics
+from launcher.orders import NotebookRequest, Order
 from launcher.placing import NotOurs, Placing
 from launcher.starting import Starter
-from launcher.store import Store, idempotency, leases, starts
+from launcher.store import Store, starts
 from launcher.store import launches as rows
 from launcher.store.launches import Launch
 
@@ -44,40 +40,6 @@ LOOK_SECONDS = 10.0
 STEP_SECONDS = 1.0
 # shorter than a process is taken for alive: a launch that fresh is nobody else's
 FRESH_SECONDS = 4.0
-
-
-@dataclass(frozen=True)
-class NotebookRequest:
-    """Where a notebook goes; made of checked names only."""
-
-    directory: tuple[str, ...]
-    filename: str
-    workspace: str | None = None
-    if_exists: str = "rename"
-
-    @classmethod
-    def parse(cls, fields: Mapping[str, Any]) -> "NotebookRequest":
-        """The request in a body's `notebook`, defaults filled; raises BadRequest."""
-        return cls(
-            directory=urls.parse_directory(fields["directory"]),
-            filename=urls.parse_filename(fields["filename"]),
-            workspace=fields.get("workspace"),
-            if_exists=fields["if_exists"],
-        )
-
-
-@dataclass(frozen=True)
-class Order:
-    """Whose server it is for, on whose behalf, and what makes it the same as an earlier one."""
-
-    user: str
-    requested_by: str | None = None
-    key: str | None = None
-    parameters: Mapping[str, Any] | None = None
-
-    def key_hash(self) -> str:
-        """The key, which is another one for each caller and user."""
-        return _digest([self.requested_by, self.user, self.key])
 
 
 class Launches:
@@ -117,9 +79,8 @@ class Launches:
 
         Raises KeyReused.
         """
-        launch = _new_launch(order, notebook, request, self._holder)
-        body = _digest([launch.experiment, dict(order.parameters or {}), vars(request)])
-        kept, surely_held = await self._store.run(_put_down, launch, order, body)
+        launch = orders.new_launch(order, notebook, request, self._holder)
+        kept, surely_held = await self._store.run(orders.put_down, launch, order, request)
         if kept.id == launch.id:
             self._begin(kept, sure_until=time.monotonic() + FRESH_SECONDS if surely_held else 0)
         return kept
@@ -234,7 +195,7 @@ class Launches:
         except LauncherError as error:
             return await self._fail(launch, error)
         self._metrics.phase_took("upload", time.monotonic() - began)
-        done = await self._store.insist(rows.end, launch, state="done", path="/".join(path))
+        done = await self._store.insist(rows.done, launch, "/".join(path))
         await self._starter.notice(launch.user)
         return done
 
@@ -264,54 +225,6 @@ class Launches:
             if launch.rounds > 1:
                 await asyncio.sleep(min(ROUND_SECONDS, 0.1 * 2**launch.rounds))
         return await self._starter.wait_for(launch)
-
-
-def _digest(value: Any) -> str:
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()
-
-
-def _new_launch(
-    order: Order, notebook: dict[str, Any], request: NotebookRequest, holder: str
-) -> Launch:
-    launch_id = uuid.uuid4().hex
-    made_by = notebook["metadata"]["launcher"]
-    made_by["launch_id"] = launch_id
-    return Launch(
-        id=launch_id,
-        user=order.user,
-        experiment=made_by["experiment"],
-        directory="/".join(request.directory),
-        filename=request.filename,
-        workspace=request.workspace,
-        if_exists=request.if_exists,
-        content=json.dumps(notebook, ensure_ascii=False, indent=1),
-        holder=holder,
-        requested_by=order.requested_by,
-    )
-
-
-def _put_down(
-    connection: sa.Connection, launch: Launch, order: Order, body: str
-) -> tuple[Launch, bool]:
-    """The launch, or the one that its key stands for; and whether it holds its first name."""
-    if order.key is not None:
-        known = idempotency.remember(connection, order.key_hash(), body, launch.id)
-        if known != (body, launch.id):
-            return _known(connection, body, *known), False
-    # ask at once for the name that it most likely ends with
-    path = f"{launch.directory}/{launch.filename}"
-    held = leases.acquire(connection, launch.user, path, launch.id)
-    return rows.insert(connection, launch), held
-
-
-def _known(connection: sa.Connection, body: str, known_body: str, launch_id: str) -> Launch:
-    launch = rows.find(connection, launch_id)
-    if known_body != body or launch is None:
-        raise KeyReused(
-            "This Idempotency-Key came before with another request. Use a new key for each launch."
-        )
-    return launch
 
 
 def _cancel(connection: sa.Connection, launch: Launch) -> bool:

@@ -10,7 +10,7 @@ import launcher
 ROOT = Path(launcher.__file__).parent
 EVERYBODY = {"errors", "urls", "outbound", "flights", "schemas", "logs", "metrics"}
 PARTS = {"hub", "contents", "experiments", "store"}
-STORIES = {"launches", "starting", "following", "upkeep", "readiness"}
+STORIES = {"orders", "launches", "starting", "following", "upkeep", "readiness"}
 
 # room -> the rooms of the package that it may import beside those that everybody may
 MAY_IMPORT = {
@@ -30,7 +30,8 @@ MAY_IMPORT = {
     "placing": {"contents", "store"},
     "feed": {"store"},
     "starting": PARTS | {"feed"},
-    "launches": PARTS | {"placing", "starting", "feed"},
+    "orders": {"store"},
+    "launches": PARTS | {"orders", "placing", "starting", "feed"},
     "following": {"store", "feed"},
     "upkeep": {"store", "launches", "starting", "feed"},
     "readiness": PARTS,

@@ -6,7 +6,7 @@ from launcher import logs
 from launcher.api import asked, here
 from launcher.errors import BadRequest, Forbidden, NotFound
 from launcher.hub import servers
-from launcher.launches import Order
+from launcher.orders import Order
 from launcher.store.launches import Launch
 
 

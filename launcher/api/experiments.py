@@ -9,7 +9,7 @@ from launcher.api import acting, here, origin, sent
 from launcher.api.launches import location, path_of, resource
 from launcher.errors import BadRequest, Cancelled, LauncherError, from_problem
 from launcher.experiments import Experiment
-from launcher.launches import NotebookRequest, Order
+from launcher.orders import NotebookRequest, Order
 from launcher.store.launches import Launch
 
 Answer = tuple[dict[str, Any], int, dict[str, str]]

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -44,11 +44,24 @@ class Launch:
         return self.state in ENDED
 
 
+# every launch goes through these two; as text they cost a third
+_NEW = [column.name for column in launches.c if column.name not in ("path", "problem")]
+_COLUMNS = ", ".join(f'"{name}"' for name in _NEW)
+_VALUES = ", ".join(f":{name}" for name in _NEW)
+_INSERT = sa.text(f"INSERT INTO launches ({_COLUMNS}) VALUES ({_VALUES})")  # noqa: S608
+_DONE = sa.text(
+    "UPDATE launches SET state = 'done', path = :path, updated_at = :now, seq = seq + 1,"
+    " content = '', holder = NULL"
+    " WHERE id = :id AND holder = :holder AND state IN ('queued', 'starting', 'uploading')"
+    " RETURNING seq"
+)
+
+
 def insert(connection: sa.Connection, launch: Launch) -> Launch:
     """Write a new launch down."""
     now = time.time()
     launch = replace(launch, created_at=now, updated_at=now)
-    connection.execute(launches.insert().values(**asdict(launch)))
+    connection.execute(_INSERT, {name: getattr(launch, name) for name in _NEW})
     return launch
 
 
@@ -77,6 +90,25 @@ def page(
         query = query.where(sa.tuple_(launches.c.created_at, launches.c.id) < sa.tuple_(*before))
     newest_first = query.order_by(launches.c.created_at.desc(), launches.c.id.desc()).limit(limit)
     return [Launch(**row._mapping) for row in connection.execute(newest_first)]
+
+
+def done(connection: sa.Connection, launch: Launch, path: str) -> Launch | None:
+    """Write down where the notebook is, and let go of all else; None as in `end`."""
+    now = time.time()
+    mine = {"path": path, "now": now, "id": launch.id, "holder": launch.holder}
+    row = connection.execute(_DONE, mine).one_or_none()
+    if row is None:
+        return None
+    leases.release(connection, launch.id)
+    return replace(
+        launch,
+        state="done",
+        path=path,
+        updated_at=now,
+        seq=row.seq,
+        content="",
+        holder=None,
+    )
 
 
 def end(connection: sa.Connection, launch: Launch, **changes: Any) -> Launch | None:

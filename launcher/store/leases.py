@@ -20,6 +20,7 @@ _INSERT = sa.text(
     'INSERT INTO leases ("user", path_hash, path, launch_id, expires_at)'
     " VALUES (:user, :path_hash, :path, :launch_id, :expires_at) ON CONFLICT DO NOTHING"
 )
+_RELEASE = sa.text("DELETE FROM leases WHERE launch_id = :launch_id")
 
 
 def acquire(connection: sa.Connection, user: str, path: str, launch_id: str) -> bool:
@@ -43,7 +44,7 @@ def is_held(connection: sa.Connection, user: str, path: str) -> bool:
 
 def release(connection: sa.Connection, launch_id: str) -> None:
     """Let go of every path that the launch holds."""
-    connection.execute(leases.delete().where(leases.c.launch_id == launch_id))
+    connection.execute(_RELEASE, {"launch_id": launch_id})
 
 
 def release_path(connection: sa.Connection, launch_id: str, path: str) -> None:
