@@ -4,6 +4,7 @@ Anything here can be changed on gunicorn's command line. See gunicorn's document
 """
 
 import atexit
+import gc
 import logging
 import os
 import shutil
@@ -63,6 +64,12 @@ class Logger(glogging.Logger):
 
 
 logger_class = Logger
+
+
+def when_ready(server: Any) -> None:
+    """Keep what every worker shares out of garbage collections, which would copy it, too."""
+    gc.collect()
+    gc.freeze()
 
 
 def post_worker_init(worker: Any) -> None:
