@@ -66,7 +66,11 @@ class Contents:
         model = {"type": "file", "format": "text", "content": text}
         try:
             await self._put(user, path, model)
-        except _ServerError:
+        except _ServerError as first:
+            explained = _explained(first)
+            if isinstance(explained, InsufficientStorage):
+                # a second try leaves the server's hidden backup of the first, which stays for ever
+                raise explained from first
             # most likely the directory is missing; else the second try says what it is
             await self._make_directories(user, path[:-1])
             try:

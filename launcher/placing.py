@@ -75,8 +75,8 @@ class Placing:
             return await self._replace(launch)
         directory = tuple(launch.directory.split("/"))
         temporary = _temporary(launch)
-        await self._put(launch, temporary)
         try:
+            await self._put(launch, temporary)
             return await self._name(launch, directory, temporary, sure_until)
         except LauncherError:
             if await self._store.run(rows.is_mine, launch):

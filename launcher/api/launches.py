@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.responses import Response, StreamingResponse
 
-from launcher import urls
+from launcher import logs, urls
 from launcher.api import acting, asked, here, origin, sent
 from launcher.errors import BadRequest
 from launcher.store.events import Event
@@ -38,7 +38,10 @@ async def get(launch_id: str, token_info: dict[str, Any]) -> dict[str, Any]:
 async def cancel(launch_id: str, token_info: dict[str, Any]) -> dict[str, Any]:
     """Cancel a launch that has not ended."""
     launch = await acting.find(launch_id, token_info)
-    return await resource(await here().launches.cancel(launch))
+    cancelled = await here().launches.cancel(launch)
+    if token_info["sub"] != launch.user:
+        logs.audit("launch_cancelled", by=token_info["sub"], user=launch.user, launch_id=launch.id)
+    return await resource(cancelled)
 
 
 async def events(launch_id: str, token_info: dict[str, Any]) -> Response:

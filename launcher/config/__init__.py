@@ -12,6 +12,7 @@ from traitlets.config import Application
 from traitlets.config.loader import PyFileConfigLoader
 
 import launcher
+from launcher.config import checks
 from launcher.errors import ConfigError
 
 CONFIG_FILE = "launcher_config.py"
@@ -204,89 +205,12 @@ class Launcher(Application):
 
     def check(self) -> "Launcher":
         """This, when it can be run with; raises ConfigError."""
-        self._check_addresses()
-        if not self.api_token:
-            raise ConfigError(
-                "The launcher has no token for the hub. Set JUPYTERHUB_TOKEN to the api_token that"
-                " jupyterhub_config.py gives to the launcher's service."
-            )
-        if re.search(r"[^\x21-\x7e]", self.api_token):
-            raise ConfigError("JUPYTERHUB_TOKEN holds a character that no token holds, or a space.")
-        name = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9._~@%+-]+"
-        if not re.fullmatch(rf"/?({name}/)*({name})?", self.base_path):
-            raise ConfigError("BASE_PATH must be a path such as /launcher.")
-        if self.metrics_folder and not Path(self.metrics_folder).is_dir():
-            raise ConfigError("PROMETHEUS_MULTIPROC_DIR must name a directory that is there.")
-        if self.max_failed_starts == 1:
-            raise ConfigError(
-                "c.Launcher.max_failed_starts must be 2 or more, else no server could ever be"
-                " started; or 0, to start servers whatever happens."
-            )
-        for origin in self.allowed_origins:
-            if not re.fullmatch(
-                r"https?://[a-z0-9.-]+(:\d+)?|https?://\[[0-9a-f:]+\](:\d+)?", origin
-            ):
-                raise ConfigError(
-                    f"c.Launcher.allowed_origins holds {origin!r}; an origin is written in lower"
-                    " case and without a path, like https://portal.example.org."
-                )
+        checks.check(self)
         return self
 
-    def _check_addresses(self) -> None:
-        self._refuse_subdomains()
-        if not self.jupyterhub_url:
-            raise ConfigError(
-                "The launcher does not know where people reach the hub. Set JUPYTERHUB_URL, for"
-                " example to http://127.0.0.1:8000; when the hub runs the launcher, set"
-                " c.JupyterHub.public_url in jupyterhub_config.py instead."
-            )
-        addresses = {"hub_api_url": self.hub_api_url, "proxy_url": self.proxy_url}
-        if self.jupyterhub_url.startswith("/"):
-            if not self.allowed_origins:
-                raise ConfigError(
-                    "JUPYTERHUB_URL is a path, so c.Launcher.allowed_origins must list the origins"
-                    " that people reach the hub at, the usual one first."
-                )
-        else:
-            addresses = {"jupyterhub_url": self.jupyterhub_url, **addresses}
-        for setting, url in addresses.items():
-            _check_absolute(setting, url)
-
-    def _refuse_subdomains(self) -> None:
-        hub = self._host_in("JUPYTERHUB_PUBLIC_HUB_URL", "JUPYTERHUB_HOST")
-        # before 5.4.6 only the callback has the service's own host; without subdomains it is a path
-        service = self._host_in("JUPYTERHUB_PUBLIC_URL", "JUPYTERHUB_OAUTH_CALLBACK_URL")
-        if hub and service and hub != service:
-            raise ConfigError(
-                "The hub gives every user a subdomain of their own (c.JupyterHub.subdomain_host)."
-                " The launcher does not support that yet: run it beside a hub without subdomains."
-            )
-
-    def _host_in(self, *names: str) -> str:
-        """The host in the first of these variables that is set."""
-        values = (self._environ.get(name) for name in names)
-        return urlsplit(next(filter(None, values), "")).netloc
-
-
-_SETTINGS_AS_PEOPLE_KNOW_THEM = {
-    "jupyterhub_url": "JUPYTERHUB_URL",
-    "hub_api_url": "JUPYTERHUB_API_URL (or c.Launcher.hub_api_url)",
-    "proxy_url": "c.Launcher.proxy_url",
-}
-
-
-def _check_absolute(setting: str, url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-        usable = usable and not (parts.username or parts.query or parts.fragment)
-    except ValueError:
-        usable = False
-    if not usable:
-        raise ConfigError(
-            f"{_SETTINGS_AS_PEOPLE_KNOW_THEM[setting]} must be an address such as"
-            " http://127.0.0.1:8000, without a user name, query or fragment."
-        )
+    def told(self, *names: str) -> str:
+        """The first of these variables of the environment that is set, or ''."""
+        return next(filter(None, (self._environ.get(name) for name in names)), "")
 
 
 def load(environ: Mapping[str, str] | None = None) -> Launcher:
