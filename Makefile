@@ -11,7 +11,7 @@ BIN := .venv/bin
 SYSTEM := /opt/jupyterhub-experiment-launcher
 PROXY := node_modules/.bin
 
-.PHONY: help run test test-fuzz benchmark test-system test-notebooks test-hubs lint debian development clean
+.PHONY: help run test test-fuzz test-model benchmark benchmark-burst benchmark-streams test-system test-notebooks test-hubs lint debian development clean
 
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -40,8 +40,17 @@ test-hubs: development ## run the real-hub tests on older JupyterHubs too (10 mi
 test-fuzz: development ## fuzz the API for longer (10 min); FUZZ_EXAMPLES=2000 takes an hour
 	@PATH="$(CURDIR)/$(BIN):$(CURDIR)/.node/$(PROXY):$$PATH" FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-500} $(BIN)/pytest --timeout 7200 tests/test_contract.py $(PYTEST)
 
+test-model: development ## launch, repeat, cancel and kill at random (10 min); MODEL_EXAMPLES=1000 takes an hour
+	@PATH="$(CURDIR)/$(BIN):$(CURDIR)/.node/$(PROXY):$$PATH" MODEL_EXAMPLES=$${MODEL_EXAMPLES:-100} $(BIN)/pytest --timeout 36000 tests/test_model.py $(PYTEST)
+
 benchmark: development ## measure launches against bare clients (15 min, a quiet machine)
 	@PATH="$(CURDIR)/$(BIN):$(CURDIR)/.node/$(PROXY):$$PATH" $(BIN)/python benchmarks/launch.py
+
+benchmark-burst: development ## measure 300 launches within a second (6 min, a quiet machine)
+	@PATH="$(CURDIR)/$(BIN):$(CURDIR)/.node/$(PROXY):$$PATH" $(BIN)/python benchmarks/burst.py
+
+benchmark-streams: development ## measure 1,000 open streams of events (2 min, a quiet machine)
+	@PATH="$(CURDIR)/$(BIN):$(CURDIR)/.node/$(PROXY):$$PATH" $(BIN)/python benchmarks/streams.py
 
 lint: development ## run ruff and mypy
 	$(BIN)/ruff check

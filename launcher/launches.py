@@ -119,11 +119,14 @@ class Launches:
 
         Raises Ended.
         """
-        if launch.state != "cancelled" and not await self._store.run(_cancel, launch):
-            raise Ended(f"The launch is {launch.state}; there is nothing to cancel any more.")
-        self._feed.wake([launch.id])
-        self._starter.look()
-        return await self._now(launch)
+        cancelled = await self._store.run(_cancel, launch)
+        now = await self._now(launch)
+        if now.state != "cancelled":
+            raise Ended(f"The launch is {now.state}; there is nothing to cancel any more.")
+        if cancelled:
+            self._feed.wake([launch.id])
+            self._starter.look()
+        return now
 
     def adopt(self, launch: Launch) -> None:
         """Go on with a launch whose process is gone."""

@@ -150,8 +150,9 @@ class Placing:
                 unsure = True
                 await asyncio.sleep(LEASE_POLL_SECONDS)
             except ContentsFailed:
-                # the temporary is gone when the unanswered call was carried out
-                if unsure and await self._is_ours(launch, path):
+                # the temporary is gone when the unanswered call was carried out, or when a process
+                # that was taken for dead went on after all
+                if (unsure or launch.rounds) and await self._is_ours(launch, path):
                     return True
                 raise
             else:

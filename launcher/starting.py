@@ -132,7 +132,8 @@ class Starter:
         for user, unwanted in await self._store.run(starts.held_by, self._holder):
             task = self._running.get(user)
             if task and unwanted:
-                task.cancel()
+                if not task.cancelling():
+                    task.cancel()
             elif task is None:
                 # the database went away when it had just said that this start is ours
                 self._feed.wake(await self._store.run(starts.requeue, user))
@@ -172,12 +173,13 @@ class Starter:
 
     async def _abandon(self, user: str, start: Start) -> None:
         """Stop a server that we had the hub start, and that nobody waits for any more."""
+        if await self._store.run(starts.is_unwanted, user) and await start.is_ours():
+            # the hub takes a second, in which it would take a new start for this one
+            with suppress(LauncherError):
+                await servers.stop(self._hub, user)
         if not await self._store.run(starts.give_up, user):
             # somebody does again, or this process ends
             self._feed.wake(await self._store.run(starts.requeue, user))
-        elif start.began:
-            with suppress(LauncherError):
-                await servers.stop(self._hub, user)
 
     async def _pass_on(self, user: str, message: str, per_cent: int | None) -> None:
         data = {"message": message, "progress": per_cent}

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.cookies import SimpleCookie
 from pathlib import Path
 from urllib.parse import parse_qs, quote, unquote, urlsplit
@@ -85,6 +86,7 @@ class Start:
     reason: str = "the process ended"
     message: str = ""
     headers: tuple[tuple[str, str], ...] = ()
+    messages: tuple[str, ...] = ()  # what the spawner says while it starts
 
 
 @dataclass
@@ -108,6 +110,8 @@ class User:
     dies_after_ready: int = 0  # times that the server is gone by the time it is used
     failure: str = ""  # what the progress stream says of the last start, when it failed
     ended: asyncio.Event | None = None
+    started: str | None = None  # when the hub was asked to start the server
+    said: tuple[str, ...] = ()
 
     @property
     def notebooks(self) -> list[str]:
@@ -153,6 +157,7 @@ class FakeHub:
         """As new: nobody, no fault, no record."""
         self.users: dict[str, User] = {}
         self.services: dict[str, tuple[str, ...]] = {}  # token -> scopes
+        self.service_names: dict[str, str] = {}  # token -> name, "another" by default
         self.calls: list[Call] = []
         self.away = ""  # "proxy" (503), "refused" (no answer), "starting" (404 pages)
         self.away_for = 0  # hub calls that find it so, and then it is back; 0: until told
@@ -162,6 +167,9 @@ class FakeHub:
         self.wrong_password_status = 403  # 200 before JupyterHub 5.3
         self.hub_answers: list[tuple[str, str, object]] = []  # (method, end of path, instead)
         self.broken_streams = 0  # progress streams that end in the middle
+        self.stop_seconds = 0.0
+        self.may_stop = True  # whether the launcher's token holds delete:servers
+        self.most_at_once = 0  # servers that were ever being started at the same moment
         self.rename_seconds = 0.002  # the gap in which two renames both find the name free
         self.password_gate = threading.Event()  # cleared: the hub's form keeps people waiting
         self.password_gate.set()
@@ -172,10 +180,10 @@ class FakeHub:
         self.users[name] = User(name, **fields)
         return self.users[name]
 
-    def add_service(self, *scopes: str) -> str:
+    def add_service(self, *scopes: str, name: str = "another") -> str:
         """The token of another service."""
         token = secrets.token_hex(16)
-        self.services[token] = scopes
+        self.services[token], self.service_names[token] = scopes, name
         return token
 
     def drop_next(self, method: str, *, user: User, carried_out: bool = True, times: int = 1):
@@ -271,8 +279,8 @@ class FakeHub:
         if token == self.token and not self.token_refused:
             return _json({"kind": "service", "name": "launcher", "scopes": self.scopes})
         if token in self.services:
-            model = {"kind": "service", "name": "another", "scopes": self.services[token]}
-            return _json(model)
+            scopes, name = self.services[token], self.service_names[token]
+            return _json({"kind": "service", "name": name, "scopes": scopes})
         for user in self.users.values():
             if secrets.compare_digest(user.token, token):
                 model = {"kind": "user", "name": user.name, "admin": False, "scopes": user.scopes}
@@ -290,6 +298,8 @@ class FakeHub:
             return _json(self._model(user))
         if call.method == "POST" and segments[2:] == ["server"]:
             return self._start(user)
+        if call.method == "DELETE" and segments[2:] == ["server"]:
+            return await self._stop(user)
         if call.method == "GET" and segments[2:] == ["server", "progress"]:
             return await self._progress(request, user)
         return _json({"status": 405, "message": "Method Not Allowed"}, 405)
@@ -301,6 +311,7 @@ class FakeHub:
                 user.server = "stopped"
         pending = {"spawning": "spawn", "stopping": "stop"}.get(user.server)
         server = {"name": "", "ready": user.server in ("ready", "dead"), "pending": pending}
+        server |= {"started": user.started, "last_activity": user.started}
         url = f"/user/{quote(user.name, safe='@~')}/"
         servers = {} if user.server == "stopped" else {"": {**server, "url": url}}
         return {"name": user.name, "kind": "user", "servers": servers}
@@ -315,13 +326,33 @@ class FakeHub:
         start = user.starts.pop(0) if user.starts else Start()
         if start.status in (201, 202) or start.outcome:
             user.server, user.failure, user.ended = "spawning", "", asyncio.Event()
-            asyncio.get_running_loop().call_later(start.seconds, self._end_start, user, start)
+            user.started, user.said = datetime.now(UTC).isoformat(), start.messages
+            spawning = sum(other.server == "spawning" for other in self.users.values())
+            self.most_at_once = max(self.most_at_once, spawning)
+            loop = asyncio.get_running_loop()
+            loop.call_later(start.seconds, self._end_start, user, start, user.ended)
         if start.status in (201, 202):
             return web.Response(status=start.status, content_type="text/plain")
         model = {"status": start.status, "message": start.message}
         return _json(model, start.status, dict(start.headers))
 
-    def _end_start(self, user, start):
+    async def _stop(self, user):
+        if not self.may_stop:
+            return _json({"status": 403, "message": "Action is not authorized with current"
+                          " scopes; requires any of [delete:servers]"}, 403)  # fmt: skip
+        if user.server in ("stopped", "stopping"):
+            return web.Response(status=204 if user.server == "stopped" else 202)
+        if user.server == "spawning":
+            # a start that is interrupted stays pending for a second
+            await asyncio.sleep(self.stop_seconds)
+            user.failure = "Spawn failed: "
+            user.ended.set()
+        user.server = "stopped"
+        return web.Response(status=204)
+
+    def _end_start(self, user, start, ended):
+        if ended.is_set():
+            return  # it was interrupted
         if start.outcome in ("", "ready"):
             user.server = "ready"
             if user.dies_after_ready:
@@ -331,7 +362,7 @@ class FakeHub:
             user.server = "stopped"
             user.failure = f"Spawn failed: {start.reason}" if start.outcome == "fails" else ""
         if start.outcome != "never":
-            user.ended.set()
+            ended.set()
 
     async def _progress(self, request, user):
         if user.server == "stopped" and not user.failure:
@@ -343,6 +374,8 @@ class FakeHub:
             self.broken_streams -= 1
             request.transport.abort()
             return response
+        for number, message in enumerate(user.said, 1):
+            await _event(response, {"progress": 10 * number, "message": message})
         if user.server == "spawning":
             await user.ended.wait()
         if user.server in ("ready", "dead"):

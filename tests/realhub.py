@@ -86,14 +86,14 @@ class Process:
 class RealHub:
     """One hub, its proxy and its users' homes, below a folder."""
 
-    def __init__(self, folder: Path, base_url="/", extra=""):
+    def __init__(self, folder: Path, base_url="/", extra="", launcher_token=""):
         self.folder = folder
         (folder / "homes").mkdir(parents=True, exist_ok=True)
         self.origin = f"http://127.0.0.1:{free_port()}"
         self.url = self.origin + base_url.rstrip("/")
         self.hub_url = f"http://127.0.0.1:{free_port()}"
         self.api_url = f"{self.hub_url}{base_url}hub/api"
-        self.launcher_token = secrets.token_hex(24)
+        self.launcher_token = launcher_token or secrets.token_hex(24)
         self.admin_token = secrets.token_hex(24)
         proxy_token = secrets.token_hex(16)
         proxy_api = f"http://127.0.0.1:{free_port()}"

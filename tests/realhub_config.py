@@ -35,6 +35,14 @@ class ElsewhereAuthenticator(TestAuthenticator):
         return base_url + "oauth_login"
 
 
+# runs the rest of the command where ~/full is a file system without any space left
+WITHOUT_SPACE = "unshare --user --map-root-user --mount sh -c".split()
+WITHOUT_SPACE += [
+    'mkdir -p "$HOME/full" && mount -t tmpfs -o size=64k tmpfs "$HOME/full"'
+    ' && head -c 1M /dev/zero >"$HOME/full/filler"; exec "$0" "$@"'
+]
+
+
 class TestSpawner(SimpleLocalProcessSpawner):
     """JupyterLab as a process of our own user, with faults by the user's name."""
 
@@ -48,6 +56,8 @@ class TestSpawner(SimpleLocalProcessSpawner):
             await asyncio.Future()
         if kind == "exits":
             self.cmd = [sys.executable, "-c", "raise SystemExit(3)"]
+        if kind == "full":
+            self.cmd = [*WITHOUT_SPACE, *self.cmd]
         return await super().start()
 
     def _tried_before(self):
@@ -56,8 +66,8 @@ class TestSpawner(SimpleLocalProcessSpawner):
         mark.touch()
         return tried
 
-    def progress_messages(self):
-        return ["Looking for room"]
+    async def progress(self):
+        yield {"progress": 20, "message": "Looking for room"}
 
 
 def refuse_without_quota(spawner):

@@ -8,12 +8,21 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from launcher import client
-from launcher.client import Launcher, LauncherProblem, UnexpectedAnswer, Unreachable
+from launcher.client import (
+    Launcher,
+    LauncherProblem,
+    UnexpectedAnswer,
+    Unreachable,
+    answers,
+    repeating,
+)
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"
 EXPERIMENT = {"name": "hello", "title": "Hello", "description": "Hi.", "parameters": {}}
+
+
+LOST = None  # an answer that does not arrive
 
 
 @dataclass
@@ -26,6 +35,7 @@ class Service:
     body: bytes = b"{}"
     headers: dict[str, str] = field(default_factory=dict)
     seen: list[tuple[str, str, dict[str, str], object]] = field(default_factory=list)
+    before: list[object] = field(default_factory=list)
     silent: bool = False
     over: threading.Event = field(default_factory=threading.Event)
 
@@ -34,6 +44,19 @@ class Service:
         self.body = value if isinstance(value, bytes) else json.dumps(value).encode()
         self.status, self.kind, self.headers = status, kind, headers
 
+    def answers_first(self, value, status=200, kind=JSON, **headers):
+        """Give this answer once, before all others."""
+        body = value if isinstance(value, bytes) else json.dumps(value).encode()
+        self.before.append((body, status, kind, headers))
+
+    def loses(self, times=1):
+        """Let the connection break instead of the next answers."""
+        self.before += [LOST] * times
+
+    def sent(self, header):
+        """What each request held under that name."""
+        return [headers.get(header) for _, _, headers, _ in self.seen]
+
     @property
     def last(self):
         """The method, path, headers and body of the last request."""
@@ -41,7 +64,8 @@ class Service:
 
 
 @pytest.fixture
-def service():
+def service(monkeypatch):
+    monkeypatch.setattr(repeating, "PAUSES", (0.01, 0.01, 0.01))
     service = Service()
 
     class Handler(BaseHTTPRequestHandler):
@@ -53,15 +77,21 @@ def service():
                 service.over.wait()
                 self.close_connection = True
                 return
-            self.send_response(service.status)
-            self.send_header("Content-Type", service.kind)
-            self.send_header("Content-Length", str(len(service.body)))
-            for name, value in service.headers.items():
+            answer = (service.body, service.status, service.kind, service.headers)
+            answer = service.before.pop(0) if service.before else answer
+            if answer is LOST:
+                self.close_connection = True
+                return
+            content, status, kind, more = answer
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(content)))
+            for name, value in more.items():
                 self.send_header(name.replace("_", "-"), value)
             self.end_headers()
-            self.wfile.write(service.body)
+            self.wfile.write(content)
 
-        do_POST = do_GET
+        do_POST = do_DELETE = do_GET
 
         def log_message(self, *_args):
             """Say nothing."""
@@ -157,6 +187,17 @@ def test_a_problem_is_an_exception_with_its_sentence(service, launcher):
     assert caught.value.retry_after is None
 
 
+def test_a_problem_says_which_request_it_was(service, launcher):
+    service.answers({"detail": "No.", "request_id": "abcdef01"}, status=403, kind=PROBLEM)
+    with pytest.raises(LauncherProblem) as caught:
+        launcher.user()
+    assert (caught.value.request_id, caught.value.launch_id) == ("abcdef01", "")
+    service.answers({}, status=403, kind=PROBLEM, X_Request_ID="12345678")
+    with pytest.raises(LauncherProblem) as caught:
+        launcher.user()
+    assert caught.value.request_id == "12345678"
+
+
 def test_a_problem_says_when_to_try_again(service, launcher):
     service.answers({"detail": "The hub is busy."}, status=503, kind=PROBLEM, Retry_After="30")
     with pytest.raises(LauncherProblem) as caught:
@@ -229,7 +270,7 @@ def test_an_answer_that_does_not_come(service):
 
 
 def test_an_answer_without_end_is_not_read(service, launcher, monkeypatch):
-    monkeypatch.setattr(client, "MAX_ANSWER_BYTES", 100)
+    monkeypatch.setattr(answers, "MAX_ANSWER_BYTES", 100)
     service.answers({"name": "a" * 200, "admin": False})
     with pytest.raises(UnexpectedAnswer, match="more than 100 bytes"):
         launcher.user()

@@ -279,6 +279,12 @@ def test_a_full_home_is_507_and_nothing_is_left_in_it(client, alice, methods):
     assert alice.files == {}
 
 
+def test_a_name_that_the_file_system_does_not_take_is_told_as_that(client, alice):
+    said = {"message": f"[Errno 36] File name too long: '/home/{alice.name}/lab'"}
+    alice.answers += [("PUT", json_answer(said, 500))] * 3
+    assert problem_of(client.launch(alice), 502)["type"].endswith(":name-too-long")
+
+
 @pytest.mark.parametrize("number", [1, 13, 30, 36, 5])
 def test_the_home_path_in_a_servers_message_goes_no_further(client, alice, number):
     said = {"message": f"[Errno {number}] something: '/home/{alice.name}/lab'"}
@@ -371,29 +377,43 @@ REASON = f"image pull failed: https://registry.example/v2 {SECRET} /home/x/y/z\n
 @pytest.mark.parametrize("start", [Start(201, "fails", reason=REASON), Start(202, "fails"),
                                    Start(500, "fails", message="Internal Server Error"),
                                    Start(202, "fails", seconds=0.2)])  # fmt: skip
-def test_a_failed_start_is_repeated_once_and_then_told(client, fakehub, start):
+def test_a_failed_start_is_told_and_not_repeated(client, fakehub, start):
+    """A hub may count failures in a row and exit: whether to try again, the user decides."""
     user = fakehub.add_user(starts=[start] * 9)
     problem = problem_of(client.launch(user), 502)
     assert problem["type"].endswith(":spawn-failed")
     assert start.reason.split(":")[0] in problem["detail"]
     for secret in ("://", SECRET, "/home", "\n"):
         assert secret not in problem["detail"]
-    assert len(start_lines(fakehub, user)) == 2
+    assert len(start_lines(fakehub, user)) == 1
     assert user.files == {}
 
 
 @pytest.mark.parametrize("status", [201, 202])
-def test_a_start_that_ends_without_a_word_is_repeated_once_too(client, fakehub, status):
+def test_a_start_that_ends_without_a_word_is_told_too(client, fakehub, status):
     user = fakehub.add_user(starts=[Start(status, "vanishes")] * 9)
     problem = problem_of(client.launch(user), 502)
     assert problem["type"].endswith(":spawn-failed")
-    assert len(start_lines(fakehub, user)) <= 2
+    assert len(start_lines(fakehub, user)) == 1
 
 
-def test_a_start_that_fails_once_succeeds_the_second_time(client, fakehub):
-    user = fakehub.add_user(starts=[Start(201, "fails")])
+@pytest.mark.parametrize("outcome", ["fails", "vanishes"])
+def test_after_a_start_that_failed_the_next_launch_starts_the_server(client, fakehub, outcome):
+    user = fakehub.add_user(starts=[Start(201, outcome)])
+    problem_of(client.launch(user), 502)
     assert path_of(client.launch(user)) == "lab/hello.ipynb"
     assert len(start_lines(fakehub, user)) == 2
+    assert user.notebooks == ["lab/hello.ipynb"]
+
+
+def test_a_process_that_ends_before_the_server_is_ready_is_told_as_that(
+    client, fakehub, monkeypatch
+):
+    monkeypatch.setattr("launcher.hub.starts.REASON_SECONDS", 0.2)  # 10 s, that a hub may need
+    user = fakehub.add_user(starts=[Start(500, "never", message="Internal Server Error")])
+    problem = problem_of(client.launch(user), 502)
+    assert problem["type"].endswith(":server-exited")
+    assert "log" in problem["detail"]
 
 
 @pytest.mark.parametrize("status", [400, 403, 409])
@@ -434,14 +454,19 @@ def test_a_hub_without_room_is_503_with_retry_after(client, fakehub, asked):
     headers = (("Retry-After", asked),) if asked else ()
     user = fakehub.add_user(starts=[Start(429, message="Active server limit", headers=headers)])
     answer = client.launch(user)
-    assert problem_of(answer, 503)["type"].endswith(":hub-busy")
+    problem = problem_of(answer, 503)
+    assert problem["type"].endswith(":server-limit")
+    assert problem["detail"].startswith("Active server limit")
     assert int(answer.headers["retry-after"]) > 0
 
 
-def test_a_throttled_hub_that_asks_for_longer_than_a_launch_lasts_is_504(start_app, fakehub):
-    client = start_app(start_timeout=1)
+def test_a_throttled_hub_that_asks_for_longer_than_a_launch_waits_is_503(start_app, fakehub):
+    client = start_app(queue_timeout=1)
     user = fakehub.add_user(starts=[Start(429, headers=(("Retry-After", "3600"),))])
-    problem_of(client.launch(user), 504)
+    answer = client.launch(user)
+    assert problem_of(answer, 503)["type"].endswith(":hub-busy")
+    assert int(answer.headers["retry-after"]) > 0
+    assert len(start_lines(fakehub, user)) == 1
 
 
 # a hub that is away
@@ -538,35 +563,53 @@ def test_a_launch_that_has_ended_is_kept_without_its_notebook(start_app, fakehub
     assert row.content == ""
 
 
-@pytest.mark.parametrize("renamed", [True, False])
-@pytest.mark.parametrize("state", ["queued", "starting", "uploading"])
-def test_a_launch_taken_up_again_after_a_crash_makes_one_notebook(
-    start_app, fakehub, alice, state, renamed
-):
-    """A row as a process that died left it is advanced by another one to its end."""
-    client = start_app()
-    parts = client.portal.call(parts_of, client)
+def left_by_a_dead_process(settings, user, *, state, rounds=0, path="lab/x.ipynb"):
+    """A launch whose process died, and its notebook."""
     launch_id = uuid.uuid4().hex
     notebook = json.loads(MINE) | {"metadata": {"launcher": {"launch_id": launch_id}}}
+    directory, _, filename = path.rpartition("/")
     launch = rows.Launch(
-        id=launch_id, user=alice.name, experiment="hello", directory="lab", filename="x.ipynb",
-        workspace=None, if_exists="rename", content=json.dumps(notebook), state=state, rounds=1,
+        id=launch_id, user=user.name, experiment="hello", directory=directory, filename=filename,
+        workspace=None, if_exists="rename", content=json.dumps(notebook), state=state,
+        rounds=rounds, holder="0" * 32,
     )  # fmt: skip
-    launch = client.portal.call(parts.launches._store.run, rows.insert, launch)
-    client.portal.call(
-        parts.launches._store.run, store.leases.acquire, alice.name, "lab/x.ipynb", launch_id
-    )
-    name = "x.ipynb" if renamed else f"launcher-{launch_id}.part"
-    alice.write(f"lab/{name}", launch.content.encode())
-    while not launch.ended:
-        launch = client.portal.call(parts.launches.advance, launch)
-    assert (launch.state, launch.path) == ("done", "lab/x.ipynb")
+    engine = store._connect(settings.database_url)
+    with engine.begin() as connection:
+        rows.insert(connection, launch)
+        store.leases.acquire(connection, user.name, path, launch_id)
+    engine.dispose()
+    return launch
+
+
+@pytest.mark.parametrize("left", ["x.ipynb", "launcher-{}.part", None])
+@pytest.mark.parametrize("state", ["queued", "starting", "uploading"])
+def test_a_launch_taken_up_again_after_a_crash_makes_one_notebook(
+    start_app, fakehub, alice, state, left
+):
+    """Whatever a process left of it when it died, another one brings it to its end."""
+    client = start_app()
+    launch = left_by_a_dead_process(client.settings, alice, state=state)
+    if left:
+        alice.write(f"lab/{left.format(launch.id)}", launch.content.encode())
+    row = wait_until(lambda: ended(client.settings, launch.id), "the end")
+    assert (row.state, row.path, row.holder) == ("done", "lab/x.ipynb", None)
     assert alice.notebooks == ["lab/x.ipynb"]
     assert alice.leftovers == []
 
 
-async def parts_of(client):
-    return client.app_state["parts"]
+def test_a_launch_that_was_cancelled_as_its_process_died_is_tidied_up_after(
+    start_app, fakehub, alice
+):
+    client = start_app()
+    launch = left_by_a_dead_process(client.settings, alice, state="cancelled")
+    alice.write("lab/x.ipynb", launch.content.encode())
+    wait_until(lambda: stored(client.settings, launch.id).holder is None, "the end")
+    assert alice.files == {}
+
+
+def ended(settings, launch_id):
+    row = stored(settings, launch_id)
+    return row if row.ended else None
 
 
 def test_a_database_that_is_gone_stops_a_launch_before_anything_is_written(

@@ -170,6 +170,88 @@ def test_a_start_and_its_stream_are_counted_once(client, fakehub, scrape):
         assert after.total(calls, **labels) - before.total(calls, **labels) == 1
 
 
+def differences(scrape, call):
+    """What `call` changed: a function of a sample's name and labels."""
+    before = scrape()
+    call()
+    after = scrape()
+    return lambda name, **labels: after.total(name, **labels) - before.total(name, **labels)
+
+
+RESULTS, PHASE = "launcher_launches_total", "launcher_launch_phase_seconds_count"
+
+
+def test_a_launch_that_has_to_start_the_server_goes_through_all_phases(client, fakehub, scrape):
+    user = fakehub.add_user(starts=[Start(202, seconds=0.3)])
+    more = differences(scrape, lambda: client.launch(user))
+    assert (more(RESULTS), more(RESULTS, result="done")) == (1, 1)
+    assert {phase: more(PHASE, phase=phase) for phase in PHASES} == dict.fromkeys(PHASES, 1)
+    assert more("launcher_launch_phase_seconds_sum", phase="ready") >= 0.2
+
+
+def test_a_launch_to_a_running_server_only_uploads(client, alice, scrape):
+    more = differences(scrape, lambda: client.launch(alice))
+    assert more(RESULTS, result="done") == 1
+    assert [phase for phase in PHASES if more(PHASE, phase=phase)] == ["upload"]
+
+
+@pytest.mark.parametrize(
+    ("start", "kind"),
+    [
+        (Start(202, "fails"), "spawn-failed"),
+        (Start(202, "fails", reason="timed out"), "start-timeout"),
+        (Start(403, message="no"), "spawn-refused"),
+        (Start(429, message="no room"), "server-limit"),
+    ],
+)
+def test_a_launch_that_fails_is_counted_by_kind(client, fakehub, scrape, start, kind):
+    more = differences(scrape, lambda: client.launch(fakehub.add_user(starts=[start])))
+    assert (more(RESULTS), more(RESULTS, result=kind)) == (1, 1)
+
+
+def test_a_launch_that_cannot_be_written_is_counted_by_kind(client, alice, scrape):
+    alice.full = "PUT"
+    more = differences(scrape, lambda: client.launch(alice))
+    assert (more(RESULTS), more(RESULTS, result="insufficient-storage")) == (1, 1)
+
+
+def test_a_cancelled_launch_is_counted_as_that(client, fakehub, scrape):
+    user = fakehub.add_user(starts=[Start(202, "never")])
+
+    def begin_and_cancel():
+        answer = client.launch(user, headers=user.auth | {"Prefer": "respond-async"})
+        wait_until(lambda: user.server == "spawning", "the start")
+        client.delete(answer.headers["location"], headers=user.auth)
+        wait_until(lambda: user.server == "stopped", "the stop")
+
+    before = scrape().total(RESULTS)
+    more = differences(scrape, begin_and_cancel)
+    wait_until(lambda: scrape().total(RESULTS) == before + 1, "the count")
+    assert more(RESULTS, result="done") == 0
+
+
+def test_starts_that_wait_and_fail_are_told(start_app, fakehub, reader):
+    client = start_app(max_starts=1)
+    users = [fakehub.add_user(starts=[Start(202, "never")]) for _ in range(2)]
+    for user in users:
+        client.launch(user, headers=user.auth | {"Prefer": "respond-async"})
+
+    def page():
+        return page_of(client.get("/metrics", headers=reader))
+
+    wait_until(lambda: page().total("launcher_starts_queued") == 1, "the queue")
+    told = page()
+    assert told.total("launcher_starts_in_flight") == told.total("launcher_starts_limit") == 1
+    assert told.total("launcher_launches_in_flight") == 2
+
+
+def test_a_start_that_the_hub_had_no_time_for_is_a_retry(client, fakehub, scrape):
+    busy = Start(429, headers=(("Retry-After", "1"),))
+    more = differences(scrape, lambda: client.launch(fakehub.add_user(starts=[busy])))
+    assert more("launcher_retries_total", what="start") == 1
+    assert more(RESULTS, result="done") == 1
+
+
 def test_a_call_that_nobody_answers_is_counted_too(client, fakehub, scrape):
     before, labels = scrape(), {"kind": "hub.identify", "status": "none"}
     fakehub.hub_answers = [("GET", "/api/user", LOST)] * 5

@@ -1,6 +1,7 @@
 """The database: what all processes of a launcher count together."""
 
 import asyncio
+import dataclasses
 import json
 import multiprocessing
 import os
@@ -19,8 +20,19 @@ from alembic.migration import MigrationContext
 
 from launcher import outbound, store
 from launcher.errors import ConfigError, StoreUnavailable
-from launcher.store import launches, leases, login_attempts, tables
+from launcher.store import (
+    events,
+    idempotency,
+    launches,
+    leases,
+    login_attempts,
+    processes,
+    pruning,
+    starts,
+    tables,
+)
 from launcher.store.launches import Launch
+from launcher.store.starts import Limits
 
 
 @pytest.fixture
@@ -129,18 +141,18 @@ def write(url, number, count):
 
 
 @pytest.fixture(scope="module")
-def processes():
+def eight():
     with ProcessPoolExecutor(8, multiprocessing.get_context("spawn")) as pool:
         yield pool
 
 
-def test_one_of_eight_processes_gets_each_lease(database_url, processes):
-    futures = [processes.submit(take, database_url, number, 25) for number in range(8)]
+def test_one_of_eight_processes_gets_each_lease(database_url, eight):
+    futures = [eight.submit(take, database_url, number, 25) for number in range(8)]
     assert sum(future.result() for future in futures) == 25
 
 
-def test_eight_processes_that_write_lose_nothing(database_url, do, processes):
-    for future in [processes.submit(write, database_url, number, 25) for number in range(8)]:
+def test_eight_processes_that_write_lose_nothing(database_url, do, eight):
+    for future in [eight.submit(write, database_url, number, 25) for number in range(8)]:
         future.result()
     count = sa.select(sa.func.count()).where(tables.launches.c.state == "done")
     assert do(lambda connection: connection.execute(count).scalar()) == 200
@@ -196,8 +208,9 @@ def test_a_launch_under_way_keeps_its_notebook(do, state):
     ids=str,
 )
 def test_the_database_refuses_a_launch_that_makes_no_sense(do, fields):
+    row = {**dataclasses.asdict(a_launch()), **fields}
     with pytest.raises(sa.exc.IntegrityError):
-        do(launches.insert, a_launch(**fields))
+        do(lambda connection: connection.execute(tables.launches.insert().values(row)))
 
 
 def test_two_launches_do_not_share_an_id(do):
@@ -214,6 +227,405 @@ def test_a_nul_in_a_notebook_or_a_reason_is_kept(do):
     ended = do(launches.end, launch, state="failed", problem={"detail": "a\x00b"})
     assert do(launches.find, launch.id) == ended
     assert ended.problem == {"detail": "a\x00b"}
+
+
+def at(seconds):
+    """A unit of work that dates a launch."""
+
+    def date(connection, launch):
+        here = tables.launches.c.id == launch.id
+        values = {"created_at": seconds, "updated_at": seconds}
+        connection.execute(tables.launches.update().where(here).values(values))
+
+    return date
+
+
+def test_pages_are_newest_first_and_without_notebooks(do):
+    made = [do(launches.insert, a_launch(content="notebook")) for _ in range(5)]
+    for launch in made:
+        do(at(1.5), launch)  # all in the same moment
+    newest = do(launches.insert, a_launch())
+    do(launches.insert, a_launch(user="bob"))
+    mine, seen, before = {"user": "alice"}, [], None
+    while found := do(launches.page, mine, before=before, limit=2):
+        seen += found
+        before = (found[-1].created_at, found[-1].id)
+    assert seen[0].id == newest.id
+    assert [launch.id for launch in seen[1:]] == sorted((m.id for m in made), reverse=True)
+    assert {launch.content for launch in seen} == {""}
+
+
+def test_pages_hold_what_was_asked_for(do):
+    held = {"holder": "p", "experiment": "bmi", "requested_by": "portal"}
+    launch = do(launches.insert, a_launch(**held))
+    do(launches.insert, a_launch())
+    for where in ({"experiment": "bmi"}, {"requested_by": "portal"}):
+        assert [found.id for found in do(launches.page, where, before=None, limit=9)] == [launch.id]
+    do(launches.cancel, launch.id)
+    where = {"user": "alice", "state": "cancelled"}
+    assert len(do(launches.page, where, before=None, limit=9)) == 1
+
+
+STEPS = {
+    "move": lambda c, launch: launches.move(c, launch, state="starting"),
+    "end": lambda c, launch: launches.end(c, launch, state="cancelled"),
+    "done": lambda c, launch: launches.done(c, launch, "lab/x.ipynb"),
+}
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_only_its_holder_goes_on_with_a_launch_and_only_while_it_is_under_way(do, step):
+    launch = do(launches.insert, a_launch(holder="one"))
+    thief = dataclasses.replace(launch, holder="two")
+    assert do(STEPS[step], thief) is None
+    assert not do(launches.is_mine, thief)
+    assert do(launches.is_mine, launch)
+    assert do(launches.cancel, launch.id)
+    assert not do(launches.is_mine, launch)
+    assert do(STEPS[step], launch) is None
+    assert do(launches.find, launch.id).state == "cancelled"
+
+
+def test_every_change_has_a_number_and_a_new_state_is_an_event(do):
+    launch = do(launches.insert, a_launch(holder="one"))
+    launch = do(launches.move, launch, state="starting", rounds=1)
+    launch = do(launches.move, launch, rounds=2)
+    launch = do(launches.move, launch, state="uploading")
+    assert launch.seq == 3
+    assert do(launches.seqs, [launch.id, "nobody's"]) == {launch.id: 3}
+    told = do(events.since, launch.id, 0)
+    assert [(e.seq, e.event, e.data) for e in told] == [
+        (1, "state", {"state": "starting"}), (3, "state", {"state": "uploading"}),
+    ]  # fmt: skip
+    assert [e.seq for e in do(events.since, launch.id, 1)] == [3]
+    done = do(launches.done, launch, "lab/x.ipynb")
+    assert done == do(launches.find, launch.id)
+    assert (done.seq, done.content, done.holder) == (4, "", None)
+
+
+@pytest.mark.parametrize("step", ["end", "done"])
+def test_a_launch_that_ends_lets_go_of_its_names(do, step):
+    launch = do(launches.insert, a_launch(holder="one"))
+    do(leases.acquire, "alice", "lab/x.ipynb", launch.id)
+    do(STEPS[step], launch)
+    assert not do(leases.is_held, "alice", "lab/x.ipynb")
+
+
+def test_a_launch_is_cancelled_once_and_keeps_its_holder_until_it_is_tidied_up(do):
+    launch = do(launches.insert, a_launch(holder="one"))
+    do(leases.acquire, "alice", "lab/x.ipynb", launch.id)
+    assert [do(launches.cancel, launch.id) for _ in range(2)] == [True, False]
+    assert do(launches.find, launch.id).holder == "one"
+    assert do(leases.is_held, "alice", "lab/x.ipynb")
+    do(launches.let_go, launch)
+    gone = do(launches.find, launch.id)
+    assert (gone.state, gone.holder, gone.content) == ("cancelled", None, "")
+    assert not do(leases.is_held, "alice", "lab/x.ipynb")
+
+
+def test_what_has_ended_is_not_cancelled(do):
+    launch = do(launches.insert, a_launch(holder="one"))
+    do(launches.done, launch, "lab/x.ipynb")
+    assert not do(launches.cancel, launch.id)
+    assert do(launches.find, launch.id).state == "done"
+
+
+def test_what_a_dead_process_held_is_taken_over_once(do):
+    do(processes.beat, "alive")
+    do(processes.beat, "me")
+    orphan = do(launches.insert, a_launch(holder="dead"))
+    do(launches.insert, a_launch(holder="alive"))
+    do(launches.insert, a_launch(holder=None, state="cancelled"))
+    [adopted] = do(launches.adopt, "me")
+    assert (adopted.id, adopted.holder, adopted.rounds) == (orphan.id, "me", 1)
+    assert do(launches.adopt, "alive") == []
+    assert not do(launches.is_mine, orphan)
+    do(processes.leave, "me")
+    assert [launch.id for launch in do(launches.adopt, "alive")] == [orphan.id]
+
+
+def test_who_says_nothing_for_long_is_dead(do, mocker):
+    do(processes.beat, "one")
+    launch = do(launches.insert, a_launch(holder="one"))
+    mocker.patch("time.time", return_value=time.time() + processes.ALIVE_SECONDS + 1)
+    do(processes.beat, "two")
+    assert [adopted.id for adopted in do(launches.adopt, "two")] == [launch.id]
+
+
+def test_the_launches_of_the_dead_are_shared_among_the_living(do):
+    for name in ("a", "b", "c"):
+        do(processes.beat, name)
+    made = [do(launches.insert, a_launch(holder="dead")).id for _ in range(45)]
+    with ThreadPoolExecutor(3) as threads:
+        shares = list(threads.map(lambda name: do(launches.adopt, name), "abc"))
+    taken = [launch.id for share in shares for launch in share]
+    assert len(taken) == len(set(taken))
+    assert all(len(share) <= launches.MOST_AT_ONCE for share in shares)
+    while share := do(launches.adopt, "a"):
+        taken += [launch.id for launch in share]
+    assert sorted(taken) == sorted(made)
+
+
+def test_launches_under_way_are_counted_by_state(do):
+    for state in ("queued", "queued", "uploading", "cancelled"):
+        do(launches.insert, a_launch(state=state))
+    assert do(launches.count_by_state) == {"queued": 2, "starting": 0, "uploading": 1}
+
+
+# starts
+
+LIMITS = Limits(max_starts=4, max_failed=3, max_queued=9)
+PROBLEM = {"type": "urn:problem-type:launcher:spawn-failed", "detail": "no"}
+
+
+def room(do, limits=LIMITS):
+    return do(starts.status, limits).allowed(limits)
+
+
+def test_a_server_waits_once_and_is_taken_once_in_turn(do):
+    assert [
+        do(
+            starts.enqueue,
+            user,
+        )
+        for user in ("bob", "alice", "bob")
+    ] == [False] * 3
+    assert do(starts.positions) == {"bob": 1, "alice": 2}
+    assert do(starts.is_wanted, "bob")
+    [(user, waited)], moved = do(starts.claim, "one", 1)
+    assert (user, moved) == ("bob", [])
+    assert 0 <= waited < 5
+    assert do(starts.positions) == {"alice": 1}
+    assert do(starts.enqueue, "bob")
+    assert [user for user, _ in do(starts.claim, "two", 9)[0]] == ["alice"]
+    assert do(starts.claim, "two", 9) == ([], [])
+    assert do(starts.held_by, "one") == [("bob", False)]
+    now = do(starts.status, LIMITS)
+    assert (now.in_flight, now.queued) == (2, 0)
+
+
+def test_no_start_is_given_to_two_processes(do):
+    for number in range(20):
+        do(starts.enqueue, f"user {number}")
+
+    def take_some(name):
+        def work(connection):
+            starts.status(connection, LIMITS)
+            return starts.claim(connection, name, 3)[0]
+
+        return [user for _ in range(3) for user, _ in do(work)]
+
+    with ThreadPoolExecutor(4) as threads:
+        taken = [user for users in threads.map(take_some, "abcd") for user in users]
+    assert sorted(taken) == sorted(f"user {number}" for number in range(20))
+
+
+def waiting(do, user="alice", **fields):
+    do(starts.enqueue, user)
+    return do(launches.insert, a_launch(user=user, holder="one", **fields))
+
+
+def test_launches_go_with_the_start_of_their_server(do):
+    mine, bobs = waiting(do), waiting(do, "bob")
+    late = do(launches.insert, a_launch(holder="two"))
+    assert sorted(do(starts.claim, "one", 1)[1]) == sorted([mine.id, late.id])
+    assert do(launches.find, mine.id).state == do(launches.find, late.id).state == "starting"
+    told = do(starts.said, "alice", {"message": "hello", "progress": 5})
+    assert sorted(told) == sorted([mine.id, late.id])
+    assert [e.data for e in do(events.since, mine.id, 1)] == [{"message": "hello", "progress": 5}]
+    assert sorted(do(starts.succeeded, "alice", time.time(), 4)) == sorted([mine.id, late.id])
+    assert do(launches.find, late.id).state == "uploading"
+    assert do(launches.find, bobs.id).state == "queued"
+    assert not do(starts.is_wanted, "alice")
+
+
+def test_launches_fail_with_the_start_of_their_server(do):
+    mine, bobs = waiting(do), waiting(do, "bob")
+    do(leases.acquire, "alice", "lab/x.ipynb", mine.id)
+    do(starts.claim, "one", 1)
+    assert do(starts.failed, "alice", PROBLEM, True) == [mine.id]
+    row = do(launches.find, mine.id)
+    assert (row.state, row.problem, row.holder, row.content) == ("failed", PROBLEM, None, "")
+    assert not do(leases.is_held, "alice", "lab/x.ipynb")
+    assert do(launches.find, bobs.id).state == "queued"
+    now = do(starts.status, LIMITS)
+    assert (now.failed, now.kind, now.in_flight) == (1, "spawn-failed", 0)
+
+
+def test_failures_in_a_row_and_starts_in_flight_stay_below_the_limit(do):
+    assert room(do) == 2  # nothing is proven
+    do(starts.enqueue, "a")
+    do(starts.claim, "one", 1)
+    assert room(do) == 1
+    do(starts.failed, "a", PROBLEM, False)  # as a refusal, which no hub counts
+    assert room(do) == 2
+    do(starts.failed, "a", PROBLEM, True)
+    assert room(do) == 1
+    assert not do(starts.status, LIMITS).is_open(LIMITS)
+    do(starts.failed, "a", PROBLEM, True)
+    assert room(do) == 0
+    assert do(starts.status, LIMITS).is_open(LIMITS)
+    free = Limits(max_starts=4, max_failed=0, max_queued=9)
+    assert room(do, free) == 4
+    assert not do(starts.status, free).is_open(free)
+
+
+def test_a_success_forgets_the_failures_before_it_and_no_others(do):
+    do(starts.failed, "a", PROBLEM, True)
+    between = time.time()
+    do(starts.failed, "a", PROBLEM, True)
+    assert do(starts.forget_failures, between) == 1
+    assert do(starts.status, LIMITS).failed == 1
+    do(starts.succeeded, "a", time.time(), 4)
+    now = do(starts.status, LIMITS)
+    assert (now.failed, now.kind, now.proven) == (0, "", True)
+    assert room(do) == 4
+
+
+def test_a_success_of_long_ago_proves_nothing(do):
+    do(starts.succeeded, "a", time.time() - starts.PROOF_SECONDS - 1, 4)
+    assert not do(starts.status, LIMITS).proven
+    do(starts.succeeded, "a", time.time(), 4)
+    do(starts.succeeded, "a", 5.0, 4)
+    assert do(starts.status, LIMITS).proven
+
+
+def test_a_hub_that_is_busy_halves_the_limit_and_is_left_alone(do):
+    do(starts.succeeded, "a", time.time(), 4)
+    launch = waiting(do)
+    for user in "bcd":
+        do(starts.enqueue, user)
+    do(starts.claim, "one", 4)
+    assert do(starts.throttled, "alice", 30, 4) == [launch.id]
+    now = do(starts.status, LIMITS)
+    assert (now.limit, now.queued, now.in_flight) == (2, 1, 3)
+    assert 25 < now.paused_until - time.time() <= 30
+    assert room(do) == 0
+    do(starts.throttled, "b", 1, 4)
+    assert do(starts.status, LIMITS).paused_until == now.paused_until
+    for _ in range(9):
+        do(starts.throttled, "c", 0, 4)
+    assert do(starts.status, LIMITS).limit == 1
+
+
+def test_what_waits_again_keeps_its_place(do):
+    for user in ("alice", "bob"):
+        do(starts.enqueue, user)
+    do(starts.claim, "one", 1)
+    do(starts.requeue, "alice")
+    assert do(starts.positions) == {"alice": 1, "bob": 2}
+
+
+def test_what_waits_too_long_is_taken_out(do):
+    launch = waiting(do)
+    assert do(starts.refuse_queued, PROBLEM, before=time.time() - 60) == []
+    assert do(starts.refuse_queued, PROBLEM, before=time.time() + 60) == [launch.id]
+    assert do(starts.positions) == {}
+    assert do(launches.find, launch.id).problem == PROBLEM
+
+
+def test_what_is_being_started_is_not_taken_out(do):
+    launch = waiting(do)
+    do(starts.claim, "one", 1)
+    assert do(starts.refuse_queued, PROBLEM) == []
+    assert do(launches.find, launch.id).state == "starting"
+
+
+def test_a_start_that_nobody_waits_for_is_given_up(do):
+    first, second = waiting(do), waiting(do)
+    do(starts.claim, "one", 1)
+    do(launches.cancel, first.id)
+    do(starts.drop_unwanted, "alice")
+    assert not do(starts.is_unwanted, "alice")
+    assert not do(starts.give_up, "alice")
+    do(launches.cancel, second.id)
+    do(starts.drop_unwanted, "alice")
+    assert do(starts.held_by, "one") == [("alice", True)]
+    assert do(starts.is_unwanted, "alice")
+    do(starts.enqueue, "alice")  # somebody wants it again
+    assert not do(starts.give_up, "alice")
+    do(starts.drop_unwanted, "alice")
+    assert do(starts.give_up, "alice")
+    assert not do(starts.is_wanted, "alice")
+
+
+def test_nobody_waits_in_the_queue_for_a_launch_that_was_cancelled(do):
+    launch = waiting(do)
+    do(launches.cancel, launch.id)
+    do(starts.drop_unwanted, "alice")
+    assert do(starts.positions) == {}
+
+
+def test_the_starts_of_a_dead_process_wait_again(do):
+    do(processes.beat, "alive")
+    for user, holder in (("a", "dead"), ("b", "alive")):
+        do(starts.enqueue, user)
+        do(starts.claim, holder, 1)
+    do(starts.orphans)
+    assert do(starts.positions) == {"a": 1}
+    assert do(starts.held_by, "alive") == [("b", False)]
+
+
+# idempotency keys
+
+
+def test_a_key_stands_for_what_came_with_it_first(do, mocker):
+    assert do(idempotency.remember, "key", "body", "one") == ("body", "one")
+    assert do(idempotency.remember, "key", "other", "two") == ("body", "one")
+    assert do(idempotency.remember, "another", "body", "three") == ("body", "three")
+    later = time.time() + idempotency.KEPT_SECONDS + 1
+    mocker.patch("time.time", return_value=later)
+    assert do(idempotency.remember, "key", "other", "two") == ("other", "two")
+
+
+def test_one_of_many_with_the_same_key_is_the_launch(do):
+    with ThreadPoolExecutor(16) as threads:
+        known = set(
+            threads.map(lambda n: do(idempotency.remember, "key", "body", str(n)), range(16))
+        )
+    assert len(known) == 1
+
+
+# what is old
+
+
+def test_what_ended_long_ago_is_forgotten_with_all_that_belongs_to_it(do, mocker):
+    old, held, recent, running = (do(launches.insert, a_launch(holder="one")) for _ in range(4))
+    for launch in (old, held, recent):
+        do(launches.move, launch, state="starting")
+    do(launches.done, old, "lab/x.ipynb")
+    do(launches.cancel, held.id)  # and nobody has tidied up after it
+    do(launches.done, recent, "lab/x.ipynb")
+    for launch in (old, held, running):
+        do(at(time.time() - 100), launch)
+    do(idempotency.remember, "key", "body", old.id)
+    assert do(pruning.prune, 50) == 1
+    assert do(launches.find, old.id) is None
+    assert do(events.since, old.id, 0) == []
+    assert all(do(launches.find, launch.id) for launch in (held, recent, running))
+    assert do(events.since, recent.id, 0)
+    assert do(idempotency.remember, "key", "other", "two") == ("body", old.id)
+    mocker.patch("time.time", return_value=time.time() + idempotency.KEPT_SECONDS + 1)
+    do(pruning.prune, 1e9)
+    count = sa.select(sa.func.count()).select_from(tables.idempotency_keys)
+    assert do(lambda connection: connection.execute(count).scalar()) == 0
+
+
+def test_a_name_that_a_launch_under_way_holds_is_not_forgotten(do, mocker):
+    running = do(launches.insert, a_launch(holder="one"))
+    do(leases.acquire, "alice", "a", running.id)
+    do(leases.acquire, "alice", "b", "0" * 32)
+    mocker.patch("time.time", return_value=time.time() + leases.LEASE_SECONDS + 1)
+    do(pruning.prune, 50)
+    assert do(leases.paths, running.id) == ["a"]
+    assert do(leases.paths, "0" * 32) == []
+
+
+def test_the_old_are_forgotten_some_at_a_time(do, mocker):
+    mocker.patch.object(pruning, "MOST_AT_ONCE", 3)
+    for _ in range(5):
+        do(at(1.5), do(launches.insert, a_launch(state="cancelled")))
+    assert [do(pruning.prune, 50) for _ in range(3)] == [3, 2, 0]
 
 
 # login attempts
@@ -300,10 +712,10 @@ def test_migrating_twice_changes_nothing(database_url, do):
     assert do(launches.find, launch.id) == launch
 
 
-def test_processes_that_migrate_at_the_same_moment_all_go_on(new_database, processes):
+def test_processes_that_migrate_at_the_same_moment_all_go_on(new_database, eight):
     for _ in range(3):
         url = new_database(migrated=False)
-        for future in [processes.submit(store.migrate, url) for _ in range(4)]:
+        for future in [eight.submit(store.migrate, url) for _ in range(4)]:
             future.result()
         store.check_version(url)
 

@@ -1,8 +1,9 @@
 """Tag `launches`: a launch is a thing one can see, wait for, repeat and cancel."""
 
 import base64
-import binascii
 import json
+import math
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
@@ -127,8 +128,8 @@ def _parse_cursor(text: str) -> tuple[float, str] | None:
     try:
         padded = text + "=" * (-len(text) % 4)
         at, launch_id = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-        if isinstance(at, float) and isinstance(launch_id, str) and len(launch_id) == 32:
-            return at, launch_id
-    except (ValueError, TypeError, binascii.Error, RecursionError):
+        if math.isfinite(at) and re.fullmatch(r"[0-9a-f]{32}", launch_id):
+            return float(at), launch_id
+    except (ValueError, TypeError, OverflowError, RecursionError):
         pass
     raise BadRequest("cursor is not one that this service gave: take `next` of the page before.")

@@ -4,7 +4,7 @@ import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any
 
 from launcher.errors import (
@@ -52,6 +52,7 @@ class Start:
         self._user = user
         self._said = said
         self._told: set[str] = set()
+        self._asked: asyncio.Task[Answer] | None = None
         self.began = False
         """Whether it was us who had the hub begin it."""
         self.accepted_at: float | None = None
@@ -91,7 +92,7 @@ class Start:
 
     async def _start_once(self) -> None:
         while True:
-            answer = await servers.post_start(self._hub, self._user)
+            answer = await self._ask()
             if answer.status in (201, 202):
                 self.began, self.accepted_at = True, time.monotonic()
                 # not yet "ready": after a failed start even a 201 is only "pending"
@@ -106,6 +107,20 @@ class Start:
                 return await self._learn_reason(public(servers.message(answer)))
             else:
                 raise _refusal(answer)
+
+    async def _ask(self) -> Answer:
+        """The hub's answer, which it may give after 10 s; asked for also if nobody waits for it."""
+        self._asked = asyncio.create_task(servers.post_start(self._hub, self._user))
+        self._asked.add_done_callback(lambda task: task.cancelled() or task.exception())
+        return await asyncio.shield(self._asked)
+
+    async def is_ours(self) -> bool:
+        """Whether it was us who had the hub begin it; waits for an answer that is still out."""
+        if self._asked and not self._asked.done():
+            with suppress(LauncherError):
+                answer = await self._asked
+                self.began = answer.status in (201, 202) or answer.status >= 500
+        return self.began
 
     async def _came_up_otherwise(self, answer: Answer) -> bool:
         """Whether the server runs after a 400: it ran already, or another start was under way."""

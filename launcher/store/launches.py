@@ -183,8 +183,8 @@ def seqs(connection: sa.Connection, launch_ids: Sequence[str]) -> dict[str, int]
 
 def count_by_state(connection: sa.Connection) -> dict[str, int]:
     """How many launches are under way in each state."""
-    query = sa.select(launches.c.state, sa.func.count()).where(launches.c.state.in_(ACTIVE))
-    found: dict[str, int] = dict(
-        connection.execute(query.group_by(launches.c.state)).tuples().all()
-    )
+    number = sa.func.count().label("number")
+    query = sa.select(launches.c.state, number).where(launches.c.state.in_(ACTIVE))
+    counted = connection.execute(query.group_by(launches.c.state))
+    found: dict[str, int] = {row.state: row.number for row in counted}
     return {state: found.get(state, 0) for state in ACTIVE}

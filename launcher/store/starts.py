@@ -191,6 +191,12 @@ def held_by(connection: sa.Connection, holder: str) -> list[tuple[str, bool]]:
     return [(row.user, row.unwanted) for row in connection.execute(query)]
 
 
+def is_unwanted(connection: sa.Connection, user: str) -> bool:
+    """Whether nobody waits for the server that is being started."""
+    query = sa.select(starts.c.user).where((starts.c.user == user) & starts.c.unwanted)
+    return connection.execute(query).first() is not None
+
+
 def give_up(connection: sa.Connection, user: str) -> bool:
     """Whether the start is still unwanted; then it is forgotten."""
     still = (starts.c.user == user) & starts.c.unwanted

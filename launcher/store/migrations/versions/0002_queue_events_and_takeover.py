@@ -61,3 +61,13 @@ def upgrade() -> None:
     sa.Column('at', sa.Float(), nullable=False),
     sa.PrimaryKeyConstraint('id')
     )
+
+
+def downgrade() -> None:
+    for table in ('failed_starts', 'start_limit', 'starts', 'processes', 'idempotency_keys', 'events'):
+        op.drop_table(table)
+    with op.batch_alter_table('launches') as launches:
+        launches.drop_index('launches_of_holder')
+        launches.drop_column('requested_by')
+        launches.drop_column('holder')
+        launches.drop_column('seq')

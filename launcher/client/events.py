@@ -1,0 +1,90 @@
+"""The events of a launch (server-sent events, HTML Living Standard), resumed where they broke."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from launcher.client.errors import UnexpectedAnswer, Unreachable
+from launcher.client.repeating import Repeating
+from launcher.client.transport import Transport
+
+# something comes every 15 s, if only a comment
+SILENCE_SECONDS = 45.0
+MAX_EVENT_BYTES = 2**20
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to a launch.
+
+    `name` is state, queue, progress or, at last, end, whose data is the launch.
+    """
+
+    name: str
+    data: dict[str, Any]
+
+
+def follow(transport: Transport, launch_id: str, user: str | None) -> Iterator[Event]:
+    """What happens to a launch as it happens, to its end; raises a ClientError."""
+    parser = _Parser()
+    repeating = Repeating()
+    while True:
+        with (
+            repeating,
+            transport.stream(
+                "launches",
+                launch_id,
+                "events",
+                query={"user": user},
+                headers={"Last-Event-ID": parser.last_id},
+                seconds=SILENCE_SECONDS,
+            ) as chunks,
+        ):
+            if chunks is None:
+                return
+            parser.begin()
+            for chunk in chunks:
+                repeating.begin()
+                for event in parser.events(chunk):
+                    yield event
+                    if event.name == "end":
+                        return
+            raise Unreachable("The stream of events ended before the launch did.")
+
+
+@dataclass
+class _Parser:
+    """Makes events of bytes, however they are cut."""
+
+    last_id: str | None = None
+    _rest: bytes = b""
+    _fields: dict[str, str] = field(default_factory=dict)
+
+    def begin(self) -> None:
+        """Forget the half event at which a stream broke."""
+        self._rest, self._fields = b"", {}
+
+    def events(self, chunk: bytes) -> Iterator[Event]:
+        """The events that these bytes complete."""
+        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        if len(self._rest) > MAX_EVENT_BYTES:
+            raise UnexpectedAnswer(f"An event has more than {MAX_EVENT_BYTES} bytes.")
+        for line in lines:
+            text = line.decode("utf-8", "replace").rstrip("\r")
+            name, _, value = text.partition(":")
+            if name:  # a line that begins with a colon is a comment
+                self._fields[name] = value.removeprefix(" ")
+            elif not text and "data" in self._fields:
+                yield self._event()
+
+    def _event(self) -> Event:
+        fields, self._fields = self._fields, {}
+        try:
+            data = json.loads(fields["data"])
+        except (ValueError, RecursionError):
+            data = None
+        if not isinstance(data, dict):
+            raise UnexpectedAnswer("The stream holds an event that no launcher sends.")
+        self.last_id = fields.get("id", self.last_id)
+        return Event(fields.get("event", "message"), data)

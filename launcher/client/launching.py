@@ -1,0 +1,143 @@
+"""A launch to its end: asked for until there is an answer, then followed."""
+
+import re
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from launcher import errors
+from launcher.client.answers import Answer, problem_of
+from launcher.client.errors import LauncherProblem, UnexpectedAnswer, Unfinished
+from launcher.client.repeating import insist
+from launcher.client.transport import Transport
+
+# proxies close what is silent for a minute
+MOST_SECONDS_TO_WAIT = 45
+SECONDS_TO_ANSWER = 15.0
+POLL_SECONDS = 2.0
+ENDED = ("done", "failed", "cancelled")
+
+LAUNCH = {"id": str, "state": str}
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be launched, for whom, and what makes it the same as an earlier one."""
+
+    experiment: str
+    notebook: Mapping[str, str | None]
+    parameters: Mapping[str, Any]
+    user: str | None = None
+    given_key: str | None = None
+    own_key: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def __post_init__(self) -> None:
+        if self.given_key is not None and not re.fullmatch(r"[\x21-\x7e]{1,255}", self.given_key):
+            raise ValueError("idempotency_key must be 1 to 255 visible characters of ASCII")
+
+    @property
+    def key(self) -> str:
+        """The idempotency key: the given one, else one of our own."""
+        return self.given_key or self.own_key
+
+    def again(self) -> "Order":
+        """The same order, of another launch."""
+        return replace(self, own_key=uuid.uuid4().hex)
+
+
+def start(transport: Transport, order: Order, seconds: float) -> dict[str, Any]:
+    """The launch, written down; raises a ClientError."""
+    answer = _ask(transport, order, "respond-async", time.monotonic() + seconds)
+    if answer.status == 202:
+        return answer.value
+    if not answer.launch_id:
+        raise UnexpectedAnswer("The answer does not say which launch it belongs to.")
+    return find(transport, answer.launch_id, order.user)  # its key came before, and it has ended
+
+
+def find(transport: Transport, launch_id: str, user: str | None) -> dict[str, Any]:
+    """The launch as it is now; raises a ClientError."""
+    path, query = ("launches", launch_id), {"user": user}
+    return transport.call("GET", *path, query=query, fields={200: LAUNCH}).value
+
+
+def launch(transport: Transport, order: Order, seconds: float) -> str:
+    """The location of the notebook; raises Unfinished or another ClientError."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            return _location(transport, order, seconds, until)
+        except LauncherProblem as problem:
+            pause = _until_there_is_room(problem)
+            if order.given_key or pause is None or time.monotonic() + pause >= until:
+                raise
+        time.sleep(pause)
+        order = order.again()  # that one failed, without a notebook
+
+
+def _until_there_is_room(problem: LauncherProblem) -> float | None:
+    return problem.retry_after if problem.type.endswith(":queue-full") else None
+
+
+def _location(transport: Transport, order: Order, seconds: float, until: float) -> str:
+    wait = min(MOST_SECONDS_TO_WAIT, int(_left(until)))
+    answer = _ask(transport, order, f"wait={wait}", until)
+    found = answer.value
+    if answer.status == 202:
+        found = _followed(transport, order, answer, seconds, until)
+    location = found.get("location")
+    if not isinstance(location, str):
+        raise UnexpectedAnswer("The launch is done, but has no location.")
+    return location
+
+
+def _ask(transport: Transport, order: Order, prefer: str, until: float) -> Answer:
+    given = {name: value for name, value in order.notebook.items() if value is not None}
+    return insist(
+        lambda: transport.call(
+            "POST",
+            "experiments",
+            order.experiment,
+            body={"notebook": given, "parameters": order.parameters},
+            query={"user": order.user},
+            headers={"Prefer": prefer, "Idempotency-Key": order.key},
+            fields={200: {"location": str}, 202: LAUNCH},
+            seconds=min(MOST_SECONDS_TO_WAIT + SECONDS_TO_ANSWER, max(0.1, _left(until))),
+        ),
+        until,
+    )
+
+
+def _followed(
+    transport: Transport, order: Order, answer: Answer, seconds: float, until: float
+) -> dict[str, Any]:
+    """The launch when it is done; raises what it failed with."""
+    now, pause = answer.value, answer.retry_after or POLL_SECONDS
+    while now["state"] not in ENDED:
+        if _left(until) <= 0:
+            raise Unfinished(now["id"], now["state"], seconds)
+        time.sleep(min(pause, _left(until)))
+        now = insist(lambda: find(transport, answer.value["id"], order.user), until)
+    if now["state"] == "done":
+        return now
+    raise _problem(now)
+
+
+def _left(until: float) -> float:
+    return max(0.0, until - time.monotonic())
+
+
+def _problem(launch: Mapping[str, Any]) -> LauncherProblem:
+    problem = launch.get("problem")
+    if not isinstance(problem, dict):
+        cancelled = "The launch was cancelled before its notebook was in the home."
+        problem = errors.Cancelled(cancelled).problem()
+    status, again = problem.get("status"), problem.get("retry_after")
+    return problem_of(
+        problem,
+        status=status if isinstance(status, int) else 500,
+        headers={"Retry-After": str(again)} if again is not None else {},
+        launch_id=launch["id"],
+    )

@@ -1,0 +1,72 @@
+"""The server of every user of a real hub, in one small process: for hundreds of starts at once.
+
+It takes the launcher's token, keeps the users' files in memory and tells of them at /notebooks.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import unquote, urlsplit
+
+from aiohttp import web
+from fakehub import FakeHub, served
+
+# of a hub whose users' servers cost nothing to start; a hub's own limit would hold everybody back
+CONFIG = """
+from jupyterhub.spawner import Spawner
+
+class FreeSpawner(Spawner):
+    async def start(self):
+        return ("127.0.0.1", {port})
+
+    async def poll(self):
+        return None
+
+    async def stop(self, now=False):
+        pass
+
+c.JupyterHub.spawner_class = FreeSpawner
+c.JupyterHub.concurrent_spawn_limit = 0
+"""
+
+
+class FarEnd(FakeHub):
+    """Everybody's server; whoever is asked for has one."""
+
+    @property
+    def config(self) -> str:
+        """What a hub has to be configured with."""
+        return CONFIG.format(port=urlsplit(self.url).port)
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Notebooks by user, or what the fake hub's servers answer; DELETE forgets everything."""
+        if request.path != "/notebooks":
+            return await super().answer(request)
+        if request.method == "DELETE":
+            self.reset()
+        found = {name: user.notebooks for name, user in self.users.items() if user.files}
+        return web.Response(text=json.dumps(found), content_type="application/json")
+
+    async def _server(self, request, call, path):
+        name = unquote(path.split("/")[2])
+        if name not in self.users:
+            self.add_user(name, server="ready")
+        return await super()._server(request, call, path)
+
+
+@contextmanager
+def far_end(token: str) -> Iterator[FarEnd]:
+    """A far end on a port from the OS, in a thread."""
+    far = FarEnd()
+    far.token = token
+    with served(far):
+        yield far
+
+
+if __name__ == "__main__":  # in a process of its own, for benchmarks: farend.py TOKEN
+    with far_end(sys.argv[1]) as running:
+        print(running.url, flush=True)
+        while True:
+            time.sleep(3600)
