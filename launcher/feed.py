@@ -38,8 +38,10 @@ class Feed:
         watched = self._watched.setdefault(launch_id, _Watched(seq))
         watched.seq = min(watched.seq, seq)
         self._somebody_waits.set()
+        # not wait_for, which before Python 3.12 loses a cancellation that comes with the change
         with suppress(TimeoutError):
-            return await asyncio.wait_for(watched.changed.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                return await watched.changed.wait()
         return False
 
     def wake(self, launch_ids: Iterable[str]) -> None:

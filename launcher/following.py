@@ -42,7 +42,8 @@ class Follower:
             if now.ended:
                 yield now
                 return
-            # not every change is an event
+            if not happened:
+                yield None  # not every change is an event
             seq = max([seq, now.seq, *(event.seq for event in happened)])
             async for beat in self._meanwhile(now, seq):
                 yield beat

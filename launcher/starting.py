@@ -100,8 +100,10 @@ class Starter:
         """Start what is in turn, until cancelled."""
         try:
             while True:
+                # not wait_for: see feed.py
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wanted.wait(), LOOK_SECONDS)
+                    async with asyncio.timeout(LOOK_SECONDS):
+                        await self._wanted.wait()
                 self._wanted.clear()
                 with suppress(StoreUnavailable):
                     await self._look()

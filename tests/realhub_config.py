@@ -36,7 +36,7 @@ class ElsewhereAuthenticator(TestAuthenticator):
 
 
 # runs the rest of the command where ~/full is a file system without any space left
-WITHOUT_SPACE = "unshare --user --map-root-user --mount sh -c".split()
+WITHOUT_SPACE = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
 WITHOUT_SPACE += [
     'mkdir -p "$HOME/full" && mount -t tmpfs -o size=64k tmpfs "$HOME/full"'
     ' && head -c 1M /dev/zero >"$HOME/full/filler"; exec "$0" "$@"'

@@ -140,12 +140,12 @@ def test_a_launch_is_accepted_at_once_and_watched_from_any_worker(portal_hub, ca
         assert while_starting
         states = [data["state"] for _, event, data in seen if event == "state"]
         assert states == ["queued", "starting", "uploading"]
-        number, event, last = seen[-1]
+        _, event, last = seen[-1]
         assert (event, last["state"], last["path"]) == ("end", "done", "d/experiment.ipynb")
     messages = [data["message"] for _, event, data in first if event == "progress"]
     assert messages.count("Looking for room") == 1
     # somebody whose connection broke goes on behind what they saw
-    later = [event for event in slow.events(launch, last=numbers[1])]
+    later = list(slow.events(launch, last=numbers[1]))
     assert [number for number, _, _ in later] == [n for n in numbers if n > numbers[1]]
     assert notebooks(portal_hub, "slow-watched") == ["experiment.ipynb"]
 
@@ -208,15 +208,19 @@ def test_a_portal_launches_on_behalf_of_a_user(portal_hub, launcher, caller):
     assert answer.status_code == 409
 
 
-def test_a_cancelled_launch_stops_the_start_that_it_alone_waited_for(portal_hub, caller):
-    slow = caller("slow-cancelled")
+@pytest.mark.parametrize("answered", [False, True])
+def test_a_cancelled_launch_stops_the_start_that_it_alone_waited_for(portal_hub, caller, answered):
+    user = f"slow-cancelled-{answered:d}"
+    slow = caller(user)
     launch = slow.launch()
-    wait_until(lambda: portal_hub.servers("slow-cancelled"), what="the start")
+    wait_until(lambda: portal_hub.servers(user), what="the start")
+    if answered:  # the hub follows up: its answer to the request to start is there
+        next(event for _, event, _ in slow.events(launch) if event == "progress")
     answer = slow.call("DELETE", f"/launches/{launch['id']}")
     assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
-    wait_until(lambda: not portal_hub.servers("slow-cancelled"), what="the end of the server")
+    wait_until(lambda: not portal_hub.servers(user), what="the end of the server")
     assert slow.now(launch)["state"] == "cancelled"
-    assert notebooks(portal_hub, "slow-cancelled") == []
+    assert notebooks(portal_hub, user) == []
 
 
 def test_a_cancelled_launch_leaves_the_start_that_another_waits_for(portal_hub, caller):

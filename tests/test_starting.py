@@ -1,5 +1,6 @@
 """The hub is protected: a fair queue over all processes, a limit that gives way, and a breaker."""
 
+import asyncio
 import time
 
 import pytest
@@ -9,6 +10,7 @@ from test_api_launches import ADMIN, begin, cancel, see, wait_for
 from test_launches import path_of, start_lines, stream_lines
 
 from launcher import store
+from launcher.feed import Feed
 from launcher.store.tables import launches, start_limit, starts
 
 
@@ -411,3 +413,22 @@ def test_what_a_process_leaves_as_it_ends_another_finishes(fakehub, start_app, t
     all_done(another, users, left)
     assert all(user.notebooks == ["lab/hello.ipynb"] for user in users)
     assert all(user.leftovers == [] for user in users)
+
+
+@pytest.mark.parametrize("moment", range(4))
+async def test_who_waits_for_a_change_is_told_to_stop_also_as_it_comes(moment):
+    """asyncio.wait_for loses a cancellation then (Python before 3.12): a process would not end."""
+    feed = Feed(None)
+
+    async def wait():
+        while True:
+            await feed.changed("a launch", 0, 0.05)
+
+    task = asyncio.create_task(wait())
+    await asyncio.sleep(0.01)
+    feed.wake(["a launch"])
+    for _ in range(moment):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task], timeout=1)
+    assert task.cancelled()

@@ -53,6 +53,7 @@ class Start:
         self._said = said
         self._told: set[str] = set()
         self._asked: asyncio.Task[Answer] | None = None
+        self._asked_at = 0.0
         self.began = False
         """Whether it was us who had the hub begin it."""
         self.accepted_at: float | None = None
@@ -110,17 +111,24 @@ class Start:
 
     async def _ask(self) -> Answer:
         """The hub's answer, which it may give after 10 s; asked for also if nobody waits for it."""
+        self._asked_at = time.time()
         self._asked = asyncio.create_task(servers.post_start(self._hub, self._user))
         self._asked.add_done_callback(lambda task: task.cancelled() or task.exception())
         return await asyncio.shield(self._asked)
 
     async def is_ours(self) -> bool:
-        """Whether it was us who had the hub begin it; waits for an answer that is still out."""
-        if self._asked and not self._asked.done():
-            with suppress(LauncherError):
+        """Whether it was us who had the hub begin it; waits for an answer that is still out.
+
+        Where the hub's clock is behind ours, the answer is no: better one server too many.
+        """
+        with suppress(LauncherError):
+            if self._asked and not self._asked.done():
                 answer = await self._asked
                 self.began = answer.status in (201, 202) or answer.status >= 500
-        return self.began
+            # the hub answers 202 for a start that is under way already, too
+            if self.began:
+                return (await servers.state(self._hub, self._user)).started_at >= self._asked_at
+        return False
 
     async def _came_up_otherwise(self, answer: Answer) -> bool:
         """Whether the server runs after a 400: it ran already, or another start was under way."""
