@@ -25,7 +25,7 @@ from launcher.errors import (
 from launcher.feed import Feed
 from launcher.metrics import Metrics
 from launcher.orders import NotebookRequest, Order
-from launcher.placing import NotOurs, Placing
+from launcher.placing import Attempt, NotOurs, Placing
 from launcher.starting import Starter
 from launcher.store import Store, starts
 from launcher.store import launches as rows
@@ -82,7 +82,8 @@ class Launches:
         launch = orders.new_launch(order, notebook, request, self._holder)
         kept, surely_held = await self._store.run(orders.put_down, launch, order, request)
         if kept.id == launch.id:
-            self._begin(kept, sure_until=time.monotonic() + FRESH_SECONDS if surely_held else 0)
+            sure_until = time.monotonic() + FRESH_SECONDS if surely_held else 0.0
+            self._begin(kept, Attempt(sure_until, may_be_there=False))
         return kept
 
     async def find(self, launch_id: str) -> Launch | None:
@@ -132,7 +133,7 @@ class Launches:
         """Go on with a launch whose process is gone."""
         log.warning("going on with a launch", extra={"launch_id": launch.id})
         self._metrics.takeover()
-        self._begin(launch)
+        self._begin(launch, Attempt())
 
     async def stop(self) -> None:
         """Leave the launches under way to another process."""
@@ -141,8 +142,8 @@ class Launches:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _begin(self, launch: Launch, sure_until: float = 0) -> None:
-        task = asyncio.create_task(self._see_through(launch, sure_until))
+    def _begin(self, launch: Launch, attempt: Attempt) -> None:
+        task = asyncio.create_task(self._see_through(launch, attempt))
         self._running[launch.id] = task
         task.add_done_callback(functools.partial(self._finished, launch))
 
@@ -159,12 +160,12 @@ class Launches:
         await self._fail(launch, fault)
         self._feed.wake([launch.id])
 
-    async def _see_through(self, launch: Launch, sure_until: float) -> Launch | None:
+    async def _see_through(self, launch: Launch, attempt: Attempt) -> Launch | None:
         """The launch at its end; None when another process goes on with it."""
         began = time.monotonic()
         current: Launch | None = launch
         while current and not current.ended:
-            current = await self._advance(current, sure_until) or await self._ours(launch)
+            current = await self._advance(current, attempt) or await self._ours(launch)
         if current:
             self._count(current, time.monotonic() - began)
             if current.state == "cancelled":
@@ -180,11 +181,11 @@ class Launches:
         now = await self._store.insist(rows.find, launch.id)
         return now if now and (now.ended or now.holder == self._holder) else None
 
-    async def _advance(self, launch: Launch, sure_until: float) -> Launch | None:
+    async def _advance(self, launch: Launch, attempt: Attempt) -> Launch | None:
         """The launch after its next step; None when it may not be ours any more."""
         began = time.monotonic()
         try:
-            path = await self._placing.place(launch, sure_until)
+            path = await self._placing.place(launch, attempt)
         except ServerGone:
             return await self._without_server(launch)
         except NotOurs:

@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 
@@ -23,6 +24,16 @@ MAX_TRIES = 200
 MAX_LOOKS = 5
 LEASE_POLL_SECONDS = 0.05
 LEASE_POLLS = 400
+
+
+@dataclass
+class Attempt:
+    """What the process that has a launch knows of it beside its row."""
+
+    sure_until: float = 0.0
+    """Until then, by the monotonic clock, the launch is ours and holds its first name."""
+    may_be_there: bool = True
+    """Whether the notebook may have been put into the home already."""
 
 
 class NotOurs(Exception):
@@ -62,22 +73,21 @@ class Placing:
         self._store = store
         self._contents = contents
 
-    async def place(self, launch: Launch, sure_until: float = 0) -> Path:
+    async def place(self, launch: Launch, attempt: Attempt) -> Path:
         """Where the launch's notebook is from now on; may be repeated after any failure.
 
-        Until `sure_until`, by the monotonic clock, the launch is known to be the caller's and to
-        hold the first name. Raises ServerGone, NotOurs, FileExists, and what the contents API
-        deserves.
+        Raises ServerGone, NotOurs, FileExists, and what the contents API deserves.
         """
-        if launch.rounds and (path := await self._placed_before(launch)):
+        if attempt.may_be_there and (path := await self._placed_before(launch)):
             return path
         if launch.if_exists == "replace":
+            attempt.may_be_there = True
             return await self._replace(launch)
         directory = tuple(launch.directory.split("/"))
         temporary = _temporary(launch)
         try:
             await self._put(launch, temporary)
-            return await self._name(launch, directory, temporary, sure_until)
+            return await self._name(launch, directory, temporary, attempt)
         except LauncherError:
             if await self._store.run(rows.is_mine, launch):
                 await self._contents.delete(launch.user, temporary)
@@ -111,13 +121,14 @@ class Placing:
         raise ServerGone
 
     async def _name(
-        self, launch: Launch, directory: Path, temporary: Path, sure_until: float
+        self, launch: Launch, directory: Path, temporary: Path, attempt: Attempt
     ) -> Path:
         number = 0
         for _ in range(MAX_TRIES):
             path = (*directory, candidate(launch.filename, number))
-            surely_held = number == 0 and time.monotonic() < sure_until
+            surely_held = number == 0 and time.monotonic() < attempt.sure_until
             if surely_held or await self._take(launch, path):
+                attempt.may_be_there = True
                 if await self._rename(launch, temporary, path):
                     return path
                 await self._store.run(leases.release_path, launch.id, "/".join(path))
