@@ -156,7 +156,7 @@ async def warm(session, hub, by_token, by_password, users, rounds, samples):
         await bare.directory(user)
         await by_token.launch(user)
     for round_number in range(rounds):
-        for count, clients in itertools.product((1, len(users)), LAUNCHES):
+        for count, clients in itertools.product(sorted({1, len(users)}), LAUNCHES):
             for name in rotated(operations, round_number):
                 result = await measure(operations[name], users[:count], clients)
                 samples[f"warm, {count} users, {clients} clients"][name].append(result)
@@ -240,7 +240,7 @@ def basic(user: str) -> str:
 
 async def run(options, hub, launcher, forgetful):
     """All measurements; returns the samples."""
-    users = [hub.add_user(f"user{n}") for n in range(USERS)]
+    users = [hub.add_user(f"user{n}") for n in range(options.users)]
     tokens = {user: f"token {hub.token_of(user)}" for user in users}
     samples: dict = defaultdict(lambda: defaultdict(list))
     connector = aiohttp.TCPConnector(limit=0)
@@ -251,7 +251,7 @@ async def run(options, hub, launcher, forgetful):
         if "cold" in options.parts:
             await cold(session, hub, by_token, users, options.rounds, samples)
         if "warm" in options.parts:
-            for start in range(0, USERS, 5):
+            for start in range(0, len(users), 5):
                 batch = users[start : start + 5]
                 await asyncio.gather(*(asyncio.to_thread(hub.start_server, u) for u in batch))
             await warm(session, hub, by_token, by_password, users, options.rounds, samples)
@@ -262,6 +262,7 @@ def main():
     """Start a hub and launchers, measure, report, stop."""
     parser = argparse.ArgumentParser(description="Measure launches against bare clients.")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--users", type=int, default=USERS, help="beside one, in the warm part")
     parser.add_argument("--workers", type=int, default=2, help="of the launcher")
     parser.add_argument("--parts", nargs="+", default=["cold", "warm"], choices=["cold", "warm"])
     parser.add_argument("--samples", type=Path, default=Path("benchmarks/launch.json"))
