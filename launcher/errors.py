@@ -50,6 +50,11 @@ class LauncherError(Exception):
         return body
 
 
+def fault() -> LauncherError:
+    """The error for a bug of ours: what is known of it is in the log."""
+    return LauncherError("This is a fault of the launcher; its log says more.")
+
+
 class BadRequest(LauncherError):
     """The request is not what openapi.yaml or the experiment's schema asks for."""
 

@@ -21,6 +21,7 @@ from launcher.errors import (
     Ended,
     HubUnavailable,
     LauncherError,
+    fault,
 )
 from launcher.feed import Feed
 from launcher.metrics import Metrics
@@ -152,27 +153,25 @@ class Launches:
         self._feed.wake([launch.id])
         if not task.cancelled() and (error := task.exception()):
             log.error("a launch was given up", exc_info=error, extra={"launch_id": launch.id})
-            fault = LauncherError("This is a fault of the launcher; its log says more.")
-            self._faults.add(end := asyncio.create_task(self._fail_for_a_fault(launch, fault)))
+            self._faults.add(end := asyncio.create_task(self._fail_for_a_fault(launch)))
             end.add_done_callback(self._faults.discard)
 
-    async def _fail_for_a_fault(self, launch: Launch, fault: LauncherError) -> None:
-        await self._fail(launch, fault)
+    async def _fail_for_a_fault(self, launch: Launch) -> None:
+        await self._fail(launch, fault())
         self._feed.wake([launch.id])
 
     async def _see_through(self, launch: Launch, attempt: Attempt) -> Launch | None:
         """The launch at its end; None when another process goes on with it."""
-        began = time.monotonic()
         current: Launch | None = launch
         while current and not current.ended:
             current = await self._advance(current, attempt) or await self._ours(launch)
         if current:
-            self._count(current, time.monotonic() - began)
+            self._count(current)
             if current.state == "cancelled":
                 await self._placing.tidy(launch)
         return current
 
-    def _count(self, launch: Launch, seconds: float) -> None:
+    def _count(self, launch: Launch) -> None:
         kind = str((launch.problem or {}).get("type", launch.state)).rpartition(":")[2]
         self._metrics.launch_ended(kind)
 

@@ -18,6 +18,7 @@ from launcher.errors import (
     StartsFailing,
     StartTimeout,
     StoreUnavailable,
+    fault,
     title_of,
 )
 from launcher.feed import Feed
@@ -128,7 +129,7 @@ class Starter:
         """Give up what nobody waits for any more, and let others have what we lost."""
         while self._broken:
             self._feed.wake(
-                await self._store.run(starts.failed, self._broken[-1], _FAULT.problem(), False)
+                await self._store.run(starts.failed, self._broken[-1], fault().problem(), False)
             )
             self._broken.pop()
         for user, unwanted in await self._store.run(starts.held_by, self._holder):
@@ -240,7 +241,6 @@ def _next(
     return taken, late + moved, failing
 
 
-_FAULT = LauncherError("This is a fault of the launcher; its log says more.")
 _BUSY: dict[str, Any] = HubBusy(
     "The hub was too busy to start the server in all the time that the launcher waits. Try again"
     " later.",

@@ -7,8 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from launcher.store import events, leases
-from launcher.store.tables import launches, processes
+from launcher.store import events, leases, processes
+from launcher.store.tables import launches
 
 ACTIVE = ("queued", "starting", "uploading")
 ENDED = ("done", "failed", "cancelled")
@@ -162,10 +162,9 @@ def let_go(connection: sa.Connection, launch: Launch) -> None:
 
 def adopt(connection: sa.Connection, holder: str) -> list[Launch]:
     """Some of the launches whose process is gone, which are `holder`'s from now on."""
-    alive = sa.select(processes.c.id).where(processes.c.alive_until >= time.time())
     orphans = (
         sa.select(launches.c.id)
-        .where(launches.c.holder.is_not(None) & launches.c.holder.not_in(alive))
+        .where(launches.c.holder.is_not(None) & launches.c.holder.not_in(processes.alive()))
         .order_by(launches.c.created_at)
         .limit(MOST_AT_ONCE)
         .with_for_update(skip_locked=True)

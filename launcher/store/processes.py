@@ -22,6 +22,11 @@ def beat(connection: sa.Connection, process: str) -> None:
     connection.execute(processes.delete().where(processes.c.alive_until < now - ALIVE_SECONDS))
 
 
+def alive() -> sa.Select[tuple[str]]:
+    """The ids of the processes that live, as a query."""
+    return sa.select(processes.c.id).where(processes.c.alive_until >= time.time())
+
+
 def leave(connection: sa.Connection, process: str) -> None:
     """Say that the process ends: what it holds, others take over at once."""
     connection.execute(processes.delete().where(processes.c.id == process))

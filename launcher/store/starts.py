@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from launcher.store import events, leases
-from launcher.store.tables import failed_starts, launches, processes, start_limit, starts
+from launcher.store import events, leases, processes
+from launcher.store.tables import failed_starts, launches, start_limit, starts
 
 # a success that long ago says nothing about the next start
 PROOF_SECONDS = 600.0
@@ -205,8 +205,7 @@ def give_up(connection: sa.Connection, user: str) -> bool:
 
 def orphans(connection: sa.Connection) -> None:
     """Let the servers wait again whose process is gone; the hub says how far they are."""
-    alive = sa.select(processes.c.id).where(processes.c.alive_until >= time.time())
-    gone = starts.c.holder.is_not(None) & starts.c.holder.not_in(alive)
+    gone = starts.c.holder.is_not(None) & starts.c.holder.not_in(processes.alive())
     connection.execute(starts.update().where(gone).values(holder=None))
 
 
