@@ -167,7 +167,7 @@ async def _gauges(database: Store, starter: Starter) -> Gauges:
     try:
         now = await starter.status()
         return {
-            "launcher_launches_in_flight": await database.run(rows.count_by_state),
+            "launcher_launches_in_flight": await database.read(rows.count_by_state),
             "launcher_starts_queued": now.queued,
             "launcher_starts_in_flight": now.in_flight,
             "launcher_starts_limit": now.limit,

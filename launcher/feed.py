@@ -71,7 +71,7 @@ class Feed:
         waited_for = list(self._watched)
         for first in range(0, len(waited_for), BATCH):
             ids = waited_for[first : first + BATCH]
-            found = await self._store.run(launches.seqs, ids)
+            found = await self._store.read(launches.seqs, ids)
             self.wake(i for i in ids if i in self._watched and self._is_late(i, found.get(i)))
 
     def _is_late(self, launch_id: str, seq: int | None) -> bool:
@@ -79,6 +79,6 @@ class Feed:
         return seq is None or seq != self._watched[launch_id].seq
 
     async def _look_for_positions(self) -> dict[str, int]:
-        places = await self._store.run(starts.positions)
+        places = await self._store.read(starts.positions)
         self._positions = (time.monotonic(), places)
         return places

@@ -34,7 +34,7 @@ class Follower:
             yield Event(0, "state", {"state": "queued"}, launch.created_at)
         seq = max(after, 0)
         while not self._stopping():
-            now, happened = await self._store.run(_look, launch.id, seq)
+            now, happened = await self._store.read(_look, launch.id, seq)
             for event in happened:
                 yield event
             if now is None:

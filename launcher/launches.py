@@ -10,6 +10,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,6 +22,7 @@ from launcher.errors import (
     Ended,
     HubUnavailable,
     LauncherError,
+    StoreUnavailable,
     fault,
 )
 from launcher.feed import Feed
@@ -37,7 +39,7 @@ log = logging.getLogger("launcher")
 # a route may lag behind the server by seconds; a server that is gone each time is another matter
 MAX_ROUNDS = 12
 ROUND_SECONDS = 2.0
-LOOK_SECONDS = 10.0
+LOOK_SECONDS = 30.0
 STEP_SECONDS = 1.0
 # shorter than a process is taken for alive: a launch that fresh is nobody else's
 FRESH_SECONDS = 4.0
@@ -91,13 +93,13 @@ class Launches:
         """The launch with that id, whoever's it is."""
         if not re.fullmatch(r"[0-9a-f]{32}", launch_id):
             return None
-        return await self._store.run(rows.find, launch_id)
+        return await self._store.read(rows.find, launch_id)
 
     async def page(
         self, where: Mapping[str, str], *, before: tuple[float, str] | None, limit: int
     ) -> list[Launch]:
         """At most `limit` launches with these columns, newest first, after `before`."""
-        return await self._store.run(rows.page, where, before=before, limit=limit)
+        return await self._store.read(rows.page, where, before=before, limit=limit)
 
     async def ended(self, launch: Launch, seconds: float) -> Launch:
         """The launch when it has ended, or as it is when the time has passed."""
@@ -113,7 +115,7 @@ class Launches:
         return launch if launch.ended else await self._now(launch)
 
     async def _now(self, launch: Launch) -> Launch:
-        found = await self._store.run(rows.find, launch.id)
+        found = await self._store.read(rows.find, launch.id)
         return found or launch
 
     async def cancel(self, launch: Launch) -> Launch:
@@ -213,7 +215,9 @@ class Launches:
             return await self._fail(launch, error)
         while waiting and waiting.state in starts.WAITING:
             await self._feed.changed(waiting.id, waiting.seq, LOOK_SECONDS)
-            waiting, wanted = await self._store.insist(_look_again, waiting)
+            wanted = True
+            with suppress(StoreUnavailable):
+                waiting, wanted = await self._store.read(_look_again, waiting)
             if not wanted:
                 break  # nobody starts the server: look whether it is there, and ask again
         return waiting

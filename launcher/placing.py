@@ -104,7 +104,7 @@ class Placing:
 
     async def _placed_before(self, launch: Launch) -> Path | None:
         """Where an earlier round left the notebook, though no answer told."""
-        for text in await self._store.run(leases.paths, launch.id):
+        for text in await self._store.read(leases.paths, launch.id):
             path = tuple(text.split("/"))
             if await self._is_ours(launch, path):
                 await self._contents.delete(launch.user, _temporary(launch))
@@ -147,7 +147,7 @@ class Placing:
         return taken
 
     async def _is_taken(self, user: str, path: Path) -> bool:
-        if await self._store.run(leases.is_held, user, "/".join(path)):
+        if await self._store.read(leases.is_held, user, "/".join(path)):
             return True
         return await self._contents.exists(user, path)
 

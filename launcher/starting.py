@@ -4,8 +4,10 @@ import asyncio
 import functools
 import logging
 import time
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -33,6 +35,8 @@ from launcher.store.starts import Limits, Status
 log = logging.getLogger("launcher")
 
 LOOK_SECONDS = 1.0
+# what happens meanwhile is seen and told together
+PACE_SECONDS = 0.1
 BUSY_RETRY_SECONDS = 60
 
 
@@ -65,6 +69,8 @@ class Starter:
         self._wanted = asyncio.Event()
         self._running: dict[str, asyncio.Task[None]] = {}
         self._broken: list[str] = []
+        self._said: dict[str, list[Mapping[str, object]]] = defaultdict(list)
+        self._in_order = asyncio.Lock()
         self._failing = False
 
     async def wait_for(self, launch: Launch) -> Launch | None:
@@ -79,6 +85,7 @@ class Starter:
     async def notice(self, user: str) -> None:
         """A notebook was put into the user's running server: does that say that starts work?"""
         if self._failing:
+            self._failing = False  # until the next look
             with suppress(LauncherError):
                 now = await servers.state(self._hub, user)
                 await self._store.run(starts.forget_failures, now.started_at)
@@ -108,6 +115,7 @@ class Starter:
                 self._wanted.clear()
                 with suppress(StoreUnavailable):
                     await self._look()
+                await asyncio.sleep(PACE_SECONDS)
         finally:
             # another process goes on with them
             for task in self._running.values():
@@ -115,31 +123,34 @@ class Starter:
             await asyncio.gather(*self._running.values(), return_exceptions=True)
 
     async def _look(self) -> None:
-        taken, changed, self._failing = await self._store.run(
-            _next, self._holder, self.limits, self._queue_timeout
-        )
-        self._feed.wake(changed)
-        for user, waited in taken:
+        async with self._in_order:
+            said, self._said = self._said, defaultdict(list)
+            seen = await self._store.run(
+                _look, self._holder, self.limits, self._queue_timeout, said
+            )
+        self._failing = seen.failing
+        self._feed.wake(seen.changed)
+        for user, waited in seen.taken:
             self._metrics.phase_took("queue", waited)
             self._running[user] = task = asyncio.create_task(self._see_through(user))
             task.add_done_callback(functools.partial(self._landed, user))
-        await self._check_on_ours()
+        await self._check_on(seen.ours)
 
-    async def _check_on_ours(self) -> None:
+    async def _check_on(self, ours: Sequence[tuple[str, bool]]) -> None:
         """Give up what nobody waits for any more, and let others have what we lost."""
         while self._broken:
             self._feed.wake(
                 await self._store.run(starts.failed, self._broken[-1], fault().problem(), False)
             )
             self._broken.pop()
-        for user, unwanted in await self._store.run(starts.held_by, self._holder):
+        for user, unwanted in ours:
             task = self._running.get(user)
             if task and unwanted:
                 if not task.cancelling():
                     task.cancel()
             elif task is None:
                 # the database went away when it had just said that this start is ours
-                self._feed.wake(await self._store.run(starts.requeue, user))
+                self._feed.wake(await self._store.run(starts.requeue, user, self._holder))
 
     def _landed(self, user: str, task: asyncio.Task[None]) -> None:
         if self._running.get(user) is task:
@@ -152,42 +163,57 @@ class Starter:
     async def _see_through(self, user: str) -> None:
         start = Start(self._hub, user, lambda *said: self._pass_on(user, *said))
         try:
-            changed = await self._store.insist(*await self._outcome(user, start))
+            outcome = await self._outcome(user, start)
+            async with self._in_order:
+                said = self._said.pop(user, [])
+                changed = await self._store.insist(_write_down, user, said, *outcome)
         except asyncio.CancelledError:
             await self._abandon(user, start)
             raise
         self._feed.wake(changed)
 
     async def _outcome(self, user: str, start: Start) -> tuple[Any, ...]:
-        """What to write down of the start, once it is over."""
+        """What to write down of the start, once it is over: a function and its arguments."""
         began = time.monotonic()
         try:
             at = await start.see_through(limit=self._timeout, patience=self._patience)
         except Throttled as busy:
             self._metrics.retried("start")
-            return starts.throttled, user, busy.seconds, self.limits.max_starts
+            return starts.throttled, self._holder, busy.seconds, self.limits.max_starts
         except LauncherError as error:
             counts = isinstance(error, SpawnFailed | StartTimeout)
-            return starts.failed, user, error.problem(), counts
+            return starts.failed, error.problem(), counts
         if start.accepted_at:
             self._metrics.phase_took("start", start.accepted_at - began)
             self._metrics.phase_took("ready", time.monotonic() - start.accepted_at)
-        return starts.succeeded, user, at, self.limits.max_starts
+        return starts.succeeded, at, self.limits.max_starts
 
     async def _abandon(self, user: str, start: Start) -> None:
         """Stop a server that we had the hub start, and that nobody waits for any more."""
-        if await self._store.run(starts.is_unwanted, user) and await start.is_ours():
+        if await self._store.read(starts.is_unwanted, user) and await start.is_ours():
             # the hub takes a second, in which it would take a new start for this one
             with suppress(LauncherError):
                 await servers.stop(self._hub, user)
         if not await self._store.run(starts.give_up, user):
             # somebody does again, or this process ends
-            self._feed.wake(await self._store.run(starts.requeue, user))
+            self._feed.wake(await self._store.run(starts.requeue, user, self._holder))
 
-    async def _pass_on(self, user: str, message: str, per_cent: int | None) -> None:
-        data = {"message": message, "progress": per_cent}
-        with suppress(StoreUnavailable):
-            self._feed.wake(await self._store.run(starts.said, user, data))
+    def _pass_on(self, user: str, message: str, per_cent: int | None) -> None:
+        self._said[user].append({"message": message, "progress": per_cent})
+        self._wanted.set()
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What a look into the database says."""
+
+    taken: Sequence[tuple[str, float]]
+    """What to start now: users, and the seconds that each was in the queue."""
+    changed: Sequence[str]
+    """The launches that moved on or heard something."""
+    ours: Sequence[tuple[str, bool]]
+    """The users whose servers this process starts, and whether nobody waits for them any more."""
+    failing: bool
 
 
 def _queue_up(connection: sa.Connection, launch: Launch, limits: Limits) -> Launch | None:
@@ -226,19 +252,45 @@ def _refusal(kind: str) -> StartsFailing:
     )
 
 
-def _next(
-    connection: sa.Connection, holder: str, limits: Limits, queue_timeout: float
-) -> tuple[Sequence[tuple[str, float]], list[str], bool]:
-    """What to start now, the launches that changed, and whether starts are failing."""
+def _look(
+    connection: sa.Connection,
+    holder: str,
+    limits: Limits,
+    queue_timeout: float,
+    said: Mapping[str, Sequence[Mapping[str, object]]],
+) -> _Seen:
     now = starts.status(connection, limits)
-    failing = now.is_open(limits)
+    told = [i for user, words in said.items() for i in starts.said(connection, user, words)]
+    taken, moved = _next(connection, holder, limits, queue_timeout, now)
+    ours = starts.held_by(connection, holder) if now.in_flight or taken else []
+    return _Seen(taken, told + moved, ours, now.is_open(limits))
+
+
+def _next(
+    connection: sa.Connection, holder: str, limits: Limits, queue_timeout: float, now: Status
+) -> tuple[list[tuple[str, float]], list[str]]:
+    """What to start now, and the launches that moved on."""
     if not now.queued:
-        return [], [], failing
-    if failing and not now.in_flight:
-        return [], starts.refuse_queued(connection, _refusal(now.kind).problem()), failing
+        return [], []
+    if now.is_open(limits) and not now.in_flight:
+        return [], starts.refuse_queued(connection, _refusal(now.kind).problem())
     late = starts.refuse_queued(connection, _BUSY, before=time.time() - queue_timeout)
     taken, moved = starts.claim(connection, holder, now.allowed(limits))
-    return taken, late + moved, failing
+    return taken, late + moved
+
+
+def _write_down(
+    connection: sa.Connection,
+    user: str,
+    said: Sequence[Mapping[str, object]],
+    outcome: Callable[..., list[str]],
+    *details: Any,
+) -> list[str]:
+    """How the start ended, after what was said last; the ids of the launches that go on."""
+    if said:
+        starts.lock(connection)
+        starts.said(connection, user, said)
+    return outcome(connection, user, *details)
 
 
 _BUSY: dict[str, Any] = HubBusy(

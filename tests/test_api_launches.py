@@ -382,6 +382,7 @@ def test_a_launch_in_the_queue_is_cancelled_and_nothing_is_started_for_it(start_
     wait_until(lambda: see(client, second, waiting)["position"] == 1, "the place in the queue")
     assert cancel(client, second, waiting).json()["state"] == "cancelled"
     cancel(client, first, begun)
+    wait_until(lambda: first.server == "stopped", "the stop")
     assert path_of(client.launch(first)) == "lab/hello.ipynb"
     assert start_lines(fakehub, second) == []
     assert see(client, second, waiting)["position"] is None

@@ -66,7 +66,7 @@ def has_queued(client, user):
 
 def test_no_more_starts_are_in_flight_than_the_site_allows(start_app, fakehub):
     client = start_app(max_starts=3, max_failed_starts=0)
-    users = people(fakehub, 12, seconds=0.1)
+    users = people(fakehub, 12, seconds=0.4)
     all_done(client, users, [begin(client, user) for user in users])
     assert fakehub.most_at_once == 3
     assert all(user.notebooks == ["lab/hello.ipynb"] for user in users)
@@ -74,7 +74,7 @@ def test_no_more_starts_are_in_flight_than_the_site_allows(start_app, fakehub):
 
 def test_all_processes_share_one_limit(start_app, fakehub):
     apps = [start_app(max_starts=3, max_failed_starts=0) for _ in range(2)]
-    users = people(fakehub, 12, seconds=0.1)
+    users = people(fakehub, 12, seconds=0.4)
     answers = at_once(12, lambda n: apps[n % 2].launch(users[n]))
     assert [path_of(answer) for answer in answers] == ["lab/hello.ipynb"] * 12
     assert fakehub.most_at_once == 3

@@ -59,6 +59,7 @@ def a_launch(**fields):
             "workspace": None,
             "if_exists": "rename",
             "content": "{}",
+            "holder": "one",
             **fields,
         }
     )
@@ -430,9 +431,10 @@ def test_launches_go_with_the_start_of_their_server(do):
     late = do(launches.insert, a_launch(holder="two"))
     assert sorted(do(starts.claim, "one", 1)[1]) == sorted([mine.id, late.id])
     assert do(launches.find, mine.id).state == do(launches.find, late.id).state == "starting"
-    told = do(starts.said, "alice", {"message": "hello", "progress": 5})
+    told = do(starts.said, "alice", [{"message": "hello"}, {"message": "there"}])
     assert sorted(told) == sorted([mine.id, late.id])
-    assert [e.data for e in do(events.since, mine.id, 1)] == [{"message": "hello", "progress": 5}]
+    heard = [(e.seq, e.data["message"]) for e in do(events.since, mine.id, 1)]
+    assert heard == [(2, "hello"), (3, "there")]
     assert sorted(do(starts.succeeded, "alice", time.time(), 4)) == sorted([mine.id, late.id])
     assert do(launches.find, late.id).state == "uploading"
     assert do(launches.find, bobs.id).state == "queued"
@@ -496,15 +498,15 @@ def test_a_hub_that_is_busy_halves_the_limit_and_is_left_alone(do):
     for user in "bcd":
         do(starts.enqueue, user)
     do(starts.claim, "one", 4)
-    assert do(starts.throttled, "alice", 30, 4) == [launch.id]
+    assert do(starts.throttled, "alice", "one", 30, 4) == [launch.id]
     now = do(starts.status, LIMITS)
     assert (now.limit, now.queued, now.in_flight) == (2, 1, 3)
     assert 25 < now.paused_until - time.time() <= 30
     assert room(do) == 0
-    do(starts.throttled, "b", 1, 4)
+    do(starts.throttled, "b", "one", 1, 4)
     assert do(starts.status, LIMITS).paused_until == now.paused_until
     for _ in range(9):
-        do(starts.throttled, "c", 0, 4)
+        do(starts.throttled, "c", "one", 0, 4)
     assert do(starts.status, LIMITS).limit == 1
 
 
@@ -512,7 +514,9 @@ def test_what_waits_again_keeps_its_place(do):
     for user in ("alice", "bob"):
         do(starts.enqueue, user)
     do(starts.claim, "one", 1)
-    do(starts.requeue, "alice")
+    assert do(starts.requeue, "alice", "another") == []
+    assert do(starts.positions) == {"bob": 1}
+    do(starts.requeue, "alice", "one")
     assert do(starts.positions) == {"alice": 1, "bob": 2}
 
 
@@ -624,7 +628,7 @@ def test_a_name_that_a_launch_under_way_holds_is_not_forgotten(do, mocker):
 def test_the_old_are_forgotten_some_at_a_time(do, mocker):
     mocker.patch.object(pruning, "MOST_AT_ONCE", 3)
     for _ in range(5):
-        do(at(1.5), do(launches.insert, a_launch(state="cancelled")))
+        do(at(1.5), do(launches.insert, a_launch(state="cancelled", holder=None)))
     assert [do(pruning.prune, 50) for _ in range(3)] == [3, 2, 0]
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import aclosing, suppress
 from typing import Any
 
@@ -29,7 +29,7 @@ MOST_MESSAGES = 200
 MOST_SECONDS_TO_WAIT = 300.0
 
 # what the spawner says while it starts: a sentence, and per cent
-Said = Callable[[str, int | None], Awaitable[None]]
+Said = Callable[[str, int | None], None]
 
 
 class Throttled(Exception):
@@ -180,15 +180,15 @@ class Start:
                     return True
                 if event.get("failed"):
                     raise _failure(str(event.get("message", "")))
-                await self._pass_on(event)
+                self._pass_on(event)
         return False
 
-    async def _pass_on(self, event: dict[str, Any]) -> None:
+    def _pass_on(self, event: dict[str, Any]) -> None:
         """Tell what the spawner says, once: a stream that is opened again begins anew."""
         message, per_cent = public(str(event.get("message") or "")), event.get("progress")
         if message and message not in self._told and len(self._told) < MOST_MESSAGES:
             self._told.add(message)
-            await self._said(message, per_cent if isinstance(per_cent, int) else None)
+            self._said(message, per_cent if isinstance(per_cent, int) else None)
 
 
 def _failure(reason: str) -> LauncherError:

@@ -36,6 +36,8 @@ CONFLICTS = ("40001", "40P01")
 TRIES = 6
 PAUSE_SECONDS = 0.05
 INSIST_SECONDS = 1.0
+# understood by the driver of PostgreSQL, and by us
+ONLY_READS = "postgresql_readonly"
 
 
 def _connect(url: str) -> sa.Engine:
@@ -65,9 +67,15 @@ def _engine(url: sa.URL) -> sa.Engine:
     engine = sa.create_engine(url, hide_parameters=True)
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _prepare_sqlite)
-        # a deferred transaction that turns to writing fails at once when another one writes
-        sa.event.listen(engine, "begin", lambda c: c.exec_driver_sql("BEGIN IMMEDIATE"))
+        sa.event.listen(engine, "begin", _begin_in_sqlite)
     return engine
+
+
+def _begin_in_sqlite(connection: sa.Connection) -> None:
+    # a deferred transaction waits for nobody, but fails at once when it turns to writing while
+    # another one writes
+    reads = connection.get_execution_options().get(ONLY_READS)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
@@ -95,8 +103,11 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self._engine = _connect(url)
-        threads = 1 if self._engine.dialect.name == "sqlite" else THREADS
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="store")
+        self._reading = self._engine.execution_options(**{ONLY_READS: True})
+        # in SQLite one transaction writes at a time, and whoever reads waits for none of them
+        alone = self._engine.dialect.name == "sqlite"
+        self._threads = ThreadPoolExecutor(1 if alone else THREADS, thread_name_prefix="store")
+        self._readers = ThreadPoolExecutor(1, "store-reads") if alone else self._threads
 
     async def run(
         self,
@@ -109,7 +120,21 @@ class Store:
         Work that another transaction got in the way of is done anew: its only effects are rows.
         """
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, lambda: self._do(work, *args, **kwargs))
+        return await loop.run_in_executor(
+            self._threads, lambda: self._do(self._engine, work, *args, **kwargs)
+        )
+
+    async def read(
+        self,
+        work: Callable[Concatenate[sa.Connection, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """What `run` returns, of work that changes nothing: it waits for nobody who writes."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self._readers, lambda: self._do(self._reading, work, *args, **kwargs)
+        )
 
     async def insist(
         self,
@@ -126,12 +151,13 @@ class Store:
 
     def _do(
         self,
+        engine: sa.Engine,
         work: Callable[Concatenate[sa.Connection, P], T],
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
         try:
-            return self._transact(lambda connection: work(connection, *args, **kwargs), TRIES)
+            return _transact(engine, lambda connection: work(connection, *args, **kwargs), TRIES)
         except (sa.exc.IntegrityError, sa.exc.DataError, sa.exc.ProgrammingError):
             raise  # a fault of ours, not of the database
         except (sa.exc.DatabaseError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
@@ -140,20 +166,22 @@ class Store:
                 retry_after=5,
             ) from error
 
-    def _transact(self, work: Callable[[sa.Connection], T], tries: int) -> T:
-        try:
-            with self._engine.begin() as connection:
-                return work(connection)
-        except sa.exc.OperationalError as error:
-            if tries == 1 or getattr(error.orig, "sqlstate", None) not in CONFLICTS:
-                raise
-        time.sleep(random.uniform(0, PAUSE_SECONDS))  # noqa: S311
-        return self._transact(work, tries - 1)
-
     def close(self) -> None:
         """Let go of threads and connections."""
         self._threads.shutdown(wait=True)
+        self._readers.shutdown(wait=True)
         self._engine.dispose()
+
+
+def _transact(engine: sa.Engine, work: Callable[[sa.Connection], T], tries: int) -> T:
+    try:
+        with engine.begin() as connection:
+            return work(connection)
+    except sa.exc.OperationalError as error:
+        if tries == 1 or getattr(error.orig, "sqlstate", None) not in CONFLICTS:
+            raise
+    time.sleep(random.uniform(0, PAUSE_SECONDS))  # noqa: S311
+    return _transact(engine, work, tries - 1)
 
 
 def _alembic(engine: sa.Engine) -> Config:

@@ -20,6 +20,14 @@ class Event:
     at: float
 
 
+_SINCE = (
+    sa.select(events.c.seq, events.c.event, events.c.data, events.c.at)
+    .where((events.c.launch_id == sa.bindparam("this")) & (events.c.seq > sa.bindparam("after")))
+    .order_by(events.c.seq)
+)
+_INSERT = events.insert()
+
+
 def append(
     connection: sa.Connection,
     changes: Iterable[tuple[str, int]],
@@ -30,12 +38,10 @@ def append(
     shared = {"event": event, "data": dict(data), "at": time.time()}
     rows = [{"launch_id": launch_id, "seq": seq, **shared} for launch_id, seq in changes]
     if rows:
-        connection.execute(events.insert(), rows)
+        connection.execute(_INSERT, rows)
 
 
 def since(connection: sa.Connection, launch_id: str, seq: int) -> list[Event]:
     """What happened to the launch after its `seq`-th change, in order."""
-    later = (events.c.launch_id == launch_id) & (events.c.seq > seq)
-    columns = (events.c.seq, events.c.event, events.c.data, events.c.at)
-    query = sa.select(*columns).where(later).order_by(events.c.seq)
-    return [Event(**row._mapping) for row in connection.execute(query)]
+    found = connection.execute(_SINCE, {"this": launch_id, "after": seq})
+    return [Event(**row._mapping) for row in found]

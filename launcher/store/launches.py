@@ -1,5 +1,6 @@
 """Launches as rows: put down, read, advanced by the process that holds them."""
 
+import functools
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -55,6 +56,21 @@ _DONE = sa.text(
     " WHERE id = :id AND holder = :holder AND state IN ('queued', 'starting', 'uploading')"
     " RETURNING seq"
 )
+# made once: to make a statement anew costs more than to run it
+_FIND = launches.select().where(launches.c.id == sa.bindparam("this"))
+_UNDER_WAY = (launches.c.id == sa.bindparam("this")) & launches.c.state.in_(ACTIVE)
+_HELD = launches.c.holder == sa.bindparam("by")
+_IS_MINE = sa.select(launches.c.id).where(_UNDER_WAY & _HELD).with_for_update()
+_SEQS = sa.select(launches.c.id, launches.c.seq).where(
+    launches.c.id.in_(sa.bindparam("these", expanding=True))
+)
+
+
+@functools.cache
+def _change_of(columns: tuple[str, ...]) -> sa.Executable:
+    values: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in columns}
+    query = launches.update().where(_UNDER_WAY & _HELD)
+    return query.values(seq=launches.c.seq + 1, **values).returning(*launches.c)
 
 
 def insert(connection: sa.Connection, launch: Launch) -> Launch:
@@ -67,7 +83,7 @@ def insert(connection: sa.Connection, launch: Launch) -> Launch:
 
 def find(connection: sa.Connection, launch_id: str) -> Launch | None:
     """The launch with that id, whoever's it is."""
-    row = connection.execute(launches.select().where(launches.c.id == launch_id)).one_or_none()
+    row = connection.execute(_FIND, {"this": launch_id}).one_or_none()
     return Launch(**row._mapping) if row else None
 
 
@@ -116,8 +132,7 @@ def end(connection: sa.Connection, launch: Launch, **changes: Any) -> Launch | N
 
     None when it is not the caller's any more: it was cancelled, or another process has it.
     """
-    last = {"updated_at": time.time(), "seq": launches.c.seq + 1, "content": "", "holder": None}
-    if not (row := _change(connection, launch, {**last, **changes})):
+    if not (row := _change(connection, launch, content="", holder=None, **changes)):
         return None
     leases.release(connection, launch.id)
     return Launch(**row._mapping)
@@ -125,31 +140,30 @@ def end(connection: sa.Connection, launch: Launch, **changes: Any) -> Launch | N
 
 def move(connection: sa.Connection, launch: Launch, **changes: Any) -> Launch | None:
     """Write down what changed, and that it did; None when it is not the caller's any more."""
-    last = {"updated_at": time.time(), "seq": launches.c.seq + 1}
-    row = _change(connection, launch, {**last, **changes})
+    row = _change(connection, launch, **changes)
     if row and "state" in changes:
         events.append(connection, [(launch.id, row.seq)], "state", {"state": row.state})
     return Launch(**row._mapping) if row else None
 
 
-def _change(connection: sa.Connection, launch: Launch, values: Mapping[str, Any]) -> Any:
-    mine = (launches.c.id == launch.id) & (launches.c.holder == launch.holder)
-    query = launches.update().where(mine & launches.c.state.in_(ACTIVE)).values(values)
-    return connection.execute(query.returning(*launches.c)).one_or_none()
+def _change(connection: sa.Connection, launch: Launch, **values: Any) -> Any:
+    values["updated_at"] = time.time()
+    mine = {"this": launch.id, "by": launch.holder}
+    new = {f"new_{name}": value for name, value in values.items()}
+    return connection.execute(_change_of(tuple(values)), {**mine, **new}).one_or_none()
 
 
 def is_mine(connection: sa.Connection, launch: Launch) -> bool:
     """Whether the launch is still the caller's to go on with."""
-    mine = (launches.c.id == launch.id) & (launches.c.holder == launch.holder)
-    query = sa.select(launches.c.id).where(mine & launches.c.state.in_(ACTIVE))
-    return connection.execute(query.with_for_update()).first() is not None
+    mine = {"this": launch.id, "by": launch.holder}
+    return connection.execute(_IS_MINE, mine).first() is not None
 
 
 def cancel(connection: sa.Connection, launch_id: str) -> bool:
     """Whether the launch was under way, and is cancelled now. Its holder tidies up after it."""
     now = {"state": "cancelled", "updated_at": time.time(), "seq": launches.c.seq + 1}
-    here = (launches.c.id == launch_id) & launches.c.state.in_(ACTIVE)
-    return bool(connection.execute(launches.update().where(here).values(now)).rowcount)
+    query = launches.update().where(_UNDER_WAY).values(now)
+    return bool(connection.execute(query, {"this": launch_id}).rowcount)
 
 
 def let_go(connection: sa.Connection, launch: Launch) -> None:
@@ -176,8 +190,7 @@ def adopt(connection: sa.Connection, holder: str) -> list[Launch]:
 
 def seqs(connection: sa.Connection, launch_ids: Sequence[str]) -> dict[str, int]:
     """The number of the last change of each of these launches."""
-    query = sa.select(launches.c.id, launches.c.seq).where(launches.c.id.in_(launch_ids))
-    return {row.id: row.seq for row in connection.execute(query)}
+    return {row.id: row.seq for row in connection.execute(_SEQS, {"these": launch_ids})}
 
 
 def count_by_state(connection: sa.Connection) -> dict[str, int]:

@@ -21,25 +21,32 @@ _INSERT = sa.text(
     " VALUES (:user, :path_hash, :path, :launch_id, :expires_at) ON CONFLICT DO NOTHING"
 )
 _RELEASE = sa.text("DELETE FROM leases WHERE launch_id = :launch_id")
+# made once: to make a statement anew costs more than to run it
+_HERE = (leases.c.user == sa.bindparam("whose")) & (leases.c.path_hash == sa.bindparam("key"))
+_FREE = (leases.c.launch_id == sa.bindparam("by")) | (leases.c.expires_at < sa.bindparam("now"))
+_TAKE_OVER = (
+    leases.update()
+    .where(_HERE & _FREE)
+    .values(launch_id=sa.bindparam("by"), expires_at=sa.bindparam("until"))
+)
+_HOLDER = sa.select(leases.c.launch_id).where(_HERE & (leases.c.expires_at >= sa.bindparam("now")))
 
 
 def acquire(connection: sa.Connection, user: str, path: str, launch_id: str) -> bool:
     """Whether `launch_id` holds the path from now on; a launch that holds it already goes on."""
     now = time.time()
-    mine = {"launch_id": launch_id, "expires_at": now + LEASE_SECONDS}
-    row = {"user": user, "path_hash": _key(path), "path": path, **mine}
-    if connection.execute(_INSERT, row).rowcount:
+    key, until = _key(path), now + LEASE_SECONDS
+    names = {"user": user, "path_hash": key, "path": path}
+    if connection.execute(_INSERT, {**names, "launch_id": launch_id, "expires_at": until}).rowcount:
         return True
-    here = (leases.c.user == user) & (leases.c.path_hash == _key(path))
-    free = (leases.c.launch_id == launch_id) | (leases.c.expires_at < now)
-    return bool(connection.execute(leases.update().where(here & free).values(**mine)).rowcount)
+    held = {"whose": user, "key": key, "by": launch_id, "now": now, "until": until}
+    return bool(connection.execute(_TAKE_OVER, held).rowcount)
 
 
 def is_held(connection: sa.Connection, user: str, path: str) -> bool:
     """Whether some launch holds the path."""
-    here = (leases.c.user == user) & (leases.c.path_hash == _key(path))
-    alive = leases.c.expires_at >= time.time()
-    return connection.execute(sa.select(leases.c.launch_id).where(here & alive)).first() is not None
+    here = {"whose": user, "key": _key(path), "now": time.time()}
+    return connection.execute(_HOLDER, here).first() is not None
 
 
 def release(connection: sa.Connection, launch_id: str) -> None:

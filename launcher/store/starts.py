@@ -5,9 +5,11 @@ below a number: a hub may be set to exit after so many (`consecutive_failure_lim
 success resets its count.
 """
 
+import functools
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -54,24 +56,61 @@ class Status:
         return bool(limits.max_failed) and self.failed >= limits.max_failed - 1 > 0
 
 
+# made once: to make a statement anew costs more than to run it
+_LIMIT = start_limit.select().with_for_update()
+_FAILED = sa.select(sa.func.count(failed_starts.c.id)).scalar_subquery()
+_LAST_KIND = sa.select(failed_starts.c.kind).order_by(failed_starts.c.id.desc()).limit(1)
+_COUNTS = sa.select(
+    sa.func.count(starts.c.holder).label("in_flight"),
+    sa.func.count(starts.c.user).label("all"),
+    _FAILED.label("failed"),
+    sa.func.coalesce(_LAST_KIND.scalar_subquery(), "").label("kind"),
+)
+_THIS = starts.c.user == sa.bindparam("this")
+_IS_WANTED = sa.select(starts.c.user).where(_THIS)
+_FORGET = starts.delete().where(_THIS)
+_QUEUED = sa.select(starts.c.user, starts.c.queued_at).where(starts.c.holder.is_(None))
+_IN_TURN = _QUEUED.order_by(starts.c.queued_at)
+_FIRST = _IN_TURN.limit(sa.bindparam("count"))
+_CLAIM = (
+    starts.update()
+    .where(starts.c.user.in_(sa.bindparam("these", expanding=True)))
+    .values(holder=sa.bindparam("by"))
+)
+_HELD_BY = sa.select(starts.c.user, starts.c.unwanted).where(starts.c.holder == sa.bindparam("by"))
+_AT: sa.BindParameter[float] = sa.bindparam("at")
+_MOST: sa.BindParameter[float] = sa.bindparam("most")
+_MORE = start_limit.c.starts + 1.0
+_SUCCEEDED = start_limit.update().values(
+    starts=sa.case((_MORE < _MOST, _MORE), else_=_MOST),
+    succeeded_at=sa.case((start_limit.c.succeeded_at < _AT, _AT), else_=start_limit.c.succeeded_at),
+)
+_FORGET_FAILURES = failed_starts.delete().where(failed_starts.c.at <= sa.bindparam("before"))
+
+
+@functools.cache
+def _change_of(columns: tuple[str, ...]) -> sa.Executable:
+    values: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in columns}
+    theirs = launches.c.user.in_(sa.bindparam("these", expanding=True))
+    here = theirs & launches.c.state.in_(sa.bindparam("states", expanding=True))
+    values["seq"] = launches.c.seq + sa.bindparam("changes")
+    return launches.update().where(here).values(values).returning(launches.c.id, launches.c.seq)
+
+
 def lock(connection: sa.Connection) -> None:
     """Wait until no other transaction changes what waits: first of all, else two may lock up."""
-    connection.execute(start_limit.select().with_for_update())
+    connection.execute(_LIMIT)
 
 
 def status(connection: sa.Connection, limits: Limits) -> Status:
     """How the starts are going; what is decided upon it holds until the transaction ends."""
-    row = connection.execute(start_limit.select().with_for_update()).one()
-    counts = sa.select(sa.func.count(starts.c.holder), sa.func.count(starts.c.user))
-    in_flight, all_of_them = connection.execute(counts).one()
-    newest_first = sa.select(failed_starts.c.kind).order_by(failed_starts.c.id.desc())
-    kinds = list(connection.execute(newest_first).scalars())
+    row, counts = connection.execute(_LIMIT).one(), connection.execute(_COUNTS).one()
     return Status(
-        in_flight=in_flight,
-        queued=all_of_them - in_flight,
-        failed=len(kinds),
-        kind=kinds[0] if kinds else "",
-        proven=not kinds and row.succeeded_at > time.time() - PROOF_SECONDS,
+        in_flight=counts.in_flight,
+        queued=counts.all - counts.in_flight,
+        failed=counts.failed,
+        kind=counts.kind,
+        proven=not counts.failed and row.succeeded_at > time.time() - PROOF_SECONDS,
         limit=max(1, int(min(row.starts, limits.max_starts))),
         paused_until=row.paused_until,
     )
@@ -91,8 +130,7 @@ def enqueue(connection: sa.Connection, user: str) -> bool:
 
 def is_wanted(connection: sa.Connection, user: str) -> bool:
     """Whether the user's server is in the queue or being started."""
-    query = sa.select(starts.c.user).where(starts.c.user == user)
-    return connection.execute(query).first() is not None
+    return connection.execute(_IS_WANTED, {"this": user}).first() is not None
 
 
 def claim(
@@ -104,22 +142,18 @@ def claim(
     """
     if not count:
         return [], []
-    first = sa.select(starts.c.user, starts.c.queued_at).where(starts.c.holder.is_(None))
-    taken = list(connection.execute(first.order_by(starts.c.queued_at).limit(count)))
+    taken = list(connection.execute(_FIRST, {"count": count}))
     users = [row.user for row in taken]
-    connection.execute(starts.update().where(starts.c.user.in_(users)).values(holder=holder))
+    connection.execute(_CLAIM, {"these": users, "by": holder})
     moved = _move(connection, users, ("queued",), state="starting")
     return [(row.user, time.time() - row.queued_at) for row in taken], moved
 
 
 def succeeded(connection: sa.Connection, user: str, at: float, max_starts: int) -> list[str]:
     """The user's server runs, started `at`; the ids of the launches that go on."""
-    row = connection.execute(start_limit.select().with_for_update()).one()
-    more = min(row.starts + 1, max_starts)
-    values = {"starts": more, "succeeded_at": max(row.succeeded_at, at)}
-    connection.execute(start_limit.update().values(values))
+    connection.execute(_SUCCEEDED, {"at": at, "most": float(max_starts)})
     forget_failures(connection, at)
-    connection.execute(starts.delete().where(starts.c.user == user))
+    connection.execute(_FORGET, {"this": user})
     return _move(connection, [user], WAITING, state="uploading")
 
 
@@ -134,23 +168,26 @@ def failed(
     if counts:
         kind = str(problem["type"]).rpartition(":")[2]
         connection.execute(failed_starts.insert().values(kind=kind, at=time.time()))
-    connection.execute(starts.delete().where(starts.c.user == user))
+    connection.execute(_FORGET, {"this": user})
     return fail_waiting(connection, [user], problem)
 
 
-def throttled(connection: sa.Connection, user: str, seconds: float, max_starts: int) -> list[str]:
+def throttled(
+    connection: sa.Connection, user: str, holder: str, seconds: float, max_starts: int
+) -> list[str]:
     """The hub takes no more for `seconds`: halve the limit, and let the server wait again."""
-    row = connection.execute(start_limit.select().with_for_update()).one()
-    query = sa.select(sa.func.count(starts.c.holder))
-    used = min(row.starts, max_starts, max(1, connection.execute(query).scalar_one()))
+    row, counts = connection.execute(_LIMIT).one(), connection.execute(_COUNTS).one()
+    used = min(row.starts, max_starts, max(1, counts.in_flight))
     until = max(row.paused_until, time.time() + seconds)
     connection.execute(start_limit.update().values(starts=max(1.0, used / 2), paused_until=until))
-    return requeue(connection, user)
+    return requeue(connection, user, holder)
 
 
-def requeue(connection: sa.Connection, user: str) -> list[str]:
-    """Let the server wait again, in its old place; the ids of its launches."""
-    connection.execute(starts.update().where(starts.c.user == user).values(holder=None))
+def requeue(connection: sa.Connection, user: str, holder: str) -> list[str]:
+    """Let the server that `holder` starts wait again, in its old place; ids of its launches."""
+    held = (starts.c.user == user) & (starts.c.holder == holder)
+    if not connection.execute(starts.update().where(held).values(holder=None)).rowcount:
+        return []
     return _move(connection, [user], ("starting",), state="queued")
 
 
@@ -165,13 +202,17 @@ def refuse_queued(
 
 def forget_failures(connection: sa.Connection, before: float) -> int:
     """A start that began `before` works, or an administrator says so; how many are forgotten."""
-    return connection.execute(failed_starts.delete().where(failed_starts.c.at <= before)).rowcount
+    return connection.execute(_FORGET_FAILURES, {"before": before}).rowcount
 
 
-def said(connection: sa.Connection, user: str, data: Mapping[str, object]) -> list[str]:
+def said(
+    connection: sa.Connection, user: str, messages: Sequence[Mapping[str, object]]
+) -> list[str]:
     """Tell the launches that wait for the user's server what the spawner says; their ids."""
-    changes = _bump(connection, [user], ("starting",), {})
-    events.append(connection, changes, "progress", data)
+    changes = _change(connection, [user], ("starting",), changes=len(messages))
+    for back, data in enumerate(reversed(messages)):
+        told = [(launch_id, seq - back) for launch_id, seq in changes]
+        events.append(connection, told, "progress", data)
     return [launch_id for launch_id, _ in changes]
 
 
@@ -187,8 +228,7 @@ def drop_unwanted(connection: sa.Connection, user: str) -> None:
 
 def held_by(connection: sa.Connection, holder: str) -> list[tuple[str, bool]]:
     """The users whose servers `holder` starts, and whether nobody waits for them any more."""
-    query = sa.select(starts.c.user, starts.c.unwanted).where(starts.c.holder == holder)
-    return [(row.user, row.unwanted) for row in connection.execute(query)]
+    return [(row.user, row.unwanted) for row in connection.execute(_HELD_BY, {"by": holder})]
 
 
 def is_unwanted(connection: sa.Connection, user: str) -> bool:
@@ -211,16 +251,16 @@ def orphans(connection: sa.Connection) -> None:
 
 def positions(connection: sa.Connection) -> dict[str, int]:
     """The place of each user's server in the queue, 1 for the next."""
-    query = sa.select(starts.c.user).where(starts.c.holder.is_(None)).order_by(starts.c.queued_at)
-    return {user: place for place, user in enumerate(connection.execute(query).scalars(), 1)}
+    return {row.user: place for place, row in enumerate(connection.execute(_IN_TURN), 1)}
 
 
 def fail_waiting(
     connection: sa.Connection, users: list[str], problem: Mapping[str, object]
 ) -> list[str]:
     """Fail the launches that wait for these users' servers; their ids."""
-    values = {"state": "failed", "problem": dict(problem), "content": "", "holder": None}
-    ids = [launch_id for launch_id, _ in _bump(connection, users, WAITING, values)]
+    end: dict[str, Any] = {"state": "failed", "problem": dict(problem)}
+    end |= {"content": "", "holder": None}
+    ids = [launch_id for launch_id, _ in _change(connection, users, WAITING, **end)]
     for launch_id in ids:
         leases.release(connection, launch_id)
     return ids
@@ -229,20 +269,22 @@ def fail_waiting(
 def _move(
     connection: sa.Connection, users: list[str], states: tuple[str, ...], *, state: str
 ) -> list[str]:
-    changes = _bump(connection, users, states, {"state": state})
+    changes = _change(connection, users, states, state=state)
     events.append(connection, changes, "state", {"state": state})
     return [launch_id for launch_id, _ in changes]
 
 
-def _bump(
+def _change(
     connection: sa.Connection,
     users: list[str],
     states: tuple[str, ...],
-    values: Mapping[str, object],
+    *,
+    changes: int = 1,
+    **values: object,
 ) -> list[tuple[str, int]]:
-    """Change the launches of the users in these states; the number of the change for each."""
-    here = launches.c.user.in_(users) & launches.c.state.in_(states)
-    change = {"seq": launches.c.seq + 1, "updated_at": time.time(), **values}
-    query = launches.update().where(here).values(change)
-    returned = connection.execute(query.returning(launches.c.id, launches.c.seq))
-    return [(row.id, row.seq) for row in returned]
+    """Change the launches of the users in these states; the number of the last change of each."""
+    values["updated_at"] = time.time()
+    new = {f"new_{name}": value for name, value in values.items()}
+    these = {"these": users, "states": states, "changes": changes}
+    found = connection.execute(_change_of(tuple(values)), {**these, **new})
+    return [(row.id, row.seq) for row in found]
