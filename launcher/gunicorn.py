@@ -27,6 +27,8 @@ graceful_timeout = 30
 # them the request they just sent. A stop waits for idle ones too, graceful_timeout at most.
 keepalive = 75
 control_socket_disable = True
+# "auto" would take uvloop where it is installed; docs/decisions.md says why not
+asgi_loop = "asyncio"
 # who may say what the client's address was is c.Launcher.trusted_hops, and nobody else
 forwarded_allow_ips = ""
 accesslog = None  # launcher.logs tells of each request

@@ -5,30 +5,17 @@ import functools
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
-import sqlalchemy as sa
-
-from launcher.errors import (
-    HubBusy,
-    LauncherError,
-    QueueFull,
-    SpawnFailed,
-    StartsFailing,
-    StartTimeout,
-    StoreUnavailable,
-    fault,
-    title_of,
-)
+from launcher import turns
+from launcher.errors import LauncherError, SpawnFailed, StartTimeout, StoreUnavailable, fault
 from launcher.feed import Feed
 from launcher.hub import Hub, servers
 from launcher.hub.starts import Start, Throttled
 from launcher.metrics import Metrics
 from launcher.store import Store, starts
-from launcher.store import launches as rows
 from launcher.store.launches import Launch
 from launcher.store.starts import Limits, Status
 
@@ -37,7 +24,6 @@ log = logging.getLogger("launcher")
 LOOK_SECONDS = 1.0
 # what happens meanwhile is seen and told together
 PACE_SECONDS = 0.1
-BUSY_RETRY_SECONDS = 60
 
 
 class Starter:
@@ -78,7 +64,7 @@ class Starter:
 
         None when the launch is not this process's any more. Raises QueueFull, StartsFailing.
         """
-        waiting = await self._store.run(_queue_up, launch, self.limits)
+        waiting = await self._store.run(turns.queue_up, launch, self.limits)
         self._wanted.set()
         return waiting
 
@@ -126,7 +112,7 @@ class Starter:
         async with self._in_order:
             said, self._said = self._said, defaultdict(list)
             seen = await self._store.run(
-                _look, self._holder, self.limits, self._queue_timeout, said
+                turns.look, self._holder, self.limits, self._queue_timeout, said
             )
         self._failing = seen.failing
         self._feed.wake(seen.changed)
@@ -166,7 +152,7 @@ class Starter:
             outcome = await self._outcome(user, start)
             async with self._in_order:
                 said = self._said.pop(user, [])
-                changed = await self._store.insist(_write_down, user, said, *outcome)
+                changed = await self._store.insist(turns.write_down, user, said, *outcome)
         except asyncio.CancelledError:
             await self._abandon(user, start)
             raise
@@ -201,100 +187,3 @@ class Starter:
     def _pass_on(self, user: str, message: str, per_cent: int | None) -> None:
         self._said[user].append({"message": message, "progress": per_cent})
         self._wanted.set()
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """What a look into the database says."""
-
-    taken: Sequence[tuple[str, float]]
-    """What to start now: users, and the seconds that each was in the queue."""
-    changed: Sequence[str]
-    """The launches that moved on or heard something."""
-    ours: Sequence[tuple[str, bool]]
-    """The users whose servers this process starts, and whether nobody waits for them any more."""
-    failing: bool
-
-
-def _queue_up(connection: sa.Connection, launch: Launch, limits: Limits) -> Launch | None:
-    """The launch after one more round, in the state that the start of its server is in."""
-    now = starts.status(connection, limits)
-    current = rows.find(connection, launch.id)
-    if current is None or current.ended or current.holder != launch.holder:
-        return None
-    again = {"rounds": current.rounds + 1}
-    if current.seq != launch.seq and current.state == "uploading":
-        return rows.move(connection, current, **again)  # it came up while the upload was tried
-    if not starts.is_wanted(connection, launch.user):
-        _check_room(now, limits)
-    state = "starting" if starts.enqueue(connection, launch.user) else "queued"
-    if state == current.state:
-        return rows.move(connection, current, **again)
-    return rows.move(connection, current, state=state, **again)
-
-
-def _check_room(now: Status, limits: Limits) -> None:
-    if now.is_open(limits) and not now.in_flight:
-        raise _refusal(now.kind)
-    if now.queued >= limits.max_queued:
-        raise QueueFull(
-            f"{now.queued} servers wait for their start already. Try again in a minute.",
-            retry_after=BUSY_RETRY_SECONDS,
-        )
-
-
-def _refusal(kind: str) -> StartsFailing:
-    return StartsFailing(
-        f"The last servers that were started failed ({title_of(kind).lower()}), so no other start"
-        " is tried: too many would bring the hub down. Start your server on the hub's own page and"
-        " then try again, or tell the hub's administrator.",
-        retry_after=BUSY_RETRY_SECONDS,
-    )
-
-
-def _look(
-    connection: sa.Connection,
-    holder: str,
-    limits: Limits,
-    queue_timeout: float,
-    said: Mapping[str, Sequence[Mapping[str, object]]],
-) -> _Seen:
-    now = starts.status(connection, limits)
-    told = [i for user, words in said.items() for i in starts.said(connection, user, words)]
-    taken, moved = _next(connection, holder, limits, queue_timeout, now)
-    ours = starts.held_by(connection, holder) if now.in_flight or taken else []
-    return _Seen(taken, told + moved, ours, now.is_open(limits))
-
-
-def _next(
-    connection: sa.Connection, holder: str, limits: Limits, queue_timeout: float, now: Status
-) -> tuple[list[tuple[str, float]], list[str]]:
-    """What to start now, and the launches that moved on."""
-    if not now.queued:
-        return [], []
-    if now.is_open(limits) and not now.in_flight:
-        return [], starts.refuse_queued(connection, _refusal(now.kind).problem())
-    late = starts.refuse_queued(connection, _BUSY, before=time.time() - queue_timeout)
-    taken, moved = starts.claim(connection, holder, now.allowed(limits))
-    return taken, late + moved
-
-
-def _write_down(
-    connection: sa.Connection,
-    user: str,
-    said: Sequence[Mapping[str, object]],
-    outcome: Callable[..., list[str]],
-    *details: Any,
-) -> list[str]:
-    """How the start ended, after what was said last; the ids of the launches that go on."""
-    if said:
-        starts.lock(connection)
-        starts.said(connection, user, said)
-    return outcome(connection, user, *details)
-
-
-_BUSY: dict[str, Any] = HubBusy(
-    "The hub was too busy to start the server in all the time that the launcher waits. Try again"
-    " later.",
-    retry_after=BUSY_RETRY_SECONDS,
-).problem()
