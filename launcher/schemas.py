@@ -72,6 +72,20 @@ class Checker:
             raise BadRequest(f"{field} {first['detail']}.", errors=errors[:MAX_ERRORS])
 
 
+_checkers: dict[int, tuple[Mapping[str, Any], Checker]] = {}
+
+
+def checker_of(schema: Mapping[str, Any]) -> Checker:
+    """The checker of one of the schemas of openapi.yaml, which live as long as the process.
+
+    Connexion makes a validator per request, of one schema object per operation.
+    """
+    kept = _checkers.get(id(schema))
+    if kept is None or kept[0] is not schema:
+        kept = _checkers[id(schema)] = (schema, Checker(schema))
+    return kept[1]
+
+
 def _pointer(base: str, *parts: object) -> str:
     escaped = (str(part).replace("~", "~0").replace("/", "~1") for part in parts)
     return "/".join([base, *escaped])

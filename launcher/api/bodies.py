@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from launcher.errors import BadRequest, TooLarge
-from launcher.schemas import Checker
+from launcher.schemas import checker_of
 
 MAX_BODY_BYTES = 2**20
 
@@ -45,20 +45,11 @@ def _spell(headers: MutableHeaders) -> None:
 class JSONBody(AbstractRequestBodyValidator):
     """Connexion's validator of JSON bodies; each schema's checker is made once."""
 
-    _checkers: dict[int, tuple[dict[str, Any], Checker]] = {}  # noqa: RUF012
-
     async def wrap_receive(self, receive: Receive, *, scope: Scope) -> tuple[Receive, Scope]:
         """Hand the checked body on; raises BadRequest, TooLarge."""
         body = parse(await _read(receive, Headers(scope=scope)))
-        self._checker().check(body)
+        checker_of(self._schema).check(body)
         return self._insert_body(receive, body=body, scope=scope)
-
-    def _checker(self) -> Checker:
-        # Connexion makes a validator per request, of one schema object per operation
-        kept = self._checkers.get(id(self._schema))
-        if kept is None or kept[0] is not self._schema:
-            kept = self._checkers[id(self._schema)] = (self._schema, Checker(self._schema))
-        return kept[1]
 
 
 async def _read(receive: Receive, headers: Headers) -> bytes:

@@ -6,7 +6,7 @@ from typing import Any
 from connexion.validators import ParameterValidator
 
 from launcher.errors import BadRequest
-from launcher.schemas import Checker
+from launcher.schemas import checker_of
 
 
 class Parameters(ParameterValidator):
@@ -20,7 +20,7 @@ class Parameters(ParameterValidator):
         name = param["name"]
         if value is not None:
             try:
-                Checker({"properties": {name: param["schema"]}}).check({name: value})
+                checker_of(param["schema"]).check(value, f"/{name}")
             except BadRequest as error:
                 raise BadRequest(f"{_PLACES[parameter_type]} {error.detail}") from error
         elif param.get("required"):
