@@ -9,7 +9,7 @@ Floors, measured in the same run by a client that knows what it wants and checks
 - *safe*: put a file under a temporary name, rename it: the least that never overwrites.
 
 Rounds are interleaved, so that a slow moment of the machine meets all of them alike. Raw samples
-(seconds) go into a JSON file, medians over the rounds to standard output.
+(seconds) go into a JSON file for each part, medians over the rounds to standard output.
 """
 
 import argparse
@@ -199,7 +199,16 @@ def median(samples, name, what):
 
 
 def report(samples, memory):
-    """Print a table in Markdown."""
+    """Print the tables in Markdown."""
+    if any(row.startswith("warm") for row in samples):
+        report_warm(samples)
+    if any(row.startswith("cold") for row in samples):
+        report_cold(samples)
+    print(f"\nMemory of a worker (PSS), after all that: {', '.join(f'{m} MB' for m in memory)}")
+
+
+def report_warm(samples):
+    """Print the table of launches to servers that run."""
     print("| warm | p50 | of naive | of safe | launches/s | of naive | of safe |")
     print("|---|---|---|---|---|---|---|")
     for row, rounds in samples.items():
@@ -211,6 +220,10 @@ def report(samples, memory):
             rates = [rate / median(rounds, floor, "throughput") for floor in ("naive", "safe")]
             cells = [f"{row[6:]}: {name}", f"{1000 * p50:.1f} ms", *(f"{r:.2f}" for r in ratios)]
             print("| " + " | ".join([*cells, f"{rate:.0f}", *(f"{r:.2f}" for r in rates)]) + " |")
+
+
+def report_cold(samples):
+    """Print the table of launches to servers that are stopped."""
     print("\n| cold | bare | launcher | ratio | served |")
     print("|---|---|---|---|---|")
     for row, rounds in samples.items():
@@ -218,7 +231,6 @@ def report(samples, memory):
             bare, token = median(rounds, "bare", "all"), median(rounds, "token", "all")
             served = min(sample["served"] for sample in rounds["token"])
             print(f"| {row[6:]} | {bare:.2f} s | {token:.2f} s | {token / bare:.2f} | {served} |")
-    print(f"\nMemory of a worker (PSS), after all that: {', '.join(f'{m} MB' for m in memory)}")
 
 
 def worker_memory(launcher: RealLauncher) -> list[int]:
@@ -265,7 +277,7 @@ def main():
     parser.add_argument("--users", type=int, default=USERS, help="beside one, in the warm part")
     parser.add_argument("--workers", type=int, default=2, help="of the launcher")
     parser.add_argument("--parts", nargs="+", default=["cold", "warm"], choices=["cold", "warm"])
-    parser.add_argument("--samples", type=Path, default=Path("benchmarks/launch.json"))
+    parser.add_argument("--samples", type=Path, default=Path("benchmarks"), help="their folder")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="launcher-benchmark-"))
     hub = RealHub(folder / "hub", extra="c.JupyterHub.log_level = 'WARN'").start()
@@ -280,8 +292,10 @@ def main():
         samples = asyncio.run(run(options, hub, launcher, forgetful))
         memory = worker_memory(launcher)
         machine = {"python": platform.python_version(), "cores": os.cpu_count()}
-        text = json.dumps({"machine": machine, "memory": memory, "samples": samples})
-        options.samples.write_text(text)
+        for part in options.parts:
+            rows = {row: rounds for row, rounds in samples.items() if row.startswith(part)}
+            text = json.dumps({"machine": machine, "memory": memory, "samples": rows})
+            (options.samples / f"{part}.json").write_text(text)
         report(samples, memory)
     finally:
         forgetful.stop()

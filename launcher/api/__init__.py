@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from connexion import request
+from connexion.context import scope
 
 from launcher.auth import Gate
 from launcher.config import Launcher
@@ -36,7 +37,8 @@ class Parts:
 
 def here() -> Parts:
     """The parts of the application that serves the current request."""
-    return request.state.parts
+    parts: Parts = scope["state"]["parts"]
+    return parts
 
 
 def asked(name: str) -> str:
