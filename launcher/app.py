@@ -44,7 +44,7 @@ from launcher.readiness import Readiness
 from launcher.starting import Starter
 from launcher.store import Store
 from launcher.store import launches as rows
-from launcher.store.starts import Limits
+from launcher.store.limit import Limits
 from launcher.upkeep import Upkeep
 
 SPECIFICATION = Path(__file__).with_name("openapi.yaml")

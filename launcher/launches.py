@@ -30,7 +30,7 @@ from launcher.metrics import Metrics
 from launcher.orders import NotebookRequest, Order
 from launcher.placing import Attempt, NotOurs, Placing
 from launcher.starting import Starter
-from launcher.store import Store, starts
+from launcher.store import Store, limit, starts
 from launcher.store import launches as rows
 from launcher.store.launches import Launch
 
@@ -235,7 +235,7 @@ class Launches:
 
 
 def _cancel(connection: sa.Connection, launch: Launch) -> bool:
-    starts.lock(connection)
+    limit.lock(connection)
     if not rows.cancel(connection, launch.id):
         return False
     starts.drop_unwanted(connection, launch.user)

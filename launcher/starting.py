@@ -15,9 +15,9 @@ from launcher.feed import Feed
 from launcher.hub import Hub, servers
 from launcher.hub.starts import Start, Throttled
 from launcher.metrics import Metrics
-from launcher.store import Store, starts
+from launcher.store import Store, limit, starts
 from launcher.store.launches import Launch
-from launcher.store.starts import Limits, Status
+from launcher.store.limit import Limits, Status
 
 log = logging.getLogger("launcher")
 
@@ -74,16 +74,16 @@ class Starter:
             self._failing = False  # until the next look
             with suppress(LauncherError):
                 now = await servers.state(self._hub, user)
-                await self._store.run(starts.forget_failures, now.started_at)
+                await self._store.run(limit.forget_failures, now.started_at)
                 self._wanted.set()
 
     async def status(self) -> Status:
         """How the starts are going, over all processes."""
-        return await self._store.run(starts.status, self.limits)
+        return await self._store.run(limit.status, self.limits)
 
     async def resume(self) -> None:
         """Start servers again: an administrator says that it works."""
-        await self._store.run(starts.forget_failures, time.time())
+        await self._store.run(limit.forget_failures, time.time())
         self._wanted.set()
 
     def look(self) -> None:

@@ -12,9 +12,9 @@ import sqlalchemy as sa
 
 from launcher.errors import HubBusy, QueueFull, StartsFailing, title_of
 from launcher.store import launches as rows
-from launcher.store import starts
+from launcher.store import limit, starts
 from launcher.store.launches import Launch
-from launcher.store.starts import Limits, Status
+from launcher.store.limit import Limits, Status
 
 BUSY_RETRY_SECONDS = 60
 
@@ -37,7 +37,7 @@ def queue_up(connection: sa.Connection, launch: Launch, limits: Limits) -> Launc
 
     None when it is not the caller's any more. Raises QueueFull, StartsFailing.
     """
-    now = starts.status(connection, limits)
+    now = limit.status(connection, limits)
     current = rows.find(connection, launch.id)
     if current is None or current.ended or current.holder != launch.holder:
         return None
@@ -79,7 +79,7 @@ def look(
     said: Mapping[str, Sequence[Mapping[str, object]]],
 ) -> Seen:
     """Tell what the spawners `said`, and take what `holder` is to start now."""
-    now = starts.status(connection, limits)
+    now = limit.status(connection, limits)
     told = [i for user, words in said.items() for i in starts.said(connection, user, words)]
     taken, moved = _next(connection, holder, limits, queue_timeout, now)
     ours = starts.held_by(connection, holder) if now.in_flight or taken else []
@@ -108,7 +108,7 @@ def write_down(
 ) -> list[str]:
     """How the start ended, after what was said last; the ids of the launches that go on."""
     if said:
-        starts.lock(connection)
+        limit.lock(connection)
         starts.said(connection, user, said)
     return outcome(connection, user, *details)
 

@@ -25,6 +25,7 @@ from launcher.store import (
     idempotency,
     launches,
     leases,
+    limit,
     login_attempts,
     processes,
     pruning,
@@ -32,7 +33,7 @@ from launcher.store import (
     tables,
 )
 from launcher.store.launches import Launch
-from launcher.store.starts import Limits
+from launcher.store.limit import Limits
 
 
 @pytest.fixture
@@ -380,7 +381,7 @@ PROBLEM = {"type": "urn:problem-type:launcher:spawn-failed", "detail": "no"}
 
 
 def room(do, limits=LIMITS):
-    return do(starts.status, limits).allowed(limits)
+    return do(limit.status, limits).allowed(limits)
 
 
 def test_a_server_waits_once_and_is_taken_once_in_turn(do):
@@ -401,7 +402,7 @@ def test_a_server_waits_once_and_is_taken_once_in_turn(do):
     assert [user for user, _ in do(starts.claim, "two", 9)[0]] == ["alice"]
     assert do(starts.claim, "two", 9) == ([], [])
     assert do(starts.held_by, "one") == [("bob", False)]
-    now = do(starts.status, LIMITS)
+    now = do(limit.status, LIMITS)
     assert (now.in_flight, now.queued) == (2, 0)
 
 
@@ -411,7 +412,7 @@ def test_no_start_is_given_to_two_processes(do):
 
     def take_some(name):
         def work(connection):
-            starts.status(connection, LIMITS)
+            limit.status(connection, LIMITS)
             return starts.claim(connection, name, 3)[0]
 
         return [user for _ in range(3) for user, _ in do(work)]
@@ -450,7 +451,7 @@ def test_launches_fail_with_the_start_of_their_server(do):
     assert (row.state, row.problem, row.holder, row.content) == ("failed", PROBLEM, None, "")
     assert not do(leases.is_held, "alice", "lab/x.ipynb")
     assert do(launches.find, bobs.id).state == "queued"
-    now = do(starts.status, LIMITS)
+    now = do(limit.status, LIMITS)
     assert (now.failed, now.kind, now.in_flight) == (1, "spawn-failed", 0)
 
 
@@ -463,33 +464,33 @@ def test_failures_in_a_row_and_starts_in_flight_stay_below_the_limit(do):
     assert room(do) == 2
     do(starts.failed, "a", PROBLEM, True)
     assert room(do) == 1
-    assert not do(starts.status, LIMITS).is_open(LIMITS)
+    assert not do(limit.status, LIMITS).is_open(LIMITS)
     do(starts.failed, "a", PROBLEM, True)
     assert room(do) == 0
-    assert do(starts.status, LIMITS).is_open(LIMITS)
+    assert do(limit.status, LIMITS).is_open(LIMITS)
     free = Limits(max_starts=4, max_failed=0, max_queued=9)
     assert room(do, free) == 4
-    assert not do(starts.status, free).is_open(free)
+    assert not do(limit.status, free).is_open(free)
 
 
 def test_a_success_forgets_the_failures_before_it_and_no_others(do):
     do(starts.failed, "a", PROBLEM, True)
     between = time.time()
     do(starts.failed, "a", PROBLEM, True)
-    assert do(starts.forget_failures, between) == 1
-    assert do(starts.status, LIMITS).failed == 1
+    assert do(limit.forget_failures, between) == 1
+    assert do(limit.status, LIMITS).failed == 1
     do(starts.succeeded, "a", time.time(), 4)
-    now = do(starts.status, LIMITS)
+    now = do(limit.status, LIMITS)
     assert (now.failed, now.kind, now.proven) == (0, "", True)
     assert room(do) == 4
 
 
 def test_a_success_of_long_ago_proves_nothing(do):
-    do(starts.succeeded, "a", time.time() - starts.PROOF_SECONDS - 1, 4)
-    assert not do(starts.status, LIMITS).proven
+    do(starts.succeeded, "a", time.time() - limit.PROOF_SECONDS - 1, 4)
+    assert not do(limit.status, LIMITS).proven
     do(starts.succeeded, "a", time.time(), 4)
     do(starts.succeeded, "a", 5.0, 4)
-    assert do(starts.status, LIMITS).proven
+    assert do(limit.status, LIMITS).proven
 
 
 def test_a_hub_that_is_busy_halves_the_limit_and_is_left_alone(do):
@@ -499,15 +500,15 @@ def test_a_hub_that_is_busy_halves_the_limit_and_is_left_alone(do):
         do(starts.enqueue, user)
     do(starts.claim, "one", 4)
     assert do(starts.throttled, "alice", "one", 30, 4) == [launch.id]
-    now = do(starts.status, LIMITS)
+    now = do(limit.status, LIMITS)
     assert (now.limit, now.queued, now.in_flight) == (2, 1, 3)
     assert 25 < now.paused_until - time.time() <= 30
     assert room(do) == 0
     do(starts.throttled, "b", "one", 1, 4)
-    assert do(starts.status, LIMITS).paused_until == now.paused_until
+    assert do(limit.status, LIMITS).paused_until == now.paused_until
     for _ in range(9):
         do(starts.throttled, "c", "one", 0, 4)
-    assert do(starts.status, LIMITS).limit == 1
+    assert do(limit.status, LIMITS).limit == 1
 
 
 def test_what_waits_again_keeps_its_place(do):

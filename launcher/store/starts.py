@@ -1,74 +1,25 @@
-"""The servers that launches wait for: a queue, a limit on starts in flight, and a breaker.
-
-Counted over all processes. The breaker keeps the starts that failed in a row, with those in flight,
-below a number: a hub may be set to exit after so many (`consecutive_failure_limit`), and only a
-success resets its count.
-"""
+"""The servers that launches wait for: in the queue, or being started by one of the processes."""
 
 import functools
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
-from launcher.store import events, leases, processes
-from launcher.store.tables import failed_starts, launches, start_limit, starts
+from launcher.store import events, leases, limit, processes
+from launcher.store.tables import launches, starts
 
-# a success that long ago says nothing about the next start
-PROOF_SECONDS = 600.0
 WAITING = ("queued", "starting")
 
-
-@dataclass(frozen=True)
-class Limits:
-    """What the site allows: starts in flight, failures in a row (0: any), servers in the queue."""
-
-    max_starts: int
-    max_failed: int
-    max_queued: int
-
-
-@dataclass(frozen=True)
-class Status:
-    """How the starts are going, over all processes."""
-
-    in_flight: int
-    queued: int
-    failed: int
-    kind: str  # of the last failure; '' without one
-    proven: bool  # the last start that ended was a success, and not long ago
-    limit: int
-    paused_until: float
-
-    def allowed(self, limits: Limits) -> int:
-        """How many more starts may begin now."""
-        if self.paused_until > time.time():
-            return 0
-        room = self.limit - self.in_flight
-        if limits.max_failed and not self.proven:
-            room = min(room, limits.max_failed - 1 - self.failed - self.in_flight)
-        return max(0, room)
-
-    def is_open(self, limits: Limits) -> bool:
-        """Whether no start may begin before somebody says that starts work again."""
-        return bool(limits.max_failed) and self.failed >= limits.max_failed - 1 > 0
-
-
 # made once: to make a statement anew costs more than to run it
-_LIMIT = start_limit.select().with_for_update()
-_FAILED = sa.select(sa.func.count(failed_starts.c.id)).scalar_subquery()
-_LAST_KIND = sa.select(failed_starts.c.kind).order_by(failed_starts.c.id.desc()).limit(1)
-_COUNTS = sa.select(
-    sa.func.count(starts.c.holder).label("in_flight"),
-    sa.func.count(starts.c.user).label("all"),
-    _FAILED.label("failed"),
-    sa.func.coalesce(_LAST_KIND.scalar_subquery(), "").label("kind"),
-)
 _THIS = starts.c.user == sa.bindparam("this")
 _IS_WANTED = sa.select(starts.c.user).where(_THIS)
 _FORGET = starts.delete().where(_THIS)
+_ENQUEUE = sa.text(
+    'INSERT INTO starts ("user", queued_at, unwanted) VALUES (:user, :now, :no)'
+    ' ON CONFLICT ("user") DO UPDATE SET unwanted = :no RETURNING holder'
+)
 _QUEUED = sa.select(starts.c.user, starts.c.queued_at).where(starts.c.holder.is_(None))
 _IN_TURN = _QUEUED.order_by(starts.c.queued_at)
 _FIRST = _IN_TURN.limit(sa.bindparam("count"))
@@ -78,14 +29,6 @@ _CLAIM = (
     .values(holder=sa.bindparam("by"))
 )
 _HELD_BY = sa.select(starts.c.user, starts.c.unwanted).where(starts.c.holder == sa.bindparam("by"))
-_AT: sa.BindParameter[float] = sa.bindparam("at")
-_MOST: sa.BindParameter[float] = sa.bindparam("most")
-_MORE = start_limit.c.starts + 1.0
-_SUCCEEDED = start_limit.update().values(
-    starts=sa.case((_MORE < _MOST, _MORE), else_=_MOST),
-    succeeded_at=sa.case((start_limit.c.succeeded_at < _AT, _AT), else_=start_limit.c.succeeded_at),
-)
-_FORGET_FAILURES = failed_starts.delete().where(failed_starts.c.at <= sa.bindparam("before"))
 
 
 @functools.cache
@@ -95,31 +38,6 @@ def _change_of(columns: tuple[str, ...]) -> sa.Executable:
     here = theirs & launches.c.state.in_(sa.bindparam("states", expanding=True))
     values["seq"] = launches.c.seq + sa.bindparam("changes")
     return launches.update().where(here).values(values).returning(launches.c.id, launches.c.seq)
-
-
-def lock(connection: sa.Connection) -> None:
-    """Wait until no other transaction changes what waits: first of all, else two may lock up."""
-    connection.execute(_LIMIT)
-
-
-def status(connection: sa.Connection, limits: Limits) -> Status:
-    """How the starts are going; what is decided upon it holds until the transaction ends."""
-    row, counts = connection.execute(_LIMIT).one(), connection.execute(_COUNTS).one()
-    return Status(
-        in_flight=counts.in_flight,
-        queued=counts.all - counts.in_flight,
-        failed=counts.failed,
-        kind=counts.kind,
-        proven=not counts.failed and row.succeeded_at > time.time() - PROOF_SECONDS,
-        limit=max(1, int(min(row.starts, limits.max_starts))),
-        paused_until=row.paused_until,
-    )
-
-
-_ENQUEUE = sa.text(
-    'INSERT INTO starts ("user", queued_at, unwanted) VALUES (:user, :now, :no)'
-    ' ON CONFLICT ("user") DO UPDATE SET unwanted = :no RETURNING holder'
-)
 
 
 def enqueue(connection: sa.Connection, user: str) -> bool:
@@ -151,8 +69,7 @@ def claim(
 
 def succeeded(connection: sa.Connection, user: str, at: float, max_starts: int) -> list[str]:
     """The user's server runs, started `at`; the ids of the launches that go on."""
-    connection.execute(_SUCCEEDED, {"at": at, "most": float(max_starts)})
-    forget_failures(connection, at)
+    limit.raise_by_one(connection, at, max_starts)
     connection.execute(_FORGET, {"this": user})
     return _move(connection, [user], WAITING, state="uploading")
 
@@ -164,10 +81,9 @@ def failed(
 
     `counts` says whether the hub counts it among the failures in a row.
     """
-    lock(connection)
+    limit.lock(connection)
     if counts:
-        kind = str(problem["type"]).rpartition(":")[2]
-        connection.execute(failed_starts.insert().values(kind=kind, at=time.time()))
+        limit.count_failure(connection, str(problem["type"]).rpartition(":")[2])
     connection.execute(_FORGET, {"this": user})
     return fail_waiting(connection, [user], problem)
 
@@ -176,10 +92,7 @@ def throttled(
     connection: sa.Connection, user: str, holder: str, seconds: float, max_starts: int
 ) -> list[str]:
     """The hub takes no more for `seconds`: halve the limit, and let the server wait again."""
-    row, counts = connection.execute(_LIMIT).one(), connection.execute(_COUNTS).one()
-    used = min(row.starts, max_starts, max(1, counts.in_flight))
-    until = max(row.paused_until, time.time() + seconds)
-    connection.execute(start_limit.update().values(starts=max(1.0, used / 2), paused_until=until))
+    limit.halve(connection, seconds, max_starts)
     return requeue(connection, user, holder)
 
 
@@ -198,11 +111,6 @@ def refuse_queued(
     late = starts.c.holder.is_(None) & (starts.c.queued_at < before)
     users = list(connection.execute(starts.delete().where(late).returning(starts.c.user)).scalars())
     return fail_waiting(connection, users, problem) if users else []
-
-
-def forget_failures(connection: sa.Connection, before: float) -> int:
-    """A start that began `before` works, or an administrator says so; how many are forgotten."""
-    return connection.execute(_FORGET_FAILURES, {"before": before}).rowcount
 
 
 def said(
