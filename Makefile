@@ -31,7 +31,7 @@ test-notebooks: ## execute the experiments' notebooks, with models and data on t
 	@$(PYTHON) deploy/install.py notebooks
 	@PATH="$(CURDIR)/.notebooks/.venv/bin:$$PATH" .notebooks/.venv/bin/pytest tests/notebooks $(PYTEST)
 
-test-hubs: development ## run the real-hub tests on older JupyterHubs too (10 min, 800 MB)
+test-hubs: development ## run the real-hub tests on older JupyterHubs too (15 min, 800 MB)
 	@$(PYTHON) deploy/install.py hubs $(HUBS)
 	@failed=0; for hub in $(HUBS); do venv=$(CURDIR)/.hubs/$$hub/.venv; echo "JupyterHub $$hub:"; \
 	PATH="$$venv/bin:$(CURDIR)/.node/$(PROXY):$$PATH" $$venv/bin/pytest tests/test_real_*.py $(PYTEST) \
@@ -43,10 +43,10 @@ test-fuzz: development ## fuzz the API for longer (10 min); FUZZ_EXAMPLES=2000 t
 test-model: development ## launch, repeat, cancel and kill at random (10 min); MODEL_EXAMPLES=1000 takes an hour
 	@PATH="$(CURDIR)/$(BIN):$(CURDIR)/.node/$(PROXY):$$PATH" MODEL_EXAMPLES=$${MODEL_EXAMPLES:-100} $(BIN)/pytest --timeout 36000 tests/test_model.py $(PYTEST)
 
-benchmark: development ## measure launches against bare clients (15 min, a quiet machine)
+benchmark: development ## measure launches against bare clients (20 min, a quiet machine)
 	@PATH="$(CURDIR)/$(BIN):$(CURDIR)/.node/$(PROXY):$$PATH" $(BIN)/python benchmarks/launch.py
 
-benchmark-burst: development ## measure 300 launches within a second (6 min, a quiet machine)
+benchmark-burst: development ## measure 300 launches within a second (8 min, a quiet machine)
 	@PATH="$(CURDIR)/$(BIN):$(CURDIR)/.node/$(PROXY):$$PATH" $(BIN)/python benchmarks/burst.py
 
 benchmark-streams: development ## measure 1,000 open streams of events (2 min, a quiet machine)
