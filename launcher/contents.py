@@ -58,12 +58,17 @@ class Contents:
     proxy_url: str
     token: str
 
-    async def put_text(self, user: str, path: Path, text: str) -> None:
+    async def put_text(
+        self, user: str, path: Path, text: str, *, directories_first: bool = False
+    ) -> None:
         """Write a file, over one that is there, with its directories made when missing.
 
+        `directories_first` is for when they most likely are: the server then logs no failure.
         Raises ServerGone, Ambiguous and what a full or closed home deserves.
         """
         model = {"type": "file", "format": "text", "content": text}
+        if directories_first:
+            await self._make_directories(user, path[:-1])
         try:
             await self._put(user, path, model)
         except _ServerError as first:

@@ -115,7 +115,10 @@ class Placing:
         """Write, again where no answer came: writing the same twice is harmless."""
         for _ in range(MAX_LOOKS):
             try:
-                return await self._contents.put_text(launch.user, path, launch.content)
+                # a server that had to be started is often one that was never used
+                return await self._contents.put_text(
+                    launch.user, path, launch.content, directories_first=launch.rounds > 0
+                )
             except Ambiguous:
                 await asyncio.sleep(LEASE_POLL_SECONDS)
         raise ServerGone
