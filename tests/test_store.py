@@ -938,6 +938,23 @@ async def test_a_unit_of_work_that_fails_leaves_nothing(database_url, do):
     assert not do(leases.is_held, "alice", "a")
 
 
+async def test_whoever_reads_waits_for_nobody_who_writes(database_url):
+    opened, written, read = store.Store(database_url), threading.Event(), threading.Event()
+
+    def write(connection):
+        leases.acquire(connection, "alice", "a", "one")
+        written.set()
+        assert read.wait(10)
+
+    writing = asyncio.create_task(opened.run(write))
+    assert await asyncio.to_thread(written.wait, 10)
+    assert not await opened.read(leases.is_held, "alice", "a")
+    read.set()
+    await writing
+    assert await opened.read(leases.is_held, "alice", "a")
+    opened.close()
+
+
 def test_sqlite_takes_turns(new_sqlite):
     engine = store._connect(new_sqlite())
     with engine.connect() as connection:
