@@ -117,8 +117,7 @@ def test_the_notebook_opens_alone_in_jupyterlab(by_hand, accounts, browser):
     page.fill("#username_input", name)
     page.fill("#password_input", accounts[name])
     page.click("#login_submit")
-    page.wait_for_selector(".jp-Notebook", timeout=60_000)
-    assert "hello world" in page.inner_text(".jp-Notebook")
+    page.locator(".jp-Notebook", has_text="hello world").wait_for(timeout=60_000)
     tabs = page.locator(".lm-DockPanel-tabBar .lm-TabBar-tabLabel").all_inner_texts()
     assert tabs == ["experiment.ipynb"]
     assert page.url.startswith(f"{url}/user/{name}/lab/")
