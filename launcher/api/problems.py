@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from launcher import logs
-from launcher.errors import TYPE_PREFIX, LauncherError
+from launcher.errors import TYPE_PREFIX, LauncherError, fault
 
 log = logging.getLogger("launcher")
 
@@ -83,8 +83,7 @@ def _page(answer: ConnexionResponse) -> Response:
 def unexpected(request: Any, error: Exception) -> ConnexionResponse:
     """A bug of ours: told in the log, not in the answer."""
     log.error("unexpected error", exc_info=error)
-    problem = LauncherError("This is a fault of the launcher; its log says more.").problem()
-    return _response(request, problem, {})
+    return _response(request, fault().problem(), {})
 
 
 _DETAILS = {

@@ -1,6 +1,7 @@
 """The database: what must outlive a process, and what all processes count together."""
 
 import asyncio
+import functools
 import os
 import random
 import sqlite3
@@ -119,10 +120,8 @@ class Store:
 
         Work that another transaction got in the way of is done anew: its only effects are rows.
         """
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
-            self._threads, lambda: self._do(self._engine, work, *args, **kwargs)
-        )
+        bound = functools.partial(_do, self._engine, lambda c: work(c, *args, **kwargs))
+        return await asyncio.get_running_loop().run_in_executor(self._threads, bound)
 
     async def read(
         self,
@@ -131,10 +130,8 @@ class Store:
         **kwargs: P.kwargs,
     ) -> T:
         """What `run` returns, of work that changes nothing: it waits for nobody who writes."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
-            self._readers, lambda: self._do(self._reading, work, *args, **kwargs)
-        )
+        bound = functools.partial(_do, self._reading, lambda c: work(c, *args, **kwargs))
+        return await asyncio.get_running_loop().run_in_executor(self._readers, bound)
 
     async def insist(
         self,
@@ -149,28 +146,23 @@ class Store:
             except StoreUnavailable:
                 await asyncio.sleep(INSIST_SECONDS)
 
-    def _do(
-        self,
-        engine: sa.Engine,
-        work: Callable[Concatenate[sa.Connection, P], T],
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> T:
-        try:
-            return _transact(engine, lambda connection: work(connection, *args, **kwargs), TRIES)
-        except (sa.exc.IntegrityError, sa.exc.DataError, sa.exc.ProgrammingError):
-            raise  # a fault of ours, not of the database
-        except (sa.exc.DatabaseError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
-            raise StoreUnavailable(
-                "The launcher cannot write down what it is asked to do. Try again in a moment.",
-                retry_after=5,
-            ) from error
-
     def close(self) -> None:
         """Let go of threads and connections."""
         self._threads.shutdown(wait=True)
         self._readers.shutdown(wait=True)
         self._engine.dispose()
+
+
+def _do(engine: sa.Engine, work: Callable[[sa.Connection], T]) -> T:
+    try:
+        return _transact(engine, work, TRIES)
+    except (sa.exc.IntegrityError, sa.exc.DataError, sa.exc.ProgrammingError):
+        raise  # a fault of ours, not of the database
+    except (sa.exc.DatabaseError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
+        raise StoreUnavailable(
+            "The launcher cannot write down what it is asked to do. Try again in a moment.",
+            retry_after=5,
+        ) from error
 
 
 def _transact(engine: sa.Engine, work: Callable[[sa.Connection], T], tries: int) -> T:
