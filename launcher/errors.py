@@ -55,6 +55,12 @@ def fault() -> LauncherError:
     return LauncherError("This is a fault of the launcher; its log says more.")
 
 
+class LaunchAbandoned(LauncherError):
+    """Processes of the launcher ended again and again while they worked on the launch."""
+
+    status, title, slug = 500, "The launch was given up", "launch-abandoned"
+
+
 class BadRequest(LauncherError):
     """The request is not what openapi.yaml or the experiment's schema asks for."""
 
@@ -125,6 +131,12 @@ class QueueFull(LauncherError):
     """As many servers wait for their start as the launcher lets."""
 
     status, title, slug = 429, "The queue is full", "queue-full"
+
+
+class TooManyLaunches(LauncherError):
+    """The user has as many launches under way, or began as many lately, as one user may."""
+
+    status, title, slug = 429, "Too many launches", "too-many-launches"
 
 
 class TooManyRequests(LauncherError):
@@ -203,6 +215,12 @@ class StartTimeout(LauncherError):
     """The server was not ready in the time that the launcher waits."""
 
     status, title, slug = 504, "The server took too long to start", "start-timeout"
+
+
+class ServerUnresponsive(LauncherError):
+    """The user's server runs, and did not answer in the time that an upload may take."""
+
+    status, title, slug = 504, "The server does not answer", "server-unresponsive"
 
 
 class InsufficientStorage(LauncherError):

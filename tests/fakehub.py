@@ -38,8 +38,8 @@ with warnings.catch_warnings():
 
 HTML = "text/html"
 LOST = object()  # a scripted answer: the connection ends without one
-SERVICE_SCOPES = ("servers", "access:servers", "read:servers", "read:users:name")
-MAX_SECONDS = 20
+SERVICE_SCOPES = ("servers", "tokens", "read:servers", "read:tokens", "read:users:name")
+MAX_SECONDS = 60
 
 
 def wait_until(true: Callable[[], object], what: str = "it", seconds: float = MAX_SECONDS):
@@ -106,6 +106,8 @@ class User:
     full: str = ""  # the method, or "PUT PATCH", that finds no space left
     answers: list[tuple[str, object]] = field(default_factory=list)  # (method, what comes instead)
     token_seen: bool = True  # the server need not ask the hub about the launcher's token
+    server_tokens: set[str] = field(default_factory=set)  # what opens the server
+    may_be_opened: bool = True  # whether the launcher may make such tokens
     stops_by_itself_after: int = 0  # polls of the model until a pending stop is over
     dies_after_ready: int = 0  # times that the server is gone by the time it is used
     failure: str = ""  # what the progress stream says of the last start, when it failed
@@ -169,6 +171,8 @@ class FakeHub:
         self.broken_streams = 0  # progress streams that end in the middle
         self.stop_seconds = 0.0
         self.may_stop = True  # whether the launcher's token holds delete:servers
+        self.most_seconds = 0  # token_expires_in_max_seconds
+        self.revoking = 0  # tokens that no server accepts, as if they were revoked at once
         self.most_at_once = 0  # servers that were ever being started at the same moment
         self.rename_seconds = 0.002  # the gap in which two renames both find the name free
         self.password_gate = threading.Event()  # cleared: the hub's form keeps people waiting
@@ -292,6 +296,8 @@ class FakeHub:
             return _json({"status": 403, "message": "Missing or invalid credentials."}, 403)
         segments = [unquote(segment) for segment in path.split("/")[3:]]
         user = self.users.get(segments[1]) if segments[0] == "users" else None
+        if call.method == "POST" and segments[2:] == ["tokens"]:
+            return self._make_token(user, json.loads(call.body))
         if user is None or not user.known:
             return _json({"status": 404, "message": "Not Found"}, 404)
         if call.method == "GET" and len(segments) == 2:
@@ -303,6 +309,22 @@ class FakeHub:
         if call.method == "GET" and segments[2:] == ["server", "progress"]:
             return await self._progress(request, user)
         return _json({"status": 405, "message": "Method Not Allowed"}, 405)
+
+    def _make_token(self, user, wanted):
+        if user is None or not user.known or not user.may_be_opened:
+            text = "Service nobody not found or no permissions to generate tokens"
+            return _json({"status": 403, "message": text}, 403)
+        seconds, scopes = wanted["expires_in"], [f"access:servers!server={user.name}/"]
+        if self.most_seconds and seconds > self.most_seconds:
+            text = f"token expires_in: {seconds} must not exceed {self.most_seconds}"
+            return _json({"status": 400, "message": text}, 400)
+        assert wanted == {"scopes": scopes, "expires_in": seconds, "note": "launcher"}
+        token = secrets.token_hex(16)
+        if self.revoking:
+            self.revoking -= 1
+        else:
+            user.server_tokens.add(token)
+        return _json({"token": token, "scopes": scopes, "expires_at": "2030-01-01T00:00:00Z"}, 201)
 
     def _model(self, user):
         if user.server == "stopping":
@@ -394,8 +416,11 @@ class FakeHub:
             return _not_routed(call)
         if user.server == "dead":
             return _page(503, "Service Unavailable")
-        if call.headers.get("Authorization") != f"token {self.token}" or self.token_refused:
-            return _json({"message": "'_xsrf' argument missing from POST"}, 403)
+        if segments[1:] == ["api"]:
+            return _json({"version": "2.21.1"})
+        if not self.opens(user, call):
+            words = "Forbidden" if call.method == "GET" else "'_xsrf' argument missing from POST"
+            return _json({"message": words}, 403)
         if self.away and not user.token_seen:
             self._gone(request)
             return _json({"message": "Failed to connect to Hub API at 'http://10.1.2.3/'"}, 500)
@@ -403,6 +428,10 @@ class FakeHub:
         if segments[1:3] != ["api", "contents"]:
             return _page(404)
         return await self._scripted(request, call, user, "/".join(segments[3:]))
+
+    def opens(self, user, call):
+        """Whether the call's token opens the user's server."""
+        return call.headers.get("Authorization", "").partition(" ")[2] in user.server_tokens
 
     async def _scripted(self, request, call, user, path):
         for scripted in user.answers:
@@ -474,7 +503,9 @@ class FakeHub:
         if path not in user.files:
             return _no_file(path)
         model = _model(user, path)
-        if query.get("content") != ["0"]:
+        if query.get("content") != ["0"] and query.get("type") == ["file"]:
+            model["content"] = user.files[path].decode()
+        elif query.get("content") != ["0"]:
             try:
                 model["content"] = json.loads(user.files[path])
             except ValueError:

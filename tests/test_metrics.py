@@ -147,18 +147,21 @@ def test_a_launch_that_is_under_way_is_seen(client, fakehub, scrape):
 def test_calls_are_counted_by_kind_and_status(client, fakehub, scrape):
     user = fakehub.add_user(server="ready", directories={"lab"})
     before = scrape()
-    assert client.launch(user).status_code == 200
+    for _ in range(2):
+        assert client.launch(user).status_code == 200
     after = scrape()
 
     def more(name, **labels):
         return after.total(name, **labels) - before.total(name, **labels)
 
     calls = "launcher_upstream_requests_total"
-    assert more(calls, kind="hub.identify", status="200") == 1
-    assert more(calls, kind="contents.put", status="201") == 1
-    assert more(calls, kind="contents.rename", status="200") == 1
-    assert more(calls) == 3
-    assert more("launcher_upstream_request_seconds_count", kind="contents.put") == 1
+    # once: whose token it is, is the server there, a token for it
+    assert more(calls, kind="contents.probe", status="200") == 1
+    assert more(calls, kind="hub.token", status="201") == 1
+    assert more(calls, kind="contents.put", status="201") == 2
+    assert more(calls, kind="contents.rename", status="200") == 2
+    assert more(calls, kind="contents.rename", status="409") == 1
+    assert more("launcher_upstream_request_seconds_count", kind="contents.put") == 2
 
 
 def test_a_start_and_its_stream_are_counted_once(client, fakehub, scrape):
@@ -328,7 +331,7 @@ def test_a_database_that_is_away_hides_its_own_numbers_alone(start_app, reader, 
         database.execute("ALTER TABLE launches RENAME TO gone")
     page = page_of(client.get("/metrics", headers=reader))
     assert page.values_of("launcher_launches_in_flight", "state") == set()
-    assert page.total("launcher_upstream_requests_total", kind="hub.identify") == 1
+    assert page.total("launcher_upstream_requests_total", kind="hub.identify") >= 1
 
 
 # across processes

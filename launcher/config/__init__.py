@@ -72,7 +72,8 @@ class Launcher(Application):
         False,
         help="""Hold everybody to their scopes: refuse to launch (503) with a service token that
         may do more than the launcher needs, and let users with a password in only when they hold
-        the scope that users with a token need.""",
+        the scope that users with a token need. The scope tokens without a filter is still
+        accepted; /ready says how to narrow it.""",
     ).tag(config=True)
     start_timeout = Integer(
         300, min=1, help="Seconds in which a server must be ready once its start was asked for."
@@ -96,6 +97,18 @@ class Launcher(Application):
         help="""Starts that failed in a row, and those in flight after a failure, stay below this.
         Keep it below the hub's consecutive_failure_limit (5 on Kubernetes), at which the hub exits.
         0: start servers whatever happens.""",
+    ).tag(config=True)
+    max_launches_per_user = Integer(
+        100, min=1, help="Launches of one user that may be under way; further ones get 429."
+    ).tag(config=True)
+    max_launches_per_minute = Integer(
+        300, min=1, help="Launches that one user may begin within a minute; further ones get 429."
+    ).tag(config=True)
+    upload_timeout = Integer(
+        120,
+        min=5,
+        help="""Seconds in which a user's server that runs must have taken the notebook; then the
+        launch fails as server-unresponsive.""",
     ).tag(config=True)
     max_queued = Integer(
         1000, min=1, help="Servers that may wait for their start; further launches get 429."

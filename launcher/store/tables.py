@@ -25,6 +25,16 @@ launches = sa.Table(
     sa.Column("seq", sa.Integer, nullable=False, server_default="0", comment="of its last change"),
     sa.Column("holder", sa.String(32), comment="the process that sees to it; none after the end"),
     sa.Column("requested_by", sa.String(255), comment="the service that asked on behalf"),
+    sa.Column(
+        "takeovers", sa.Integer, nullable=False, server_default="0", comment="by other processes"
+    ),
+    sa.Column(
+        "crashes",
+        sa.Integer,
+        nullable=False,
+        server_default="0",
+        comment="processes that died while they worked on it",
+    ),
     sa.CheckConstraint(
         "state IN ('queued', 'starting', 'uploading', 'done', 'failed', 'cancelled')", "state"
     ),
@@ -33,6 +43,12 @@ launches = sa.Table(
     sa.CheckConstraint("state <> 'failed' OR problem IS NOT NULL", "failed_has_problem"),
     sa.Index("launches_of_user", "user", "created_at"),
     sa.Index("launches_of_holder", "holder"),
+    sa.Index(
+        "launches_under_way",
+        "user",
+        sqlite_where=sa.text("holder IS NOT NULL"),
+        postgresql_where=sa.text("holder IS NOT NULL"),
+    ),
 )
 
 # what happened to a launch, but for its end, which is in its row
