@@ -188,12 +188,19 @@ class Placing:
                 await asyncio.sleep(LEASE_POLL_SECONDS)
             except ContentsFailed:
                 # the temporary is gone when the unanswered call was carried out
-                if unsure and await self._is_ours(launch, path):
+                if unsure and await self._was_renamed(launch, temporary, path):
                     return True
                 raise
             else:
-                return renamed or (unsure and await self._is_ours(launch, path))
+                return renamed or (unsure and await self._was_renamed(launch, temporary, path))
         raise ServerGone
+
+    async def _was_renamed(self, launch: Launch, temporary: Path, path: Path) -> bool:
+        """Whether an earlier call gave the launch's notebook that name after all."""
+        if not await self._is_ours(launch, path):
+            return False
+        await self._contents.delete(launch.user, temporary)  # written again meanwhile
+        return True
 
     async def _is_ours(self, launch: Launch, path: Path) -> bool:
         # the id is in the notebook's metadata, and nobody can have chosen it

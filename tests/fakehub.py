@@ -38,6 +38,7 @@ with warnings.catch_warnings():
 
 HTML = "text/html"
 LOST = object()  # a scripted answer: the connection ends without one
+SILENT = object()  # a scripted answer: none, and the connection stays open
 SERVICE_SCOPES = ("servers", "tokens", "read:servers", "read:tokens", "read:users:name")
 MAX_SECONDS = 60
 
@@ -440,6 +441,8 @@ class FakeHub:
             user.answers.remove(scripted)
             if scripted[1] is LOST:
                 return self._lose(request)
+            if scripted[1] is SILENT:
+                await asyncio.Future()
             if scripted[1] == "carry out":
                 await self._contents(call, user, path)
                 return self._lose(request)
@@ -668,12 +671,15 @@ def environment(hub: FakeHub, folder) -> dict[str, str]:
 
 
 @contextmanager
-def application(hub: FakeHub, folder, environ=None, **settings: object):
-    """A client of the application with these settings and a migrated SQLite in `folder`."""
+def application(hub: FakeHub, folder, environ=None, *, ended=None, **settings: object):
+    """A client of the application with these settings and a migrated SQLite in `folder`.
+
+    `ended` is called when the application wants its process to end.
+    """
     environ = {**environment(hub, folder), **(environ or {})}
     app_settings = config.Launcher(environ, **settings)
     store.migrate(app_settings.database_url)
-    app = create_app(app_settings.check())
+    app = create_app(app_settings.check(), end_process=ended or (lambda: None))
     with Client(app, raise_server_exceptions=False, follow_redirects=False) as client:
         client.settings = app_settings
         yield client

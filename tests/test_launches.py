@@ -568,7 +568,7 @@ def test_a_launch_that_has_ended_is_kept_without_its_notebook(start_app, fakehub
     assert row.content == ""
 
 
-def left_by_a_dead_process(settings, user, *, state, rounds=0, path="lab/x.ipynb"):
+def left_by_a_dead_process(settings, user, *, state, path="lab/x.ipynb", **fields):
     """A launch whose process died, and its notebook."""
     launch_id = uuid.uuid4().hex
     notebook = json.loads(MINE) | {"metadata": {"launcher": {"launch_id": launch_id}}}
@@ -576,7 +576,7 @@ def left_by_a_dead_process(settings, user, *, state, rounds=0, path="lab/x.ipynb
     launch = rows.Launch(
         id=launch_id, user=user.name, experiment="hello", directory=directory, filename=filename,
         workspace=None, if_exists="rename", content=json.dumps(notebook), state=state,
-        rounds=rounds, holder="0" * 32,
+        holder="0" * 32, **fields,
     )  # fmt: skip
     engine = store._connect(settings.database_url)
     with engine.begin() as connection:

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from cachetools import LRUCache
 
 from launcher.errors import HubRefused, LauncherError
+from launcher.flights import SingleFlight
 from launcher.hub import Hub, servers, unavailable
 from launcher.outbound import Answer, Unreachable
-from launcher.flights import SingleFlight
 
 LIFETIME_SECONDS = 3600
 # a token is renewed before its end, by this part of its life: no call may outlive it
