@@ -76,6 +76,12 @@ def step(sentence: str) -> Iterator[None]:
     print(_line(sentence, start) if sys.stdout.isatty() else _seconds(start), flush=True)
 
 
+def print_anywhere() -> None:
+    """Let what a terminal cannot show, such as the dots of `step` in Latin-1, become a `?`."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")
+
+
 def _tick(sentence: str, start: float, done: threading.Event) -> None:
     while not done.wait(1):
         print(_line(sentence, start), end="", flush=True)
@@ -316,6 +322,7 @@ def install(what: str, versions: Iterable[str] = ()) -> None:
 
 def main() -> None:
     """Run; ends with a sentence and status 1 when something fails."""
+    print_anywhere()
     oldest = _oldest_python()
     if sys.version_info < oldest:
         sys.exit("This needs Python {}.{} or newer: make PYTHON=/path/to/python3".format(*oldest))

@@ -196,7 +196,7 @@ _RULES = (
         (?: {_QUOTED} | [^\s"',;)\]]++\]? )""",
         rf"\g<name>{ADDRESS}",
     ),
-    _rule(r"\b(?P<name> host[ ] )[\w.-]{1,99}+(?=[ ]port[ ])", rf"\g<name>{ADDRESS}"),
+    _rule(r"\b(?P<name> host[ ] )[\w.-]{1,99}+(?=[ ]port[ ][0-9])", rf"\g<name>{ADDRESS}"),
     _rule(
         rf"""(?<![\w.-])(?: ip-[0-9]{{1,3}}(?:-[0-9]{{1,3}}){{3}} | (?:gke|aks)-[\w-]{{1,99}}+
         | (?:c?node|host|compute|worker|login|master|nid|cn|vm|server)-?[0-9]{{1,6}}+ )

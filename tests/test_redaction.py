@@ -149,6 +149,7 @@ SYSTEM = [
     ),
     ("cannot read /home/alice/My Report final.ipynb: gone", "cannot read [path]: gone"),
     ("file:///home/alice/x and file:/etc/passwd, ~alice/.ssh/id", "[path] and [path], [path]"),
+    ("either both host and port or none of them are allowed", None),
     ("read/write error (I/O) and/or 99.5 % of 2.5 GB at 12:34:56", None),
     ("You have no quota left", None),
     ("HTTP 503: Service Unavailable", None),
