@@ -3,7 +3,6 @@
 Problems are those of RFC 9457. The `type` of each is stable: programs may compare it.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
@@ -260,19 +259,3 @@ def from_problem(problem: Mapping[str, Any]) -> LauncherError:
         errors=problem.get("errors", ()),
         retry_after=problem.get("retry_after"),
     )
-
-
-_NOT_FOR_USERS = (
-    (re.compile(r"\b[a-z][a-z0-9+.-]*://\S+", re.I), "[address]"),
-    (re.compile(r"\b[0-9a-f]{32,}\b", re.I), "[secret]"),
-    (re.compile(r"(?<![\w.])(?:/[\w.@~+-]+){2,}/?"), "[path]"),
-    (re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+"), " "),
-)
-
-
-def public(text: str, limit: int = 500) -> str:
-    """A message of another program, without addresses, secrets and absolute paths."""
-    for pattern, replacement in _NOT_FOR_USERS:
-        text = pattern.sub(replacement, text)
-    text = text.strip()
-    return text if len(text) <= limit else text[: limit - 1] + "…"

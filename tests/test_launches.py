@@ -371,7 +371,10 @@ def test_a_broken_progress_stream_is_taken_up_again(client, fakehub, start):
 
 
 SECRET = "ab" * 20
-REASON = f"image pull failed: https://registry.example/v2 {SECRET} /home/x/y/z\nTraceback"
+REASON = (
+    f"image pull failed: https://registry.example/v2 {SECRET} /home/x/y/z\n\ud800 10.3.4.5:8888 and"
+    " hub.jupyter.svc.cluster.local, password=hunter2, '/srv/My Data'"
+)
 
 
 @pytest.mark.parametrize("start", [Start(201, "fails", reason=REASON), Start(202, "fails"),
@@ -383,7 +386,7 @@ def test_a_failed_start_is_told_and_not_repeated(client, fakehub, start):
     problem = problem_of(client.launch(user), 502)
     assert problem["type"].endswith(":spawn-failed")
     assert start.reason.split(":")[0] in problem["detail"]
-    for secret in ("://", SECRET, "/home", "\n"):
+    for secret in ("://", SECRET, "/home", "\n", "10.3", "hub.jupyter", "hunter2", "My Data"):
         assert secret not in problem["detail"]
     assert len(start_lines(fakehub, user)) == 1
     assert user.files == {}

@@ -15,10 +15,10 @@ from launcher.errors import (
     SpawnFailed,
     SpawnRefused,
     StartTimeout,
-    public,
 )
 from launcher.hub import Hub, progress, servers
 from launcher.outbound import Answer, Unreachable
+from launcher.redaction import redact
 
 STOP_POLL_SECONDS = 0.5
 # after a process that died, 6.1.1 gives the true reason 2 to 4 s later, or never
@@ -105,7 +105,7 @@ class Start:
                     return None
             elif answer.status >= 500:
                 self.began = True
-                return await self._learn_reason(public(servers.message(answer)))
+                return await self._learn_reason(redact(servers.message(answer)))
             else:
                 raise _refusal(answer)
 
@@ -185,7 +185,7 @@ class Start:
 
     def _pass_on(self, event: dict[str, Any]) -> None:
         """Tell what the spawner says, once: a stream that is opened again begins anew."""
-        message, per_cent = public(str(event.get("message") or "")), event.get("progress")
+        message, per_cent = redact(str(event.get("message") or "")), event.get("progress")
         if message and message not in self._told and len(self._told) < MOST_MESSAGES:
             self._told.add(message)
             self._said(message, per_cent if isinstance(per_cent, int) else None)
@@ -193,7 +193,7 @@ class Start:
 
 def _failure(reason: str) -> LauncherError:
     """The error for what the hub says."""
-    said = public(reason.removeprefix("Spawn failed:"))
+    said = redact(reason.removeprefix("Spawn failed:"))
     if not said:
         # the exception of a start_timeout that passes has no words
         return StartTimeout("The server was not ready in the time that the hub gives it.")
@@ -213,11 +213,11 @@ def _seconds_to_wait(answer: Answer) -> float:
     """What a throttled hub asks for; raises ServerLimit when it has no more room at all."""
     asked = answer.headers.get("Retry-After", "")
     if not (asked.isascii() and asked.isdigit()):
-        said = public(servers.message(answer)) or "The hub has no room for another server."
+        said = redact(servers.message(answer)) or "The hub has no room for another server."
         raise ServerLimit(said, retry_after=60)
     return min(max(1.0, float(asked)), MOST_SECONDS_TO_WAIT)
 
 
 def _refusal(answer: Answer) -> LauncherError:
-    said = public(servers.message(answer))
+    said = redact(servers.message(answer))
     return SpawnRefused(said or "The hub refused to start the server and gave no reason.")
