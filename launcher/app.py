@@ -217,8 +217,12 @@ def _policy(settings: Launcher) -> Policy:
         service_name=settings.service_name,
         strict_scopes=settings.strict_scopes,
         identity_seconds=settings.identity_seconds,
-        max_failed_logins=settings.max_failed_logins,
-        trusted_hops=settings.trusted_hops,
+        limits=auth.Limits(
+            passwords_of_name=settings.max_failed_logins,
+            passwords=settings.max_failed_logins_per_address,
+            tokens=settings.max_unknown_tokens_per_address,
+        ),
+        proxies=auth.Proxies.of(settings.trusted_hops, settings.trusted_proxies),
     )
 
 

@@ -8,6 +8,7 @@ import asyncio
 import base64
 import itertools
 import json
+import re
 import secrets
 import socket
 import subprocess
@@ -41,6 +42,11 @@ LOST = object()  # a scripted answer: the connection ends without one
 SILENT = object()  # a scripted answer: none, and the connection stays open
 SERVICE_SCOPES = ("servers", "tokens", "read:servers", "read:tokens", "read:users:name")
 MAX_SECONDS = 60
+# for applications that many tests share, all of them from one address
+NO_LIMITS_PER_ADDRESS = {
+    "max_failed_logins_per_address": 10**6,
+    "max_unknown_tokens_per_address": 10**6,
+}
 
 
 def wait_until(true: Callable[[], object], what: str = "it", seconds: float = MAX_SECONDS):
@@ -166,7 +172,7 @@ class FakeHub:
         self.away_for = 0  # hub calls that find it so, and then it is back; 0: until told
         self.token_refused = False
         self.scopes: tuple[str, ...] = SERVICE_SCOPES
-        self.login = "form"  # or "oauth", "redirect"
+        self.login = "form"  # or "oauth", "redirect", "otp"; else a sign-in page of its own
         self.wrong_password_status = 403  # 200 before JupyterHub 5.3
         self.hub_answers: list[tuple[str, str, object]] = []  # (method, end of path, instead)
         self.broken_streams = 0  # progress streams that end in the middle
@@ -258,7 +264,11 @@ class FakeHub:
             return web.Response(status=302, headers={"Location": "/hub/oauth_login"})
         if self.login == "oauth":
             return _page(200, '<a href="/hub/oauth_login">Sign in with GitHub</a>', _xsrf="x")
-        form = '<form><input name="username"><input type="password" name="password"></form>'
+        form = '<input name="username"><input type="password" name="password">'
+        form += '<input id="otp_input" class="form-control" name="otp">' * (self.login == "otp")
+        form = f'<form action="/hub/login?next=" method="post">{form}</form>'
+        if self.login not in ("form", "otp"):
+            form = self.login
         if call.method == "GET":
             return _page(200, form, _xsrf=secrets.token_hex(8))
         while not self.password_gate.is_set():
@@ -266,8 +276,9 @@ class FakeHub:
         if not self._xsrf_fits(call):
             return _page(403, "'_xsrf' argument missing from POST")
         fields = parse_qs(call.body.decode(), keep_blank_values=True)
-        user = self.users.get(fields["username"][0].lower())
-        if user is None or user.password != fields["password"][0]:
+        username, password = (_as_tornado(fields[name][0]) for name in ("username", "password"))
+        user = self.users.get(username.strip().lower())
+        if user is None or user.password != password:
             return _page(self.wrong_password_status, form)
         user.known = True
         answer = web.Response(status=302, headers={"Location": "/hub/home"})
@@ -561,6 +572,11 @@ def _page(status, text="", **cookies):
     return response
 
 
+def _as_tornado(text):
+    """A field of a form as Tornado hands it over."""
+    return re.sub(r"[\x00-\x08\x0e-\x1f]", " ", text)
+
+
 def _cookies(call):
     return {k: v.value for k, v in SimpleCookie(call.headers.get("Cookie", "")).items()}
 
@@ -680,7 +696,9 @@ def application(hub: FakeHub, folder, environ=None, *, ended=None, **settings: o
     app_settings = config.Launcher(environ, **settings)
     store.migrate(app_settings.database_url)
     app = create_app(app_settings.check(), end_process=ended or (lambda: None))
-    with Client(app, raise_server_exceptions=False, follow_redirects=False) as client:
+    # what the application sees at the other end of its connections
+    peer = {"client": ("127.0.0.1", 50_000)}
+    with Client(app, raise_server_exceptions=False, follow_redirects=False, **peer) as client:
         client.settings = app_settings
         yield client
 
@@ -688,7 +706,7 @@ def application(hub: FakeHub, folder, environ=None, *, ended=None, **settings: o
 @pytest.fixture(scope="session")
 def _client(_fakehub, tmp_path_factory):
     # what fails in one test does not keep the next one from starting servers
-    settings = {"start_timeout": 30, "max_failed_starts": 0}
+    settings = {"start_timeout": 30, "max_failed_starts": 0, **NO_LIMITS_PER_ADDRESS}
     with application(_fakehub, tmp_path_factory.mktemp("launcher"), **settings) as client:
         yield client
 
@@ -739,6 +757,8 @@ class Gunicorn:
 @pytest.fixture(scope="session")
 def _gunicorn(_fakehub, tmp_path_factory):
     folder = tmp_path_factory.mktemp("gunicorn")
+    settings = [f"c.Launcher.{name} = {value}\n" for name, value in NO_LIMITS_PER_ADDRESS.items()]
+    (folder / "launcher_config.py").write_text("".join(settings))
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]

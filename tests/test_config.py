@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from traitlets import TraitError
 
 from launcher import config
 from launcher.config import Launcher
@@ -56,6 +57,7 @@ CALLBACK = "JUPYTERHUB_OAUTH_CALLBACK_URL"
         ({}, "secret_file", "launcher_secret"),
         ({}, "trusted_hops", 0),
         ({"JUPYTERHUB_SERVICE_PREFIX": "/services/launcher/"}, "trusted_hops", 1),
+        ({}, "trusted_proxies", ["127.0.0.0/8", "::1"]),
         ({}, "bind", "127.0.0.1:8888"),
         ({"JUPYTERHUB_SERVICE_URL": "http://127.0.0.1:4711"}, "bind", "127.0.0.1:4711"),
         ({}, "allowed_origins", []),
@@ -165,6 +167,33 @@ def test_an_origin_that_no_browser_sends_stops_the_start(origin):
 )
 def test_an_origin_as_browsers_write_it_is_taken(origin):
     assert Launcher(GOOD, allowed_origins=[origin]).check().allowed_origins == [origin]
+
+
+# proxies
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    ["", "proxy.example.org", "10.0.0.300", "10.0.0.1/8", "10.0.0.1:80", "*", "::ffff:10.0.0.1",
+     "::ffff:10.0.0.0/104", " 10.0.0.1", "unix:/run/x"],
+)  # fmt: skip
+def test_a_proxy_that_is_no_address_stops_the_start_with_a_sentence(proxy):
+    with pytest.raises(ConfigError, match="trusted_proxies"):
+        Launcher(GOOD, trusted_proxies=["10.0.0.1", proxy]).check()
+
+
+def test_a_proxy_is_an_address_a_network_or_the_unix_socket():
+    proxies = ["10.0.0.1", "10.1.0.0/16", "fd00::1", "fd00::/8", "unix"]
+    assert Launcher(GOOD, trusted_proxies=proxies).check().trusted_proxies == proxies
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["max_failed_logins", "max_failed_logins_per_address", "max_unknown_tokens_per_address"],
+)
+def test_a_limit_of_nothing_would_lock_everybody_out(setting):
+    with pytest.raises(TraitError):
+        Launcher(GOOD, **{setting: 0})
 
 
 # JUPYTERHUB_URL as a path

@@ -15,7 +15,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 import schemathesis
-from fakehub import MAX_SECONDS, Start, application
+from fakehub import MAX_SECONDS, NO_LIMITS_PER_ADDRESS, Start, application
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from schemathesis.checks import not_a_server_error
@@ -80,7 +80,8 @@ PARAMETERS_SAID_IN_WORDS = ("cursor is not one", "The header Idempotency-Key mus
 def _app(_fakehub, tmp_path_factory):
     # ignored_auth guesses passwords, and wants to hear 401 each time
     folder = tmp_path_factory.mktemp("contract")
-    with application(_fakehub, folder, max_failed_logins=10**6) as client:
+    limits = {"max_failed_logins": 10**6, **NO_LIMITS_PER_ADDRESS}
+    with application(_fakehub, folder, **limits) as client:
         CONTRACT.app.app = client.app
         yield
 

@@ -128,10 +128,26 @@ class Launcher(Application):
     max_failed_logins = Integer(
         10, min=1, help="Wrong passwords per user name, client address and minute."
     ).tag(config=True)
+    max_failed_logins_per_address = Integer(
+        100,
+        min=1,
+        help="""Wrong passwords per client address and minute, whatever the names. A classroom may
+        share one address.""",
+    ).tag(config=True)
+    max_unknown_tokens_per_address = Integer(
+        300, min=1, help="Tokens that the hub does not know, per client address and minute."
+    ).tag(config=True)
     trusted_hops = Integer(
         min=0,
         help="""How many proxies in front of the launcher append to X-Forwarded-For. Default: 1
         when the hub manages the launcher, else 0.""",
+    ).tag(config=True)
+    trusted_proxies = List(
+        Unicode(),
+        ["127.0.0.0/8", "::1"],
+        help="""Addresses and networks of those proxies: from others the header is ignored. `unix`
+        stands for whoever may open the unix socket that gunicorn listens on. With the default,
+        every process on the launcher's own machine is believed.""",
     ).tag(config=True)
 
     def __init__(self, environ: Mapping[str, str] | None = None, **settings: Any) -> None:

@@ -1,5 +1,6 @@
 """Settings that cannot be run with, each told in a sentence that says what to do."""
 
+import ipaddress
 import re
 from pathlib import Path
 from typing import Protocol
@@ -18,6 +19,7 @@ class Settings(Protocol):
     base_path: str
     allowed_origins: list[str]
     max_failed_starts: int
+    trusted_proxies: list[str]
 
     @property
     def metrics_folder(self) -> str:
@@ -43,6 +45,8 @@ def check(settings: Settings) -> None:
         )
     for origin in settings.allowed_origins:
         _check_origin(origin)
+    for proxy in settings.trusted_proxies:
+        _check_proxy(proxy)
 
 
 def _check_token(token: str) -> None:
@@ -60,6 +64,22 @@ def _check_origin(origin: str) -> None:
         raise ConfigError(
             f"c.Launcher.allowed_origins holds {origin!r}; an origin is written in lower case and"
             " without a path, like https://portal.example.org."
+        )
+
+
+def _check_proxy(proxy: str) -> None:
+    if proxy == "unix":
+        return
+    try:
+        network = ipaddress.ip_network(proxy)
+    except ValueError as error:
+        raise ConfigError(
+            f"c.Launcher.trusted_proxies holds {proxy!r}; a proxy is written as an address such as"
+            " 10.1.2.3, a network such as 10.1.0.0/16, or unix."
+        ) from error
+    if network.version == 6 and network.network_address.ipv4_mapped:
+        raise ConfigError(
+            f"c.Launcher.trusted_proxies holds {proxy!r}; write an IPv4 address without ::ffff:."
         )
 
 

@@ -3,25 +3,58 @@
 So whatever authenticator the hub uses decides, with its allow-lists and its spelling of names.
 """
 
+from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
+from urllib.parse import unquote, urljoin, urlsplit
+
+from aiohttp import StreamReader
 
 from launcher import outbound, urls
 from launcher.errors import HubUnavailable, Unauthorized
-from launcher.hub import Hub, unavailable
+from launcher.hub import Hub, login_page, unavailable
 from launcher.hub.users import Identity, from_answer
 from launcher.outbound import Answer, Unreachable
 
 # a wrong password takes PAM 2 to 4 s, and LDAP may ask several servers
 SIGN_IN_SECONDS = 60.0
+# what a site adds to JupyterHub's page (10 KB) may hold pictures
+MAX_PAGE_BYTES = 2**19
+MAX_COOKIES = 20
 
 
 class NoPasswords(Unauthorized):
-    """The hub's users sign in without a password that a form could take."""
+    """The hub's users sign in with something else than a password that a form could take."""
 
 
-async def verify(hub: Hub, username: str, password: str) -> Identity | None:
+@dataclass(frozen=True)
+class LoginForm:
+    """The hub's sign-in form, opened: what has to be sent with the name and the password."""
+
+    cookies: dict[str, str]
+
+
+async def open_form(hub: Hub) -> LoginForm:
+    """The hub's form; raises NoPasswords, HubUnavailable.
+
+    With OAuth the page has a link and no field, or it redirects.
+    """
+    answer = await _call(hub, "GET", "login", {})
+    if answer.status >= 404:  # which a hub that is still starting answers
+        raise unavailable()
+    form = _password_form(hub, answer)
+    cookies = _cookies(answer)
+    if form is None or "_xsrf" not in cookies:
+        raise NoPasswords(f"This hub's users do not sign in with a password here. {_INSTEAD}")
+    if "otp" in form.names:
+        raise NoPasswords(f"This hub asks for a one-time password. {_INSTEAD}")
+    if any(field.required for field in form.fields if field.name not in ("username", "password")):
+        raise NoPasswords(f"This hub asks for more than a name and a password. {_INSTEAD}")
+    return LoginForm(cookies)
+
+
+async def submit(hub: Hub, form: LoginForm, username: str, password: str) -> Identity | None:
     """Who signs in with these, None when they are wrong; raises NoPasswords, HubUnavailable."""
-    cookies = await _open_form(hub)
+    cookies = form.cookies
     answer = await _call(
         hub,
         "POST",
@@ -30,43 +63,68 @@ async def verify(hub: Hub, username: str, password: str) -> Identity | None:
         query={"_xsrf": cookies["_xsrf"]},
         data={"username": username, "password": password},
     )
-    # wrong: 403 with the form; before JupyterHub 5.3 the form alone, with 200
-    if answer.status in (401, 403) or _is_form(answer):
+    if _is_wrong(hub, answer):
         return None
     if answer.status == 500:
         # such as an authenticator that stumbles over letters outside ASCII
         raise HubUnavailable(
             "The hub failed while it checked the name and password. Try again, or use a token."
         )
-    if answer.status != 302:
+    if answer.status == 200 and login_page.forms(answer.body):
+        raise NoPasswords(f"This hub asks for more than a name and a password. {_INSTEAD}")
+    if answer.status not in (302, 303):
         raise unavailable()
-    cookies |= _cookies(answer)
-    return await _whoami(hub, cookies)
+    identity = await _whoami(hub, cookies | _cookies(answer))
+    if identity is None:
+        # a page of the site's own that asks for more; stock hubs let in whom they redirect
+        raise NoPasswords(f"This hub asks for more than a name and a password. {_INSTEAD}")
+    return identity
 
 
-async def _open_form(hub: Hub) -> dict[str, str]:
-    """The form's cookies. With OAuth the page has a link and no field, or it redirects."""
-    answer = await _call(hub, "GET", "login", {})
-    if answer.status >= 500:
-        raise unavailable()
-    cookies = _cookies(answer)
-    if _is_form(answer) and "_xsrf" in cookies:
-        return cookies
-    if answer.status == 404:
-        raise unavailable()  # the hub is still starting
-    raise NoPasswords(
-        "This hub's users do not sign in with a password here. Use a token instead: make one on the"
-        " hub's page Token and send it as 'Authorization: token …'."
+_INSTEAD = (
+    "Use a token instead: make one on the hub's page Token and send it as 'Authorization: token …'."
+)
+
+
+def _is_wrong(hub: Hub, answer: Answer) -> bool:
+    """Whether the hub says so: 403 with the form, before JupyterHub 5.3 the form alone."""
+    if answer.status in (401, 403) or _password_form(hub, answer):
+        return True
+    location = answer.headers.get("Location", "")
+    return answer.status in (302, 303) and _is_login(hub, location)
+
+
+def _password_form(hub: Hub, answer: Answer) -> login_page.Form | None:
+    """The form on the hub's page that takes a name and a password."""
+    if answer.status != 200:
+        return None
+    return next(
+        (
+            form
+            for form in login_page.forms(answer.body)
+            if {"username", "password"} <= form.names and _is_login(hub, form.action)
+        ),
+        None,
     )
 
 
-def _is_form(answer: Answer) -> bool:
-    return answer.status == 200 and b'name="password"' in answer.body
+def _is_login(hub: Hub, address: str) -> bool:
+    """Whether an address, seen from the hub's sign-in page, is that page (on whatever host)."""
+    login = urls.join(_base(hub), "login")
+    try:
+        path = urlsplit(urljoin(login, address)).path
+    except ValueError:
+        return False
+    return unquote(path) == unquote(urlsplit(login).path)
 
 
 async def _whoami(hub: Hub, cookies: dict[str, str]) -> Identity | None:
     headers = {"X-XSRFToken": cookies["_xsrf"]}
     return from_answer(await _call(hub, "GET", "api/user", cookies, headers=headers))
+
+
+def _base(hub: Hub) -> str:
+    return hub.api_url.rstrip("/").removesuffix("/api")
 
 
 async def _call(
@@ -79,26 +137,35 @@ async def _call(
     headers: dict[str, str] | None = None,
     data: dict[str, str] | None = None,
 ) -> Answer:
-    base = hub.api_url.rstrip("/").removesuffix("/api")
     sent = {"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())}
     try:
-        return await outbound.fetch(
+        async with outbound.stream(
             hub.session,
             method,
-            urls.join(base, *path.split("/"), query=query),
+            urls.join(_base(hub), *path.split("/"), query=query),
             kind="hub.sign_in",
             headers={**sent, **(headers or {})} if cookies else headers,
             data=data,
             seconds=SIGN_IN_SECONDS,
-        )
+            total=SIGN_IN_SECONDS,
+        ) as response:
+            return Answer(response.status, response.headers, await _beginning(response.content))
     except Unreachable as error:
         raise unavailable() from error
+
+
+async def _beginning(content: StreamReader) -> bytes:
+    """What a page begins with; nothing that matters comes after MAX_PAGE_BYTES."""
+    body = bytearray()
+    while len(body) < MAX_PAGE_BYTES and (chunk := await content.readany()):
+        body += chunk
+    return bytes(body[:MAX_PAGE_BYTES])
 
 
 def _cookies(answer: Answer) -> dict[str, str]:
     """What the hub sets; a cookie that it deletes has no value."""
     jar: SimpleCookie = SimpleCookie()
-    for line in answer.headers.getall("Set-Cookie", []):  # type: ignore[attr-defined]
+    for line in answer.headers.getall("Set-Cookie", [])[:MAX_COOKIES]:  # type: ignore[attr-defined]
         try:
             jar.load(line)
         except CookieError:

@@ -1,5 +1,6 @@
 """Who a token belongs to, and what it may do."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,16 +22,22 @@ class Identity:
 def from_model(model: Mapping[str, Any]) -> Identity:
     """The identity in a user model of the hub; raises HubUnavailable."""
     try:
-        scopes = frozenset(model["scopes"])
-        return Identity(
-            name=str(model["name"]),
-            kind=str(model["kind"]),
-            scopes=scopes,
-            # scopes say what one may do; the model's flag `admin` does not
-            admin="admin:servers" in scopes,
-        )
+        name, kind, scopes = model["name"], model["kind"], model["scopes"]
+        if not (_is_name(name) and isinstance(kind, str) and _are_scopes(scopes)):
+            raise unavailable()
     except (KeyError, TypeError) as error:
         raise unavailable() from error
+    # scopes say what one may do; the model's flag `admin` does not
+    return Identity(name, kind, frozenset(scopes), admin="admin:servers" in scopes)
+
+
+def _is_name(value: object) -> bool:
+    """Whether that can be stored as a user's name, which has at most 255 characters."""
+    return isinstance(value, str) and bool(re.fullmatch(r"[^\x00\ud800-\udfff]{1,255}", value))
+
+
+def _are_scopes(value: object) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(scope, str) for scope in value)
 
 
 def from_answer(answer: Answer) -> Identity | None:

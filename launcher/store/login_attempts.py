@@ -1,7 +1,11 @@
-"""Wrong passwords, counted over all processes."""
+"""Failed sign-ins of the last minute, counted over all processes.
+
+`who` and `address` are keyed hashes: of a user name with an address, and of an address.
+"""
 
 import math
 import time
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 
@@ -11,20 +15,36 @@ from launcher.store.tables import login_attempts
 WINDOW_SECONDS = 60.0
 
 
-def begin(connection: sa.Connection, who: str, limit: int) -> int:
-    """Count a try of `who`; 0 when it may be made, else the seconds to wait.
+@dataclass(frozen=True)
+class Refusal:
+    """Who has too many failures, and for how many seconds."""
+
+    who: str
+    seconds: int
+
+
+def begin(
+    connection: sa.Connection, who: str, limit: int, *, address: str, address_limit: int
+) -> Refusal | None:
+    """Count a try of `who`, unless `who` or `address` is over its limit: then a Refusal.
 
     The try counts before it is made: tries at the same moment do not slip through together.
     """
-    locks.hold(connection, f"login attempts of {who}")
-    now = time.time()
-    connection.execute(login_attempts.delete().where(login_attempts.c.at < now - WINDOW_SECONDS))
-    query = sa.select(login_attempts.c.at).where(login_attempts.c.who == who)
-    tries = connection.execute(query.order_by(login_attempts.c.at.desc()).limit(limit)).all()
-    if len(tries) < limit:
-        connection.execute(login_attempts.insert().values(who=who, at=now))
-        return 0
-    return max(1, math.ceil(tries[-1].at + WINDOW_SECONDS - now))
+    now = _prepare(connection, address)
+    for each, most in ((address, address_limit), (who, limit)):
+        if seconds := _wait(connection, each, most, now):
+            return Refusal(each, seconds)
+    connection.execute(login_attempts.insert().values(who=who, at=now))
+    return None
+
+
+def fail(connection: sa.Connection, address: str, limit: int) -> int:
+    """Count a failure of `address`; the seconds to wait when it is at its limit now, else 0."""
+    now = _prepare(connection, address)
+    if seconds := _wait(connection, address, limit, now):
+        return seconds
+    connection.execute(login_attempts.insert().values(who=address, at=now))
+    return _wait(connection, address, limit, now)
 
 
 def succeeded(connection: sa.Connection, who: str) -> None:
@@ -36,3 +56,18 @@ def retract(connection: sa.Connection, who: str) -> None:
     """Take the last try of `who` back: nobody could say whether it was right."""
     last = sa.select(sa.func.max(login_attempts.c.id)).where(login_attempts.c.who == who)
     connection.execute(login_attempts.delete().where(login_attempts.c.id == last.scalar_subquery()))
+
+
+def _prepare(connection: sa.Connection, address: str) -> float:
+    """Have the address to ourselves, with nothing in the table that is too old; the time."""
+    locks.hold(connection, f"login attempts of {address}")
+    now = time.time()
+    connection.execute(login_attempts.delete().where(login_attempts.c.at < now - WINDOW_SECONDS))
+    return now
+
+
+def _wait(connection: sa.Connection, who: str, limit: int, now: float) -> int:
+    query = sa.select(login_attempts.c.at).where(login_attempts.c.who == who)
+    newest = query.order_by(login_attempts.c.at.desc()).offset(limit - 1).limit(1)
+    at = connection.execute(newest).scalar()
+    return 0 if at is None else max(1, math.ceil(at + WINDOW_SECONDS - now))

@@ -1,0 +1,68 @@
+"""Who is asking: the functions that openapi.yaml's securitySchemes name.
+
+A user is who the hub says the credential belongs to, in the hub's spelling of the name.
+"""
+
+from typing import Any
+
+from connexion.security import NO_VALUE
+
+from launcher.auth.addresses import Proxies
+from launcher.auth.gate import Gate, Policy
+from launcher.auth.throttle import Limits
+from launcher.errors import Unauthorized
+from launcher.hub.users import Identity
+
+__all__ = ["Gate", "Limits", "Policy", "Proxies", "basic", "metrics_reader", "token"]
+
+
+async def token(authorization: str, request: Any) -> Any:
+    """OpenAPI scheme `token`: `Authorization: token X` or `Bearer X`."""
+    value = _token_in(authorization)
+    if value is None:
+        return NO_VALUE
+    gate: Gate = request.state.parts.gate
+    return _context(await gate.by_token(value, lambda: gate.address(request)))
+
+
+async def metrics_reader(authorization: str, request: Any) -> Any:
+    """OpenAPI scheme `metrics`: as `token`, for services too; the scope is read:metrics."""
+    value = _token_in(authorization)
+    if value is None:
+        raise Unauthorized("Metrics are for those with a token: 'Authorization: Bearer …'.")
+    gate: Gate = request.state.parts.gate
+    return _context(await gate.metrics_reader(value, lambda: gate.address(request)))
+
+
+def _token_in(authorization: str) -> str | None:
+    kind, _, value = authorization.partition(" ")
+    return value.strip() if kind.lower() in ("token", "bearer") else None
+
+
+async def basic(username: str, password: str, request: Any) -> Any:
+    """OpenAPI scheme `basic`: RFC 7617 with charset UTF-8, else Latin-1."""
+    gate: Gate = request.state.parts.gate
+    identity = await gate.by_password(
+        _decoded(username), _decoded(password), lambda: gate.address(request)
+    )
+    return _context(identity)
+
+
+def _decoded(text: str) -> str:
+    """What Connexion read as Latin-1, as UTF-8 where it is UTF-8.
+
+    The name and the password are looked at one by one: requests encodes each as Latin-1 when it
+    can, and as UTF-8 otherwise.
+    """
+    try:
+        return text.encode("latin-1").decode("utf-8")
+    except UnicodeDecodeError:
+        return text
+
+
+def _context(identity: Identity) -> dict[str, Any]:
+    return {
+        "sub": identity.name,
+        "admin": identity.admin and identity.kind == "user",
+        "service": identity.kind != "user",
+    }

@@ -1,0 +1,193 @@
+"""Turns credentials into identities."""
+
+import logging
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from cachetools import TTLCache
+from jupyterhub.services.auth import check_scopes
+
+from launcher.auth.addresses import Proxies, client_address, disbelieved
+from launcher.auth.digests import derived, digest
+from launcher.auth.throttle import MAX_REMEMBERED, Address, Limits, Throttle
+from launcher.errors import Forbidden, LauncherError, Unauthorized
+from launcher.flights import SingleFlight
+from launcher.hub import Hub, passwords, users
+from launcher.hub.passwords import LoginForm, NoPasswords
+from launcher.hub.users import Identity
+from launcher.store import Store
+
+log = logging.getLogger("launcher")
+
+# as long as failures count
+WRONG_TOKEN_SECONDS = 60
+# a credential that was right is checked in spite of the neighbours' failures for so long
+PROVED_SECONDS = 3600
+NO_PASSWORDS_SECONDS = 10
+MAX_CREDENTIAL_CHARACTERS = 1024
+# a custom scope of the hub (c.JupyterHub.custom_scopes), for services that launch for others
+ON_BEHALF = "custom:launcher:on-behalf"
+
+# the hub puts spaces in place of control characters: `\x01alice` would be alice there
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What the site decided about credentials."""
+
+    service_name: str
+    strict_scopes: bool
+    identity_seconds: int
+    limits: Limits
+    proxies: Proxies
+
+
+class Gate:
+    """Turns credentials into identities, and remembers them by keyed hashes for a short while.
+
+    `where` in its methods says where a request comes from; it is asked only when that matters.
+    """
+
+    def __init__(self, hub: Hub, store: Store, secret: bytes, policy: Policy) -> None:
+        self._hub = hub
+        self._key = derived(secret, "launcher credential cache")
+        self._policy = policy
+        self._throttle = Throttle(store, secret, policy.limits)
+        self._known: TTLCache[bytes, Identity] = TTLCache(MAX_REMEMBERED, policy.identity_seconds)
+        self._wrong: TTLCache[bytes, bool] = TTLCache(MAX_REMEMBERED, WRONG_TOKEN_SECONDS)
+        self._proved: TTLCache[bytes, bool] = TTLCache(MAX_REMEMBERED, PROVED_SECONDS)
+        self._no_passwords: TTLCache[str, str] = TTLCache(1, NO_PASSWORDS_SECONDS)
+        self._flights: SingleFlight[Identity] = SingleFlight()
+        self._warned = False
+
+    async def by_token(self, token: str, where: Callable[[], str]) -> Identity:
+        """The user whose JupyterHub API token this is.
+
+        Raises Unauthorized, Forbidden, TooManyRequests, HubUnavailable.
+        """
+        return self._may_use(await self._owner(token, where), needs_scope=True)
+
+    async def metrics_reader(self, token: str, where: Callable[[], str]) -> Identity:
+        """The user or service that may read metrics; raises as `by_token` does."""
+        identity = await self._owner(token, where)
+        if not (identity.admin or check_scopes({"read:metrics"}, identity.scopes)):
+            raise Forbidden("This needs a token that holds the scope read:metrics.")
+        return identity
+
+    async def by_password(self, username: str, password: str, where: Callable[[], str]) -> Identity:
+        """The user who signs in so; raises as `by_token` does."""
+        key = digest(self._key, "password", username, password)
+        identity = self._known.get(key) or await self._flights.share(
+            key, lambda: self._sign_in(key, username, password, where())
+        )
+        return self._may_use(identity, needs_scope=self._policy.strict_scopes)
+
+    def address(self, request: Any) -> str:
+        """Where a request comes from, as far as the trusted proxies vouch for it."""
+        peer = str(request.client.host) if request.client else ""
+        forwarded = ",".join(request.headers.getlist("x-forwarded-for"))
+        if not self._warned and disbelieved(peer, forwarded, self._policy.proxies):
+            self._warned = True
+            log.warning(
+                "X-Forwarded-For and c.Launcher.trusted_hops, trusted_proxies do not fit together",
+                extra={"peer": peer[:64]},
+            )
+        return client_address(peer, forwarded, self._policy.proxies)
+
+    # tokens
+
+    async def _owner(self, token: str, where: Callable[[], str]) -> Identity:
+        if not re.fullmatch(r"[\x21-\x7e]{1,1024}", token):
+            raise Unauthorized(_UNKNOWN_TOKEN)
+        key = digest(self._key, "token", token)
+        return self._known.get(key) or await self._flights.share(
+            key, lambda: self._identify(key, token, where())
+        )
+
+    async def _identify(self, key: bytes, token: str, where: str) -> Identity:
+        if key in self._wrong:
+            raise Unauthorized(_UNKNOWN_TOKEN)
+        address = self._throttle.address(where)
+        async with self._throttle.token(address, proved=key in self._proved):
+            identity = await users.identify(self._hub, token)
+            if identity is None:
+                self._wrong[key] = True
+                self._proved.pop(key, None)
+                await self._throttle.unknown_token(address)
+                raise Unauthorized(_UNKNOWN_TOKEN)
+        return self._remember(key, identity)
+
+    # passwords
+
+    async def _sign_in(self, key: bytes, username: str, password: str, where: str) -> Identity:
+        address, proved = self._throttle.address(where), key in self._proved
+        async with self._throttle.password(username, address, proved=proved):
+            if not _may_be_right(username, password):
+                await self._throttle.wrong(username, address)
+                raise Unauthorized(_WRONG_PASSWORD)
+            form = await self._open_form()
+            if proved:
+                identity = await passwords.submit(self._hub, form, username, password)
+            else:
+                identity = await self._try(form, username, password, address)
+            if identity is None:
+                self._proved.pop(key, None)
+                await self._throttle.wrong(username, address)
+                raise Unauthorized(_WRONG_PASSWORD)
+        return self._remember(key, identity)
+
+    async def _open_form(self) -> LoginForm:
+        """The hub's form; a hub that takes no passwords is not asked about each of them."""
+        if detail := self._no_passwords.get("detail"):
+            raise NoPasswords(detail)
+        try:
+            return await passwords.open_form(self._hub)
+        except NoPasswords as error:
+            self._no_passwords["detail"] = error.detail
+            raise
+
+    async def _try(
+        self, form: LoginForm, username: str, password: str, address: Address
+    ) -> Identity | None:
+        await self._throttle.begin(username, address)
+        try:
+            identity = await passwords.submit(self._hub, form, username, password)
+        except LauncherError:
+            await self._throttle.undecided(username, address)
+            raise
+        if identity:
+            await self._throttle.right(username, address)
+        return identity
+
+    # both
+
+    def _remember(self, key: bytes, identity: Identity) -> Identity:
+        self._known[key] = identity
+        self._proved[key] = True
+        return identity
+
+    def _may_use(self, identity: Identity, *, needs_scope: bool) -> Identity:
+        if identity.kind != "user":
+            if ON_BEHALF in identity.scopes:
+                return identity
+            raise Forbidden(
+                "This is the token of a service. Launching needs a user's own token, or a service"
+                f" whose role holds the scope {ON_BEHALF}."
+            )
+        scope = f"access:services!service={self._policy.service_name}"
+        if needs_scope and not check_scopes({scope}, identity.scopes):
+            raise Forbidden(f"This needs a token that holds the scope {scope}.")
+        return identity
+
+
+_UNKNOWN_TOKEN = "The hub does not know this token. Make a new one on the hub's page Token."  # noqa: S105
+_WRONG_PASSWORD = "The hub does not let anybody in with this name and password."  # noqa: S105
+
+
+def _may_be_right(username: str, password: str) -> bool:
+    if not username.strip() or _CONTROL.search(username) or "\x00" in password:
+        return False
+    return max(len(username), len(password)) <= MAX_CREDENTIAL_CHARACTERS
