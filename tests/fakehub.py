@@ -162,6 +162,7 @@ class FakeHub:
         self.away = ""  # "proxy" (503), "refused" (no answer), "starting" (404 pages)
         self.away_for = 0  # hub calls that find it so, and then it is back; 0: until told
         self.token_refused = False
+        self.version = "6.1.1"
         self.scopes: tuple[str, ...] = SERVICE_SCOPES
         self.login = "form"  # or "oauth", "redirect"
         self.wrong_password_status = 403  # 200 before JupyterHub 5.3
@@ -228,8 +229,8 @@ class FakeHub:
                 return self._lose(request) if scripted[2] is LOST else scripted[2]()
         if path == "/hub/login":
             return await self._login(call)
-        if path == "/hub/api/":
-            return _json({"version": "6.1.1"})
+        if path in ("/hub/api", "/hub/api/"):
+            return _json({"version": self.version})
         if path == "/hub/api/user":
             return self._whoami(call)
         return await self._users_api(request, call, path)
@@ -651,7 +652,7 @@ def application(hub: FakeHub, folder, environ=None, **settings: object):
 @pytest.fixture(scope="session")
 def _client(_fakehub, tmp_path_factory):
     # what fails in one test does not keep the next one from starting servers
-    settings = {"start_timeout": 30, "max_failed_starts": 0}
+    settings = {"start_timeout": 30, "breaker_seconds": 0, "start_cooldown": 0}
     with application(_fakehub, tmp_path_factory.mktemp("launcher"), **settings) as client:
         yield client
 
