@@ -87,6 +87,8 @@ class Start:
     message: str = ""
     headers: tuple[tuple[str, str], ...] = ()
     messages: tuple[str, ...] = ()  # what the spawner says while it starts
+    stream: bytes = b""  # what comes in the progress stream before that, as it is
+    endless: bool = False  # whether that is repeated for as long as anybody listens
 
 
 @dataclass
@@ -112,6 +114,8 @@ class User:
     ended: asyncio.Event | None = None
     started: str | None = None  # when the hub was asked to start the server
     said: tuple[str, ...] = ()
+    stream: bytes = b""
+    endless: bool = False
 
     @property
     def notebooks(self) -> list[str]:
@@ -171,6 +175,8 @@ class FakeHub:
         self.stop_seconds = 0.0
         self.may_stop = True  # whether the launcher's token holds delete:servers
         self.most_at_once = 0  # servers that were ever being started at the same moment
+        self.failures = 0  # in a row: a hub with `consecutive_failure_limit` exits at so many
+        self.most_at_risk = 0  # failures in a row that there could have been at any time
         self.rename_seconds = 0.002  # the gap in which two renames both find the name free
         self.password_gate = threading.Event()  # cleared: the hub's form keeps people waiting
         self.password_gate.set()
@@ -288,6 +294,14 @@ class FakeHub:
                 return _json(model)
         return _json({"status": 403, "message": "Missing or invalid credentials."}, 403)
 
+    def restart(self):
+        """Forget every start under way, as a hub does that is restarted."""
+        self.failures = 0
+        for user in self.users.values():
+            if user.server == "spawning":
+                user.server, user.failure = "stopped", ""
+                self.loop.call_soon_threadsafe(user.ended.set)
+
     async def _users_api(self, request, call, path):
         if self.token_refused or call.headers.get("Authorization") != f"token {self.token}":
             return _json({"status": 403, "message": "Missing or invalid credentials."}, 403)
@@ -328,8 +342,10 @@ class FakeHub:
         if start.status in (201, 202) or start.outcome:
             user.server, user.failure, user.ended = "spawning", "", asyncio.Event()
             user.started, user.said = datetime.now(UTC).isoformat(), start.messages
+            user.stream, user.endless = start.stream, start.endless
             spawning = sum(other.server == "spawning" for other in self.users.values())
             self.most_at_once = max(self.most_at_once, spawning)
+            self.most_at_risk = max(self.most_at_risk, self.failures + spawning)
             loop = asyncio.get_running_loop()
             loop.call_later(start.seconds, self._end_start, user, start, user.ended)
         if start.status in (201, 202):
@@ -355,12 +371,12 @@ class FakeHub:
         if ended.is_set():
             return  # it was interrupted
         if start.outcome in ("", "ready"):
-            user.server = "ready"
+            user.server, self.failures = "ready", 0
             if user.dies_after_ready:
                 user.dies_after_ready -= 1
                 user.server = "dead"
         elif start.outcome in ("fails", "vanishes"):
-            user.server = "stopped"
+            user.server, self.failures = "stopped", self.failures + 1
             user.failure = f"Spawn failed: {start.reason}" if start.outcome == "fails" else ""
         if start.outcome != "never":
             ended.set()
@@ -375,6 +391,10 @@ class FakeHub:
             self.broken_streams -= 1
             request.transport.abort()
             return response
+        with suppress(ConnectionError):
+            await response.write(user.stream)
+            while user.endless and user.server == "spawning":
+                await response.write(user.stream)
         for number, message in enumerate(user.said, 1):
             await _event(response, {"progress": 10 * number, "message": message})
         if user.server == "spawning":
@@ -577,7 +597,7 @@ def served(hub: FakeHub):
         await site.start()
         return f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}"
 
-    hub.url = asyncio.run_coroutine_threadsafe(start(), loop).result()
+    hub.loop, hub.url = loop, asyncio.run_coroutine_threadsafe(start(), loop).result()
     try:
         yield hub
     finally:

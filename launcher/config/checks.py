@@ -40,8 +40,8 @@ def check(settings: Settings) -> None:
     if settings.hub_failure_limit == 1:
         raise ConfigError(
             "c.Launcher.hub_failure_limit is 1: such a hub exits at the first start that fails, so"
-            " that no start is safe. Set the hub's c.Spawner.consecutive_failure_limit to 5, or to 0"
-            " for none, and c.Launcher.hub_failure_limit to the same number."
+            " that no start is safe. Set the hub's c.Spawner.consecutive_failure_limit to 5, or to"
+            " 0 for none, and c.Launcher.hub_failure_limit to the same number."
         )
     for origin in settings.allowed_origins:
         _check_origin(origin)
