@@ -45,6 +45,7 @@ from launcher.readiness import Readiness
 from launcher.starting import Starter
 from launcher.store import Store
 from launcher.store import launches as rows
+from launcher.store.breaker import STATES
 from launcher.store.launches import Bounds
 from launcher.store.limit import Limits
 from launcher.upkeep import Upkeep
@@ -148,7 +149,13 @@ class _Building:
 
     def _starter(self, database: Store, hub: Hub, feed: Feed) -> Starter:
         settings = self.settings
-        limits = Limits(settings.max_starts, settings.max_failed_starts, settings.max_queued)
+        limits = Limits(
+            hub_failure_limit=settings.hub_failure_limit,
+            cooldown=settings.start_cooldown,
+            open_seconds=settings.breaker_seconds,
+            max_starts=settings.max_starts,
+            max_queued=settings.max_queued,
+        )
         return Starter(
             database,
             hub,
@@ -207,6 +214,8 @@ async def _gauges(database: Store, starter: Starter) -> Gauges:
             "launcher_starts_in_flight": now.in_flight,
             "launcher_starts_limit": now.limit,
             "launcher_starts_failed_in_a_row": now.failed,
+            "launcher_start_cooldowns": now.cooling_down,
+            "launcher_breaker_state": {state: float(state == now.state) for state in STATES},
         }
     except StoreUnavailable:
         return {}

@@ -138,6 +138,12 @@ class TooManyLaunches(LauncherError):
     status, title, slug = 429, "Too many launches", "too-many-launches"
 
 
+class StartCooldown(LauncherError):
+    """The last start of this user failed a moment ago, so that the next one has to wait."""
+
+    status, title, slug = 429, "Your server failed to start a moment ago", "start-cooldown"
+
+
 class TooManyRequests(LauncherError):
     """The caller has to wait."""
 
@@ -187,7 +193,7 @@ class ServerLimit(LauncherError):
 
 
 class StartsFailing(LauncherError):
-    """Servers failed to start in a row, so that no other start is tried at the moment."""
+    """Servers of different users failed to start in a row: no start is tried at the moment."""
 
     status, title, slug = 503, "Servers do not start at the moment", "starts-failing"
 

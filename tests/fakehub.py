@@ -94,6 +94,8 @@ class Start:
     message: str = ""
     headers: tuple[tuple[str, str], ...] = ()
     messages: tuple[str, ...] = ()  # what the spawner says while it starts
+    stream: bytes = b""  # what comes in the progress stream before that, as it is
+    endless: bool = False  # whether that is repeated for as long as anybody listens
 
 
 @dataclass
@@ -121,6 +123,8 @@ class User:
     ended: asyncio.Event | None = None
     started: str | None = None  # when the hub was asked to start the server
     said: tuple[str, ...] = ()
+    stream: bytes = b""
+    endless: bool = False
 
     @property
     def notebooks(self) -> list[str]:
@@ -171,6 +175,7 @@ class FakeHub:
         self.away = ""  # "proxy" (503), "refused" (no answer), "starting" (404 pages)
         self.away_for = 0  # hub calls that find it so, and then it is back; 0: until told
         self.token_refused = False
+        self.version = "6.1.1"
         self.scopes: tuple[str, ...] = SERVICE_SCOPES
         self.login = "form"  # or "oauth", "redirect", "otp"; else a sign-in page of its own
         self.wrong_password_status = 403  # 200 before JupyterHub 5.3
@@ -181,6 +186,8 @@ class FakeHub:
         self.most_seconds = 0  # token_expires_in_max_seconds
         self.revoking = 0  # tokens that no server accepts, as if they were revoked at once
         self.most_at_once = 0  # servers that were ever being started at the same moment
+        self.failures = 0  # in a row: a hub with `consecutive_failure_limit` exits at so many
+        self.most_at_risk = 0  # failures in a row that there could have been at any time
         self.rename_seconds = 0.002  # the gap in which two renames both find the name free
         self.password_gate = threading.Event()  # cleared: the hub's form keeps people waiting
         self.password_gate.set()
@@ -239,8 +246,8 @@ class FakeHub:
                 return self._lose(request) if scripted[2] is LOST else scripted[2]()
         if path == "/hub/login":
             return await self._login(call)
-        if path == "/hub/api/":
-            return _json({"version": "6.1.1"})
+        if path in ("/hub/api", "/hub/api/"):
+            return _json({"version": self.version})
         if path == "/hub/api/user":
             return self._whoami(call)
         return await self._users_api(request, call, path)
@@ -303,6 +310,14 @@ class FakeHub:
                 return _json(model)
         return _json({"status": 403, "message": "Missing or invalid credentials."}, 403)
 
+    def restart(self):
+        """Forget every start under way, as a hub does that is restarted."""
+        self.failures = 0
+        for user in self.users.values():
+            if user.server == "spawning":
+                user.server, user.failure = "stopped", ""
+                self.loop.call_soon_threadsafe(user.ended.set)
+
     async def _users_api(self, request, call, path):
         if self.token_refused or call.headers.get("Authorization") != f"token {self.token}":
             return _json({"status": 403, "message": "Missing or invalid credentials."}, 403)
@@ -361,8 +376,10 @@ class FakeHub:
         if start.status in (201, 202) or start.outcome:
             user.server, user.failure, user.ended = "spawning", "", asyncio.Event()
             user.started, user.said = datetime.now(UTC).isoformat(), start.messages
+            user.stream, user.endless = start.stream, start.endless
             spawning = sum(other.server == "spawning" for other in self.users.values())
             self.most_at_once = max(self.most_at_once, spawning)
+            self.most_at_risk = max(self.most_at_risk, self.failures + spawning)
             loop = asyncio.get_running_loop()
             loop.call_later(start.seconds, self._end_start, user, start, user.ended)
         if start.status in (201, 202):
@@ -388,12 +405,12 @@ class FakeHub:
         if ended.is_set():
             return  # it was interrupted
         if start.outcome in ("", "ready"):
-            user.server = "ready"
+            user.server, self.failures = "ready", 0
             if user.dies_after_ready:
                 user.dies_after_ready -= 1
                 user.server = "dead"
         elif start.outcome in ("fails", "vanishes"):
-            user.server = "stopped"
+            user.server, self.failures = "stopped", self.failures + 1
             user.failure = f"Spawn failed: {start.reason}" if start.outcome == "fails" else ""
         if start.outcome != "never":
             ended.set()
@@ -408,6 +425,10 @@ class FakeHub:
             self.broken_streams -= 1
             request.transport.abort()
             return response
+        with suppress(ConnectionError):
+            await response.write(user.stream)
+            while user.endless and user.server == "spawning":
+                await response.write(user.stream)
         for number, message in enumerate(user.said, 1):
             await _event(response, {"progress": 10 * number, "message": message})
         if user.server == "spawning":
@@ -626,7 +647,7 @@ def served(hub: FakeHub):
         await site.start()
         return f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}"
 
-    hub.url = asyncio.run_coroutine_threadsafe(start(), loop).result()
+    hub.loop, hub.url = loop, asyncio.run_coroutine_threadsafe(start(), loop).result()
     try:
         yield hub
     finally:
@@ -706,7 +727,8 @@ def application(hub: FakeHub, folder, environ=None, *, ended=None, **settings: o
 @pytest.fixture(scope="session")
 def _client(_fakehub, tmp_path_factory):
     # what fails in one test does not keep the next one from starting servers
-    settings = {"start_timeout": 30, "max_failed_starts": 0, **NO_LIMITS_PER_ADDRESS}
+    settings = {"start_timeout": 30, "breaker_seconds": 0, "start_cooldown": 0}
+    settings |= NO_LIMITS_PER_ADDRESS
     with application(_fakehub, tmp_path_factory.mktemp("launcher"), **settings) as client:
         yield client
 

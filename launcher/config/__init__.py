@@ -91,12 +91,26 @@ class Launcher(Application):
         the hub says that it is busy. Where servers run on other machines than the hub, the hub's
         own concurrent_spawn_limit (100) is a good value.""",
     ).tag(config=True)
-    max_failed_starts = Integer(
-        3,
+    hub_failure_limit = Integer(
+        0,
         min=0,
-        help="""Starts that failed in a row, and those in flight after a failure, stay below this.
-        Keep it below the hub's consecutive_failure_limit (5 on Kubernetes), at which the hub exits.
-        0: start servers whatever happens.""",
+        help="""The hub's own c.Spawner.consecutive_failure_limit: so many failed starts in a row
+        make the hub exit. 0, as on the hub, means that it has none; the Kubernetes charts have 5.
+        The failures in a row and the starts in flight stay below it until a start succeeds.""",
+    ).tag(config=True)
+    start_cooldown = Integer(
+        10,
+        min=0,
+        help="""Seconds for which a user whose start failed waits for the next one; doubled with
+        each failure in a row, up to ten minutes. 0: no wait.""",
+    ).tag(config=True)
+    breaker_seconds = Integer(
+        60,
+        min=0,
+        help="""Seconds for which no server is started once the starts of three users failed in a
+        row; then one start is tried. Doubled each time that it fails: up to one and a half times as
+        long, and with hub_failure_limit up to ten times. 0: the breaker never opens, and only
+        hub_failure_limit holds starts back.""",
     ).tag(config=True)
     max_launches_per_user = Integer(
         100, min=1, help="Launches of one user that may be under way; further ones get 429."
@@ -276,6 +290,8 @@ _WAYS_TO_FAIL = (
 
 def _read(settings: Launcher, path: Path) -> None:
     try:
-        settings.update_config(PyFileConfigLoader(path.name, path=str(path.parent)).load_config())
+        found = PyFileConfigLoader(path.name, path=str(path.parent)).load_config()
+        settings.update_config(found)
     except _WAYS_TO_FAIL as error:
         raise ConfigError(f"{path.name} cannot be used: {type(error).__name__}: {error}") from error
+    checks.check_names(found.get("Launcher", {}))
