@@ -9,8 +9,8 @@ from launcher.store.tables import launches
 
 def begun(fakehub):
     """The users whose servers the hub was asked to start, in that order."""
-    lines = fakehub.lines("POST /hub/api/users/")
-    return [line.removeprefix("POST /hub/api/users/").removesuffix("/server") for line in lines]
+    lines = [line.split("/") for line in fakehub.lines("POST /hub/api/users/")]
+    return [parts[4] for parts in lines if parts[5:] == ["server"]]
 
 
 def people(fakehub, count, **start):

@@ -15,7 +15,8 @@ _init = tornado.web.RequestHandler.__init__
 def init(self, application, request, **kw):
     with open("recorded.jsonl", "a") as file:
         headers = dict(request.headers.get_all())
-        file.write(json.dumps([request.method, request.uri, headers, request.body.decode()]) + "\\n")
+        line = [request.method, request.uri, headers, request.body.decode()]
+        file.write(json.dumps(line) + "\\n")
     _init(self, application, request, **kw)
 tornado.web.RequestHandler.__init__ = init
 """
