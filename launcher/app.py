@@ -47,13 +47,24 @@ from launcher.store import launches as rows
 from launcher.store.limit import Limits
 from launcher.upkeep import Upkeep
 
+log = logging.getLogger("launcher")
+
 SPECIFICATION = Path(__file__).with_name("openapi.yaml")
 
 
-def create_app(settings: Launcher, stopping: Callable[[], bool] = lambda: False) -> RequestId:
+def _only_log() -> None:
+    log.critical("this process cannot do its work any more, and nobody ends it")
+
+
+def create_app(
+    settings: Launcher,
+    stopping: Callable[[], bool] = lambda: False,
+    end_process: Callable[[], None] = _only_log,
+) -> RequestId:
     """The whole service as an ASGI application; raises ConfigError.
 
-    `stopping` says whether the process is about to end: then nobody is kept waiting.
+    `stopping` says whether the process is about to end: then nobody is kept waiting. `end_process`
+    ends it, for another one to take its place.
     """
     experiments = Catalogue.load(settings.experiment_paths)
     secret = keys.secret(Path(settings.secret_file))
@@ -65,7 +76,7 @@ def create_app(settings: Launcher, stopping: Callable[[], bool] = lambda: False)
         store.check_version(settings.database_url)
         async with (
             outbound.open_session(metrics.upstream) as session,
-            _Building(settings, session, metrics, stopping).parts(
+            _Building(settings, session, metrics, stopping, end_process).parts(
                 experiments, secret, warned
             ) as parts,
         ):
@@ -92,6 +103,7 @@ class _Building:
     session: outbound.Session
     metrics: Metrics
     stopping: Callable[[], bool]
+    end_process: Callable[[], None]
     holder: str = field(default_factory=lambda: uuid.uuid4().hex)
     """The name of this process in the database."""
 
@@ -115,7 +127,9 @@ class _Building:
                     launches=launches,
                     starter=starter,
                     feed=feed,
-                    follower=Follower(database, feed, self.stopping),
+                    follower=Follower(
+                        database, feed, self.stopping, most_streams=settings.max_streams_per_user
+                    ),
                     gate=Gate(hub, database, secret, _policy(settings)),
                     readiness=Readiness(
                         hub, database, strict_scopes=settings.strict_scopes, warned=warned

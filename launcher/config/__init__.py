@@ -103,6 +103,12 @@ class Launcher(Application):
     queue_timeout = Integer(
         1800, min=1, help="Seconds that a launch waits for its turn, at most."
     ).tag(config=True)
+    max_streams_per_user = Integer(
+        20,
+        min=1,
+        help="""Streams of events that a user may have open in one worker process; further ones get
+        429.""",
+    ).tag(config=True)
     launch_retention_days = Integer(
         30, min=1, help="Days for which launches that ended are kept in the database."
     ).tag(config=True)
