@@ -14,10 +14,13 @@ import psutil
 import pytest
 import sqlalchemy as sa
 from fakehub import at_once, problem_of, wait_until
+from test_store import a_launch
 
 from launcher import store
 from launcher.errors import StoreUnavailable
-from launcher.store import leases, outage, probe
+from launcher.feed import Feed
+from launcher.following import Follower
+from launcher.store import launches, leases, outage, probe
 
 UNAVAILABLE = "urn:problem-type:launcher:store-unavailable"
 # what a client waits for, a few times what is promised: the machine may be busy
@@ -140,6 +143,26 @@ def test_a_long_lock_of_somebody_else_on_sqlite_is_503(start_app, fakehub, tmp_p
         # who only reads waits for nobody
         assert client.get("/launches", headers=people[0].auth).status_code == 200
     wait_until(lambda: client.launch(people[0]).status_code == 200, "a launch")
+
+
+async def test_a_stream_of_events_stays_open_while_the_database_is_away(new_sqlite):
+    url = new_sqlite()
+    opened, engine = store.Store(url), store._connect(url)
+    made = await opened.run(launches.insert, a_launch())
+    follower = Follower(opened, Feed(opened), lambda: False, most_streams=1)
+    stream = follower.follow(made, after=0)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE launches RENAME TO gone")
+    assert [await anext(stream) for _ in range(2)] == [None, None]
+    with engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE gone RENAME TO launches")
+        launches.end(connection, made, state="cancelled")
+    while (told := await anext(stream)) is None:
+        pass
+    assert told.state == "cancelled"
+    await stream.aclose()
+    engine.dispose()
+    opened.close()
 
 
 # what the log says
