@@ -50,21 +50,27 @@ from launcher.store.launches import Bounds
 from launcher.store.limit import Limits
 from launcher.upkeep import Upkeep
 
+log = logging.getLogger("launcher")
+
 # of one process; users' servers that never answer do not keep it from the hub
 HUB_CONNECTIONS = 256
 SERVER_CONNECTIONS = 512
 SPECIFICATION = Path(__file__).with_name("openapi.yaml")
 
 
+def _only_log() -> None:
+    log.critical("this process cannot do its work any more, and nobody ends it")
+
+
 def create_app(
     settings: Launcher,
     stopping: Callable[[], bool] = lambda: False,
-    end_process: Callable[[], None] = lambda: None,
+    end_process: Callable[[], None] = _only_log,
 ) -> RequestId:
     """The whole service as an ASGI application; raises ConfigError.
 
     `stopping` says whether the process is about to end: then nobody is kept waiting. `end_process`
-    is called when a background task ended, without which this process is of no use.
+    ends it when a background task ended, for another one to take its place.
     """
     experiments = Catalogue.load(settings.experiment_paths)
     secret = keys.secret(Path(settings.secret_file))
@@ -127,6 +133,8 @@ class _Building:
             holder=self.holder,
             strict_scopes=settings.strict_scopes,
             warned=warned,
+            # where the proxy stands between, it is the proxy that does not listen
+            hub_restarted=None if settings.reaches_hub_by_proxy else starter.hub_restarted,
         )
         try:
             async with self._upkeep(database, launches, starter, feed, readiness).running():
@@ -137,7 +145,9 @@ class _Building:
                     launches=launches,
                     starter=starter,
                     feed=feed,
-                    follower=Follower(database, feed, self.stopping),
+                    follower=Follower(
+                        database, feed, self.stopping, most_streams=settings.max_streams_per_user
+                    ),
                     gate=Gate(hub, database, secret, _policy(settings)),
                     readiness=readiness,
                     metrics=self.metrics,

@@ -90,6 +90,12 @@ class UnknownUser(LauncherError):
     status, title, slug = 409, "The hub does not know this user", "unknown-user"
 
 
+class RequestTimeout(LauncherError):
+    """The request's body did not arrive in time."""
+
+    status, title, slug = 408, "The request took too long", "request-timeout"
+
+
 class FileExists(LauncherError):
     """There is a file already, and `if_exists` is `fail`."""
 

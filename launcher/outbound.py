@@ -19,11 +19,15 @@ WHOLE_SECONDS = 120.0
 
 
 class Unreachable(Exception):
-    """No whole answer came back. `sent` is False when the request cannot have been carried out."""
+    """No whole answer came back. `sent` is False when the request cannot have been carried out.
 
-    def __init__(self, reason: str, *, sent: bool) -> None:
+    `refused`: nobody listens at the address.
+    """
+
+    def __init__(self, reason: str, *, sent: bool, refused: bool = False) -> None:
         super().__init__(reason)
         self.sent = sent
+        self.refused = refused
 
 
 class AnswerTooLarge(Unreachable):
@@ -103,7 +107,8 @@ async def stream(
             status = str(response.status)
             yield response
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-        raise Unreachable(type(error).__name__, sent=False) from error
+        refused = isinstance(getattr(error, "os_error", None), ConnectionRefusedError)
+        raise Unreachable(type(error).__name__, sent=False, refused=refused) from error
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise Unreachable(type(error).__name__, sent=True) from error
     finally:

@@ -6,13 +6,16 @@ The checks run in the background: whoever reads their report changes nothing and
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from mmap import mmap
 
-from launcher.errors import HubRefused, LauncherError
+from launcher.errors import HubRefused, LauncherError, StoreUnavailable
 from launcher.flights import SingleFlight
 from launcher.hub import Hub, users
-from launcher.store import Store, processes
+from launcher.outbound import Unreachable
+from launcher.store import Store, probe
 
 log = logging.getLogger("launcher")
 
@@ -57,10 +60,19 @@ class Readiness:
     """Checks now and again, and reports what it found last."""
 
     def __init__(
-        self, hub: Hub, store: Store, *, holder: str, strict_scopes: bool, warned: mmap
+        self,
+        hub: Hub,
+        store: Store,
+        *,
+        holder: str,
+        strict_scopes: bool,
+        warned: mmap,
+        hub_restarted: Callable[[float], Awaitable[None]] | None = None,
     ) -> None:
         """`holder` is the name of this process in the database.
 
+        `hub_restarted` is called with a time (seconds since 1970) at which nobody listened at the
+        hub's address, once somebody does again: a hub that restarts counts its failures anew.
         `warned` is a byte that all workers share: one warning is enough for all of them.
         """
         self._hub = hub
@@ -68,6 +80,8 @@ class Readiness:
         self._holder = holder
         self._strict = strict_scopes
         self._warned = warned
+        self._hub_restarted = hub_restarted
+        self._nobody_listened_at: float | None = None
         self._may_launch = False
         self._checks = NOT_YET
         self._checked_at = time.monotonic()
@@ -109,7 +123,7 @@ class Readiness:
 
     async def _database(self) -> Check:
         try:
-            await self._store.run(processes.beat, self._holder)
+            await self._store.run(probe.write, self._holder)
         except LauncherError as error:
             return Check("database", False, error.detail)
         return Check("database", True)
@@ -120,8 +134,17 @@ class Readiness:
         except HubRefused as error:
             return [Check("hub", True), Check("token", False, error.detail)]
         except LauncherError as error:
+            if isinstance(error.__cause__, Unreachable) and error.__cause__.refused:
+                self._nobody_listened_at = time.time()
             return [Check("hub", False, error.detail), Check("token", False, "not checked")]
+        await self._say_that_hub_restarted()
         return [Check("hub", True), Check("token", True, remark)]
+
+    async def _say_that_hub_restarted(self) -> None:
+        if self._hub_restarted and self._nobody_listened_at:
+            with suppress(StoreUnavailable):
+                await self._hub_restarted(self._nobody_listened_at)
+                self._nobody_listened_at = None
 
     async def _check_token(self) -> str:
         """What there is to say about a token that does; raises HubRefused, HubUnavailable."""

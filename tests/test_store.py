@@ -777,13 +777,56 @@ def test_rows_of_an_older_version_are_kept(new_database):
     engine.dispose()
 
 
-def test_an_application_does_not_start_on_tables_of_another_version(new_database, engine):
+def test_an_application_does_not_start_on_tables_that_are_not_ready(new_database):
     with pytest.raises(ConfigError, match="launcher serve"):
         store.check_version(new_database(migrated=False))
+
+
+START = pytest.mark.parametrize("start", [store.migrate, store.check_version])
+
+
+@START
+def test_a_database_of_a_newer_version_stops_the_start_and_is_left_alone(
+    database_url, engine, start
+):
     with engine.begin() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(ConfigError):
-        store.check_version(engine.url.render_as_string())
+    before = described(engine)
+    with pytest.raises(ConfigError, match=r"newer version .* 9999"):
+        start(database_url)
+    assert described(engine) == before
+
+
+@START
+@pytest.mark.parametrize("revision", ["", "833da8570507"])
+def test_a_database_of_another_program_stops_the_start_and_is_left_alone(
+    new_database, start, revision
+):
+    url = new_database(migrated=False)
+    engine = store._connect(url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE spawners (id INTEGER PRIMARY KEY)")
+        if revision:  # as JupyterHub's own database has one
+            connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32))")
+            connection.exec_driver_sql(f"INSERT INTO alembic_version VALUES ('{revision}')")
+    with pytest.raises(ConfigError, match=r"another program.* spawners"):
+        start(url)
+    assert described(engine).keys() == {"spawners"}
+    engine.dispose()
+
+
+@START
+def test_a_file_that_is_no_database_stops_the_start(tmp_path, start):
+    (tmp_path / "x.sqlite").write_bytes(b"not a database" * 1000)
+    with pytest.raises(ConfigError, match="not a database"):
+        start(f"sqlite:///{tmp_path}/x.sqlite")
+    assert (tmp_path / "x.sqlite").read_bytes() == b"not a database" * 1000
+
+
+@START
+def test_a_folder_in_place_of_a_database_stops_the_start(tmp_path, start):
+    with pytest.raises(ConfigError, match="directory"):
+        start(f"sqlite:///{tmp_path}")
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,12 @@ class Launcher(Application):
     queue_timeout = Integer(
         1800, min=1, help="Seconds that a launch waits for its turn, at most."
     ).tag(config=True)
+    max_streams_per_user = Integer(
+        20,
+        min=1,
+        help="""Streams of events that a user may have open in one worker process; further ones get
+        429.""",
+    ).tag(config=True)
     launch_retention_days = Integer(
         30, min=1, help="Days for which launches that ended are kept in the database."
     ).tag(config=True)
@@ -227,6 +233,12 @@ class Launcher(Application):
         """The base path without its last slash: '' or '/services/launcher'."""
         path = self.base_path.strip("/")
         return f"/{path}" if path else ""
+
+    @property
+    def reaches_hub_by_proxy(self) -> bool:
+        """Whether calls to the hub's API pass the hub's proxy."""
+        hub, proxy = urlsplit(self.hub_api_url), urlsplit(self.proxy_url)
+        return hub.netloc == proxy.netloc
 
     @property
     def bind(self) -> str:

@@ -159,3 +159,13 @@ login_attempts = sa.Table(
     sa.Column("at", sa.Float, nullable=False),
     sa.Index("login_attempts_of", "who", "at"),
 )
+
+# what was written to find out whether the database can be written to; see probe.py
+probes = sa.Table(
+    "probes",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("worker_id", sa.String(32), nullable=False),
+    sa.Column("content", sa.LargeBinary, nullable=False),
+    sa.Column("at", sa.Float, nullable=False),
+)
