@@ -790,5 +790,5 @@ def test_only_administrators_see_how_starts_are_going(client, fakehub, alice, po
         for headers in (alice.auth, portal):
             problem_of(client.request(method, path, headers=headers), 403)
         answer = client.request(method, path, headers=fakehub.add_user(scopes=ADMIN).auth)
-        assert answer.json()["open"] is True
+        assert answer.json()["breaker"] == "closed"
         assert answer.json()["failed_in_a_row"] == 0

@@ -248,10 +248,10 @@ def test_ready_costs_nothing_and_breaks_nothing(start_app, fakehub, alice):
     assert client.launch(alice).status_code == 200
     fakehub.away = "proxy"
     wait_until(lambda: client.get("/ready").status_code == 503, "the report")
-    before = len(fakehub.calls)
+    before = len(fakehub.checks)
     for _ in range(50):
         assert client.get("/ready").status_code == 503
-    assert len(fakehub.calls) - before <= 2
+    assert len(fakehub.checks) - before <= 2
     assert client.launch(alice).status_code == 200
     fakehub.away = ""
     wait_until(lambda: client.get("/ready").status_code == 200, "the report")

@@ -20,7 +20,8 @@ def init(self, application, request, **kw):
     _init(self, application, request, **kw)
 tornado.web.RequestHandler.__init__ = init
 """
-NAMES = ["mallory", "a.b@c.d", "jöe <'&\">"]
+# nobody whose server runs already
+NAMES = ["mallory", "m.b@c.d", "möe <'&\">"]
 
 
 def record(hub, user):
