@@ -19,11 +19,11 @@ from launcher.store import Store, probe
 
 log = logging.getLogger("launcher")
 
-CHECK_SECONDS = 15.0
+CHECK_SECONDS = 5.0
 # while something is wrong
 RECHECK_SECONDS = 3.0
 # a report that old was not followed by another one: the checks hang
-STALE_SECONDS = 90.0
+STALE_SECONDS = 30.0
 
 # the scopes that the launcher's calls need (JupyterHub's document "Scopes"), and the scope of a
 # role that holds them
