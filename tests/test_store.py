@@ -636,35 +636,55 @@ def test_the_old_are_forgotten_some_at_a_time(do, mocker):
 # login attempts
 
 
+def wait_for_try(do, who, limit, address="", address_limit=100):
+    """The seconds that `who` has to wait before a try, 0 when it was counted."""
+    limits = {"address": address, "address_limit": address_limit}
+    refusal = do(login_attempts.begin, who, limit, **limits)
+    return refusal.seconds if refusal else 0
+
+
 def test_tries_are_counted_and_forgotten_after_the_window(do, mocker):
     began = time.time()
     clock = mocker.patch("time.time", return_value=began)
-    assert [do(login_attempts.begin, "a", 2) for _ in range(3)] == [0, 0, 60]
+    assert [wait_for_try(do, "a", 2) for _ in range(3)] == [0, 0, 60]
     clock.return_value = began + 20
-    assert do(login_attempts.begin, "a", 2) == 40
-    assert do(login_attempts.begin, "b", 2) == 0
+    assert wait_for_try(do, "a", 2) == 40
+    assert wait_for_try(do, "b", 2) == 0
     clock.return_value = began + login_attempts.WINDOW_SECONDS + 1
-    assert do(login_attempts.begin, "a", 2) == 0
+    assert wait_for_try(do, "a", 2) == 0
+
+
+def test_failures_of_an_address_are_counted_up_to_its_limit(do, mocker):
+    began = time.time()
+    clock = mocker.patch("time.time", return_value=began)
+    assert [do(login_attempts.fail, "here", 2) for _ in range(4)] == [0, 60, 60, 60]
+    assert wait_for_try(do, "a", 9, "elsewhere", 2) == 0
+    clock.return_value = began + 20
+    limits = {"address": "here", "address_limit": 2}
+    assert do(login_attempts.begin, "a", 9, **limits) == login_attempts.Refusal("here", 40)
+    clock.return_value = began + login_attempts.WINDOW_SECONDS + 1
+    assert wait_for_try(do, "a", 9, "here", 2) == 0
+    assert do(login_attempts.fail, "here", 2) == 0
 
 
 def test_who_knows_the_password_has_all_tries_again(do):
     for _ in range(2):
-        do(login_attempts.begin, "a", 2)
+        wait_for_try(do, "a", 2)
     do(login_attempts.succeeded, "a")
-    assert do(login_attempts.begin, "a", 2) == 0
+    assert wait_for_try(do, "a", 2) == 0
 
 
 def test_a_try_that_nobody_could_judge_is_taken_back(do):
-    do(login_attempts.begin, "a", 2)
-    do(login_attempts.begin, "b", 2)
+    wait_for_try(do, "a", 2)
+    wait_for_try(do, "b", 2)
     do(login_attempts.retract, "a")
-    assert [do(login_attempts.begin, "a", 2) for _ in range(3)] == [0, 0, 60]
+    assert [wait_for_try(do, "a", 2) for _ in range(3)] == [0, 0, 60]
     do(login_attempts.retract, "nobody")
 
 
 def test_tries_at_the_same_moment_do_not_slip_through_together(do):
     with ThreadPoolExecutor(8) as threads:
-        waits = list(threads.map(lambda _: do(login_attempts.begin, "a", 3), range(8)))
+        waits = list(threads.map(lambda _: wait_for_try(do, "a", 3), range(8)))
     assert waits.count(0) == 3
 
 
@@ -767,7 +787,8 @@ def test_rows_of_an_older_version_are_kept(new_database):
             kept = [dict(row) for row in connection.execute(query).mappings()]
             assert [row | written for row, written in zip(kept, rows, strict=True)] == kept
         assert launches.find(connection, "1").ended
-        assert login_attempts.begin(connection, "2", 1) == 0
+        limits = {"address": "0", "address_limit": 1}
+        assert login_attempts.begin(connection, "2", 1, **limits) is None
     engine.dispose()
 
 
