@@ -20,7 +20,7 @@ run: ## start a JupyterHub with the launcher here, and launch a first notebook
 	@$(PYTHON) deploy/install.py demo
 	@$(BIN)/python deploy/demo.py --port $(PORT)
 
-test: development ## run the tests that need no root; PostgreSQL has to be installed
+test: development ## run the tests that need no root
 	@PATH="$(CURDIR)/$(BIN):$(CURDIR)/.node/$(PROXY):$$PATH" $(BIN)/pytest -m "not system" $(PYTEST)
 
 test-system: debian ## run the tests that need root and Debian's packages
@@ -57,7 +57,7 @@ lint: development ## run ruff and mypy
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-debian: ## install Debian's packages for test and test-system (root)
+debian: ## install Debian's packages for test-system (root)
 	@$(PYTHON) deploy/install.py debian
 
 development:

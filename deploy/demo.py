@@ -24,7 +24,7 @@ from types import FrameType
 from typing import Any
 
 import psutil
-from install import CHECKOUT, step
+from install import CHECKOUT, print_anywhere, step
 
 from launcher.client import ClientError, Launcher
 
@@ -53,6 +53,7 @@ def main() -> None:
         "--state", type=Path, default=CHECKOUT / ".run", help="folder for its files"
     )
     options = parser.parse_args()
+    print_anywhere()
     adopt_orphans()
     on_signals(end)
     try:

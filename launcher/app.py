@@ -36,6 +36,7 @@ from launcher.experiments import Catalogue
 from launcher.feed import Feed
 from launcher.following import Follower
 from launcher.hub import Hub
+from launcher.hub.tokens import ServerTokens
 from launcher.launches import Launches
 from launcher.logs import RequestId
 from launcher.metrics import Gauges, Metrics
@@ -44,16 +45,32 @@ from launcher.readiness import Readiness
 from launcher.starting import Starter
 from launcher.store import Store
 from launcher.store import launches as rows
+from launcher.store.breaker import STATES
+from launcher.store.launches import Bounds
 from launcher.store.limit import Limits
 from launcher.upkeep import Upkeep
 
+log = logging.getLogger("launcher")
+
+# of one process; users' servers that never answer do not keep it from the hub
+HUB_CONNECTIONS = 256
+SERVER_CONNECTIONS = 512
 SPECIFICATION = Path(__file__).with_name("openapi.yaml")
 
 
-def create_app(settings: Launcher, stopping: Callable[[], bool] = lambda: False) -> RequestId:
+def _only_log() -> None:
+    log.critical("this process cannot do its work any more, and nobody ends it")
+
+
+def create_app(
+    settings: Launcher,
+    stopping: Callable[[], bool] = lambda: False,
+    end_process: Callable[[], None] = _only_log,
+) -> RequestId:
     """The whole service as an ASGI application; raises ConfigError.
 
-    `stopping` says whether the process is about to end: then nobody is kept waiting.
+    `stopping` says whether the process is about to end: then nobody is kept waiting. `end_process`
+    ends it when a background task ended, for another one to take its place.
     """
     experiments = Catalogue.load(settings.experiment_paths)
     secret = keys.secret(Path(settings.secret_file))
@@ -64,8 +81,9 @@ def create_app(settings: Launcher, stopping: Callable[[], bool] = lambda: False)
     async def lifespan(_app: Starlette) -> AsyncIterator[Mapping[str, Any]]:
         store.check_version(settings.database_url)
         async with (
-            outbound.open_session(metrics.upstream) as session,
-            _Building(settings, session, metrics, stopping).parts(
+            outbound.open_session(metrics.upstream, connections=HUB_CONNECTIONS) as to_hub,
+            outbound.open_session(metrics.upstream, connections=SERVER_CONNECTIONS) as to_servers,
+            _Building(settings, to_hub, to_servers, metrics, stopping, end_process).parts(
                 experiments, secret, warned
             ) as parts,
         ):
@@ -89,9 +107,11 @@ class _Building:
     """What the parts of one process are made with."""
 
     settings: Launcher
-    session: outbound.Session
+    to_hub: outbound.Session
+    to_servers: outbound.Session
     metrics: Metrics
     stopping: Callable[[], bool]
+    end_process: Callable[[], None]
     holder: str = field(default_factory=lambda: uuid.uuid4().hex)
     """The name of this process in the database."""
 
@@ -102,12 +122,22 @@ class _Building:
         """The parts, with what runs in the background."""
         settings = self.settings
         database = Store(settings.database_url)
-        hub = Hub(self.session, settings.hub_api_url, settings.api_token)
+        hub = Hub(self.to_hub, settings.hub_api_url, settings.api_token)
+        tokens = ServerTokens(hub)
         feed = Feed(database)
         starter = self._starter(database, hub, feed)
-        launches = self._launches(database, starter, feed)
+        launches = self._launches(database, tokens, starter, feed)
+        readiness = Readiness(
+            hub,
+            database,
+            holder=self.holder,
+            strict_scopes=settings.strict_scopes,
+            warned=warned,
+            # where the proxy stands between, it is the proxy that does not listen
+            hub_restarted=None if settings.reaches_hub_by_proxy else starter.hub_restarted,
+        )
         try:
-            async with self._upkeep(database, launches, starter, feed).running():
+            async with self._upkeep(database, launches, starter, feed, readiness).running():
                 yield Parts(
                     settings=settings,
                     experiments=experiments,
@@ -115,20 +145,27 @@ class _Building:
                     launches=launches,
                     starter=starter,
                     feed=feed,
-                    follower=Follower(database, feed, self.stopping),
-                    gate=Gate(hub, database, secret, _policy(settings)),
-                    readiness=Readiness(
-                        hub, database, strict_scopes=settings.strict_scopes, warned=warned
+                    follower=Follower(
+                        database, feed, self.stopping, most_streams=settings.max_streams_per_user
                     ),
+                    gate=Gate(hub, database, secret, _policy(settings)),
+                    readiness=readiness,
                     metrics=self.metrics,
                     gauges=functools.partial(_gauges, database, starter),
                 )
         finally:
+            tokens.close()
             database.close()
 
     def _starter(self, database: Store, hub: Hub, feed: Feed) -> Starter:
         settings = self.settings
-        limits = Limits(settings.max_starts, settings.max_failed_starts, settings.max_queued)
+        limits = Limits(
+            hub_failure_limit=settings.hub_failure_limit,
+            cooldown=settings.start_cooldown,
+            open_seconds=settings.breaker_seconds,
+            max_starts=settings.max_starts,
+            max_queued=settings.max_queued,
+        )
         return Starter(
             database,
             hub,
@@ -141,9 +178,11 @@ class _Building:
             queue_timeout=settings.queue_timeout,
         )
 
-    def _launches(self, database: Store, starter: Starter, feed: Feed) -> Launches:
+    def _launches(
+        self, database: Store, tokens: ServerTokens, starter: Starter, feed: Feed
+    ) -> Launches:
         settings = self.settings
-        contents = Contents(self.session, settings.proxy_url, settings.api_token)
+        contents = Contents(self.to_servers, settings.proxy_url, tokens)
         return Launches(
             database,
             Placing(database, contents),
@@ -152,13 +191,26 @@ class _Building:
             self.metrics,
             holder=self.holder,
             patience=settings.hub_patience,
+            upload_timeout=settings.upload_timeout,
+            bounds=Bounds(settings.max_launches_per_user, settings.max_launches_per_minute),
             stopping=self.stopping,
         )
 
-    def _upkeep(self, database: Store, launches: Launches, starter: Starter, feed: Feed) -> Upkeep:
-        days = self.settings.launch_retention_days
+    def _upkeep(
+        self,
+        database: Store,
+        launches: Launches,
+        starter: Starter,
+        feed: Feed,
+        readiness: Readiness,
+    ) -> Upkeep:
         return Upkeep(
-            database, launches, starter, feed, holder=self.holder, retention=days * 86_400.0
+            database,
+            launches,
+            holder=self.holder,
+            retention=self.settings.launch_retention_days * 86_400.0,
+            tasks=(feed.run, starter.run, readiness.run),
+            end_process=self.end_process,
         )
 
 
@@ -172,6 +224,8 @@ async def _gauges(database: Store, starter: Starter) -> Gauges:
             "launcher_starts_in_flight": now.in_flight,
             "launcher_starts_limit": now.limit,
             "launcher_starts_failed_in_a_row": now.failed,
+            "launcher_start_cooldowns": now.cooling_down,
+            "launcher_breaker_state": {state: float(state == now.state) for state in STATES},
         }
     except StoreUnavailable:
         return {}

@@ -3,7 +3,6 @@
 Problems are those of RFC 9457. The `type` of each is stable: programs may compare it.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
@@ -55,6 +54,12 @@ def fault() -> LauncherError:
     return LauncherError("This is a fault of the launcher; its log says more.")
 
 
+class LaunchAbandoned(LauncherError):
+    """Processes of the launcher ended again and again while they worked on the launch."""
+
+    status, title, slug = 500, "The launch was given up", "launch-abandoned"
+
+
 class BadRequest(LauncherError):
     """The request is not what openapi.yaml or the experiment's schema asks for."""
 
@@ -83,6 +88,12 @@ class UnknownUser(LauncherError):
     """The hub does not know the user, so it cannot start a server for them."""
 
     status, title, slug = 409, "The hub does not know this user", "unknown-user"
+
+
+class RequestTimeout(LauncherError):
+    """The request's body did not arrive in time."""
+
+    status, title, slug = 408, "The request took too long", "request-timeout"
 
 
 class FileExists(LauncherError):
@@ -125,6 +136,18 @@ class QueueFull(LauncherError):
     """As many servers wait for their start as the launcher lets."""
 
     status, title, slug = 429, "The queue is full", "queue-full"
+
+
+class TooManyLaunches(LauncherError):
+    """The user has as many launches under way, or began as many lately, as one user may."""
+
+    status, title, slug = 429, "Too many launches", "too-many-launches"
+
+
+class StartCooldown(LauncherError):
+    """The last start of this user failed a moment ago, so that the next one has to wait."""
+
+    status, title, slug = 429, "Your server failed to start a moment ago", "start-cooldown"
 
 
 class TooManyRequests(LauncherError):
@@ -176,7 +199,7 @@ class ServerLimit(LauncherError):
 
 
 class StartsFailing(LauncherError):
-    """Servers failed to start in a row, so that no other start is tried at the moment."""
+    """Servers of different users failed to start in a row: no start is tried at the moment."""
 
     status, title, slug = 503, "Servers do not start at the moment", "starts-failing"
 
@@ -203,6 +226,12 @@ class StartTimeout(LauncherError):
     """The server was not ready in the time that the launcher waits."""
 
     status, title, slug = 504, "The server took too long to start", "start-timeout"
+
+
+class ServerUnresponsive(LauncherError):
+    """The user's server runs, and did not answer in the time that an upload may take."""
+
+    status, title, slug = 504, "The server does not answer", "server-unresponsive"
 
 
 class InsufficientStorage(LauncherError):
@@ -242,19 +271,3 @@ def from_problem(problem: Mapping[str, Any]) -> LauncherError:
         errors=problem.get("errors", ()),
         retry_after=problem.get("retry_after"),
     )
-
-
-_NOT_FOR_USERS = (
-    (re.compile(r"\b[a-z][a-z0-9+.-]*://\S+", re.I), "[address]"),
-    (re.compile(r"\b[0-9a-f]{32,}\b", re.I), "[secret]"),
-    (re.compile(r"(?<![\w.])(?:/[\w.@~+-]+){2,}/?"), "[path]"),
-    (re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+"), " "),
-)
-
-
-def public(text: str, limit: int = 500) -> str:
-    """A message of another program, without addresses, secrets and absolute paths."""
-    for pattern, replacement in _NOT_FOR_USERS:
-        text = pattern.sub(replacement, text)
-    text = text.strip()
-    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -76,7 +76,7 @@ class Feed:
 
     def _is_late(self, launch_id: str, seq: int | None) -> bool:
         # a launch that is not there any more was pruned: those who wait find out
-        return seq is None or seq != self._watched[launch_id].seq
+        return seq is None or seq > self._watched[launch_id].seq
 
     async def _look_for_positions(self) -> dict[str, int]:
         places = await self._store.read(starts.positions)

@@ -1,9 +1,13 @@
 """STORY: tell what happens to a launch as it happens, whichever process sees to it."""
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator
+from contextlib import contextmanager
 
 import sqlalchemy as sa
 
+from launcher.errors import StoreUnavailable, TooManyRequests
 from launcher.feed import Feed
 from launcher.store import Store, events
 from launcher.store import launches as rows
@@ -13,13 +17,43 @@ from launcher.store.launches import Launch
 # proxies close what is silent for a minute
 HEARTBEAT_SECONDS = 14.0
 STEP_SECONDS = 1.0
+# a stream that one of the caller's other ones makes room for may end at any moment
+FULL_SECONDS = 10
+
+
+class Streams:
+    """How many streams each caller has open in this process."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._open: Counter[Hashable] = Counter()
+
+    @contextmanager
+    def one_more(self, caller: Hashable) -> Iterator[None]:
+        """Count a stream for as long as the context lasts; raises TooManyRequests."""
+        if self._open[caller] >= self._most:
+            raise TooManyRequests(
+                f"There are {self._most} open event streams of yours already. Close one, or ask"
+                " GET /launches/{launch_id} now and again instead.",
+                retry_after=FULL_SECONDS,
+            )
+        self._open[caller] += 1
+        try:
+            yield
+        finally:
+            self._open[caller] -= 1
+            if not self._open[caller]:
+                del self._open[caller]
 
 
 class Follower:
     """Reads the feed for those who watch launches."""
 
-    def __init__(self, store: Store, feed: Feed, stopping: Callable[[], bool]) -> None:
+    def __init__(
+        self, store: Store, feed: Feed, stopping: Callable[[], bool], *, most_streams: int
+    ) -> None:
         """`stopping` says whether this process is about to end: those who watch come back."""
+        self.streams = Streams(most_streams)
         self._store = store
         self._feed = feed
         self._stopping = stopping
@@ -28,13 +62,19 @@ class Follower:
         """What happened after the `after`-th change, as it comes, and the launch when it ended.
 
         None is a heartbeat. An event `queue` tells of a place in the queue, and has the number of
-        the change before it. A negative `after` stands for everything.
+        the change before it. A negative `after` stands for everything; one that is larger than the
+        number of the last change stands for that. While the database is away there are heartbeats.
         """
         if after < 0:
             yield Event(0, "state", {"state": "queued"}, launch.created_at)
-        seq = max(after, 0)
+        seq = min(max(after, 0), launch.seq)
         while not self._stopping():
-            now, happened = await self._store.read(_look, launch.id, seq)
+            try:
+                now, happened = await self._store.read(_look, launch.id, seq)
+            except StoreUnavailable:
+                yield None
+                await asyncio.sleep(STEP_SECONDS)
+                continue
             for event in happened:
                 yield event
             if now is None:
@@ -64,7 +104,12 @@ class Follower:
             silent += STEP_SECONDS
 
     async def _place(self, launch: Launch) -> int | None:
-        return await self._feed.position(launch.user) if launch.state == "queued" else None
+        if launch.state != "queued":
+            return None
+        try:
+            return await self._feed.position(launch.user)
+        except StoreUnavailable:
+            return None
 
 
 def _look(connection: sa.Connection, launch_id: str, seq: int) -> tuple[Launch | None, list[Event]]:

@@ -4,23 +4,28 @@ Anything here can be changed on gunicorn's command line. See gunicorn's document
 """
 
 import atexit
+import fcntl
 import gc
 import logging
 import os
 import shutil
 import sys
 import tempfile
+from pathlib import Path
 from typing import Any
 
 from gunicorn import glogging
 
 from launcher import config as launcher_config  # `config` is a setting of gunicorn's
-from launcher import logs, store
+from launcher import logs, store, worker
 from launcher.errors import ConfigError
 
-worker_class = "asgi"
+# gunicorn's "asgi", with bounds for slow clients
+worker_class = "launcher.worker.Worker"
 wsgi_app = "launcher.serve:app"
 workers = 2
+# of each worker, at most; an open stream of events is one and takes 50 kB
+worker_connections = 2000
 preload_app = True  # one catalogue and one specification for all workers
 graceful_timeout = 30
 # longer than clients keep a connection (aiohttp 15 s, nginx 60 s): one that we close first costs
@@ -34,20 +39,69 @@ forwarded_allow_ips = ""
 accesslog = None  # launcher.logs tells of each request
 
 
-def _folder() -> str:
-    """A folder for what the workers count; it goes when the master does."""
-    folder, master = tempfile.mkdtemp(prefix="launcher-metrics-"), os.getpid()
+_METRICS = "launcher-metrics-"
+
+
+def make_folder(beside: Path) -> str:
+    """A new folder below `beside` for what a master's workers count; raises OSError.
+
+    It is readable by its owner alone, and goes when the master does. What killed masters left goes
+    first: those that run hold a lock (flock(2)), and so do their workers.
+    """
+    alone = _lock(beside)
+    try:
+        for left in beside.glob(f"{_METRICS}*"):
+            _remove_unused(left)
+        folder, master = Path(tempfile.mkdtemp(prefix=_METRICS, dir=beside)), os.getpid()
+        _lock(folder)  # until the process ends
+    finally:
+        os.close(alone)
 
     def remove() -> None:
         if os.getpid() == master:  # workers run atexit's functions too
             shutil.rmtree(folder, ignore_errors=True)
 
     atexit.register(remove)
-    return folder
+    return str(folder)
 
 
-# the environment of the application: prometheus_client looks for it when it is imported
-raw_env = [f"PROMETHEUS_MULTIPROC_DIR={launcher_config.Launcher().metrics_folder or _folder()}"]
+def _lock(folder: Path, how: int = fcntl.LOCK_EX) -> int:
+    """Lock a folder until the descriptor is closed; raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, how)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _remove_unused(folder: Path) -> None:
+    try:
+        descriptor = _lock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return  # it is in use
+    shutil.rmtree(folder, ignore_errors=True)
+    os.close(descriptor)
+
+
+def _environment() -> list[str]:
+    """The variables of the application: prometheus_client looks for its own when imported."""
+    try:
+        settings = launcher_config.load()
+    except ConfigError:  # on_starting says what is wrong
+        settings = launcher_config.Launcher()
+    folder = settings.metrics_folder
+    try:
+        folder = folder or make_folder(Path(settings.secret_file).resolve().parent)
+    except OSError as error:
+        warnings.append(f"Workers count metrics each for itself, without a folder: {error}.")
+    return [f"PROMETHEUS_MULTIPROC_DIR={folder}"] if folder else []
+
+
+# what is said once there is a log
+warnings: list[str] = []
+raw_env = _environment()
 
 
 class Logger(glogging.Logger):
@@ -82,7 +136,16 @@ def post_worker_init(worker: Any) -> None:
 
 
 def on_starting(server: Any) -> None:
-    """Bring the database's tables to this version's, once, before any worker."""
+    """Raise the limit on open files, and bring the database's tables to this version's."""
+    most = worker.most_connections(server.cfg.worker_connections)
+    if most < server.cfg.worker_connections:
+        warnings.append(
+            f"A worker takes {most} connections at most, because it may open"
+            f" {worker.open_files()} files. Raise the limit (ulimit -n, or LimitNOFILE= of"
+            " systemd), or lower worker_connections."
+        )
+    for sentence in warnings:
+        server.log.warning(sentence)
     try:
         store.migrate(launcher_config.load().database_url)
     except ConfigError as error:

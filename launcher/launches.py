@@ -9,7 +9,7 @@ import functools
 import logging
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -21,7 +21,9 @@ from launcher.errors import (
     ContentsFailed,
     Ended,
     HubUnavailable,
+    LaunchAbandoned,
     LauncherError,
+    ServerUnresponsive,
     StoreUnavailable,
     fault,
 )
@@ -32,7 +34,7 @@ from launcher.placing import Attempt, NotOurs, Placing
 from launcher.starting import Starter
 from launcher.store import Store, limit, starts
 from launcher.store import launches as rows
-from launcher.store.launches import Launch
+from launcher.store.launches import Bounds, Launch
 
 log = logging.getLogger("launcher")
 
@@ -43,6 +45,8 @@ LOOK_SECONDS = 30.0
 STEP_SECONDS = 1.0
 # shorter than a process is taken for alive: a launch that fresh is nobody else's
 FRESH_SECONDS = 4.0
+# a launch at which so many processes died is not worth another one
+MAX_CRASHES = 3
 
 
 class Launches:
@@ -58,11 +62,14 @@ class Launches:
         *,
         holder: str,
         patience: float,
+        upload_timeout: float,
+        bounds: Bounds,
         stopping: Callable[[], bool],
     ) -> None:
         """`holder` is the name of this process, `patience` the wait for a hub in seconds.
 
-        `stopping` says whether this process is about to end.
+        `upload_timeout` bounds, in seconds, what a launch may keep its user's server busy; `bounds`
+        is what one user may have. `stopping` says whether this process is about to end.
         """
         self._store = store
         self._placing = placing
@@ -71,23 +78,41 @@ class Launches:
         self._metrics = metrics
         self._holder = holder
         self._patience = patience
+        self._upload_timeout = upload_timeout
+        self._bounds = bounds
         self._stopping = stopping
+        self._recording: dict[str, asyncio.Task[Launch]] = {}
         self._running: dict[str, asyncio.Task[Launch | None]] = {}
-        self._faults: set[asyncio.Task[None]] = set()
+        self._faults: dict[str, asyncio.Task[None]] = {}
 
     async def open(
         self, order: Order, notebook: dict[str, Any], request: NotebookRequest
     ) -> Launch:
         """The launch, written down and under way; an earlier one when its key says so.
 
-        Raises KeyReused.
+        A caller that is cancelled does not take it back. Raises KeyReused, TooManyLaunches,
+        StoreUnavailable.
         """
         launch = orders.new_launch(order, notebook, request, self._holder)
-        kept, surely_held = await self._store.run(orders.put_down, launch, order, request)
+        task = asyncio.create_task(self._record(launch, order, request))
+        self._recording[launch.id] = task
+        task.add_done_callback(functools.partial(self._recorded, launch.id))
+        return await asyncio.shield(task)
+
+    async def _record(self, launch: Launch, order: Order, request: NotebookRequest) -> Launch:
+        """Write the launch down and begin it: whoever is cancelled, the two belong together."""
+        kept, surely_held = await self._store.run(
+            orders.put_down, launch, order, request, self._bounds
+        )
         if kept.id == launch.id:
             sure_until = time.monotonic() + FRESH_SECONDS if surely_held else 0.0
             self._begin(kept, Attempt(sure_until, may_be_there=False))
         return kept
+
+    def _recorded(self, launch_id: str, task: "asyncio.Task[Launch]") -> None:
+        del self._recording[launch_id]
+        if not task.cancelled():
+            task.exception()  # seen: else asyncio complains when the caller went away
 
     async def find(self, launch_id: str) -> Launch | None:
         """The launch with that id, whoever's it is."""
@@ -136,11 +161,30 @@ class Launches:
         """Go on with a launch whose process is gone."""
         log.warning("going on with a launch", extra={"launch_id": launch.id})
         self._metrics.takeover()
-        self._begin(launch, Attempt())
+        if launch.crashes >= MAX_CRASHES and not launch.ended:
+            self._end_with(launch, _abandoned(launch))
+        else:
+            self._begin(launch, Attempt())
+
+    async def adopt_forgotten(self, launch_ids: Sequence[str]) -> None:
+        """Go on with those launches of this process that no task of it works on.
+
+        The database may have taken a launch without this process being told.
+        """
+        for launch_id in launch_ids:
+            if not self._knows(launch_id):
+                launch = await self._store.read(rows.find, launch_id)
+                if launch and launch.holder == self._holder and not self._knows(launch_id):
+                    log.warning("going on with a launch", extra={"launch_id": launch.id})
+                    self._begin(launch, Attempt())
+
+    def _knows(self, launch_id: str) -> bool:
+        return any(launch_id in known for known in (self._recording, self._running, self._faults))
 
     async def stop(self) -> None:
         """Leave the launches under way to another process."""
-        tasks = list(self._running.values())
+        await asyncio.gather(*self._recording.values(), return_exceptions=True)
+        tasks = [*self._running.values(), *self._faults.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -155,11 +199,15 @@ class Launches:
         self._feed.wake([launch.id])
         if not task.cancelled() and (error := task.exception()):
             log.error("a launch was given up", exc_info=error, extra={"launch_id": launch.id})
-            self._faults.add(end := asyncio.create_task(self._fail_for_a_fault(launch)))
-            end.add_done_callback(self._faults.discard)
+            self._end_with(launch, fault())
 
-    async def _fail_for_a_fault(self, launch: Launch) -> None:
-        await self._fail(launch, fault())
+    def _end_with(self, launch: Launch, error: LauncherError) -> None:
+        task = asyncio.create_task(self._fail_and_tell(launch, error))
+        self._faults[launch.id] = task
+        task.add_done_callback(lambda _: self._faults.pop(launch.id, None))
+
+    async def _fail_and_tell(self, launch: Launch, error: LauncherError) -> None:
+        await self._fail(launch, error)
         self._feed.wake([launch.id])
 
     async def _see_through(self, launch: Launch, attempt: Attempt) -> Launch | None:
@@ -184,9 +232,18 @@ class Launches:
 
     async def _advance(self, launch: Launch, attempt: Attempt) -> Launch | None:
         """The launch after its next step; None when it may not be ours any more."""
+        try:
+            return await self._step(launch, attempt)
+        except StoreUnavailable:
+            # no fault of the launch: it goes on when the database is back
+            await asyncio.sleep(STEP_SECONDS)
+            return launch
+
+    async def _step(self, launch: Launch, attempt: Attempt) -> Launch | None:
+        """One try of the upload, and what follows from it; raises StoreUnavailable."""
         began = time.monotonic()
         try:
-            path = await self._placing.place(launch, attempt)
+            path = await self._upload(launch, attempt)
         except ServerGone:
             return await self._without_server(launch)
         except NotOurs:
@@ -197,6 +254,8 @@ class Launches:
                 return await self._fail(launch, error)
             await asyncio.sleep(ROUND_SECONDS)
             return launch
+        except StoreUnavailable:
+            raise
         except LauncherError as error:
             return await self._fail(launch, error)
         self._metrics.phase_took("upload", time.monotonic() - began)
@@ -204,16 +263,40 @@ class Launches:
         await self._starter.notice(launch.user)
         return done
 
+    async def _upload(self, launch: Launch, attempt: Attempt) -> tuple[str, ...]:
+        """Where the notebook is; raises what `place` does, and ServerUnresponsive."""
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(self._upload_timeout - attempt.seconds) as timer:
+                return await self._placing.place(launch, attempt)
+        except TimeoutError as error:
+            if not timer.expired():
+                raise
+            await self._placing.discard(launch)
+            raise ServerUnresponsive(
+                "The user's server did not answer in time. It may be busy: wait and launch again,"
+                " or stop the server on the hub's own page first."
+            ) from error
+        finally:
+            attempt.seconds += time.monotonic() - began
+
     async def _fail(self, launch: Launch, error: LauncherError) -> Launch | None:
         return await self._store.insist(rows.end, launch, state="failed", problem=error.problem())
 
     async def _without_server(self, launch: Launch) -> Launch | None:
-        """The launch once its server was started, or with the reason why it was not."""
+        """The launch once its server was started, or with the reason why it was not.
+
+        Raises StoreUnavailable.
+        """
         try:
             waiting = await self._wait_again(launch)
+        except StoreUnavailable:
+            raise
         except LauncherError as error:
             return await self._fail(launch, error)
         while waiting and waiting.state in starts.WAITING:
+            if waiting.state == "starting":
+                self._placing.prepare(launch)
             await self._feed.changed(waiting.id, waiting.seq, LOOK_SECONDS)
             wanted = True
             with suppress(StoreUnavailable):
@@ -232,6 +315,13 @@ class Launches:
             if launch.rounds > 1:
                 await asyncio.sleep(min(ROUND_SECONDS, 0.1 * 2**launch.rounds))
         return await self._starter.wait_for(launch)
+
+
+def _abandoned(launch: Launch) -> LaunchAbandoned:
+    return LaunchAbandoned(
+        f"{launch.crashes} processes of the launcher ended while they worked on this launch, so it"
+        " is not tried again. The launcher's log and its machine's (out of memory?) may say why."
+    )
 
 
 def _cancel(connection: sa.Connection, launch: Launch) -> bool:

@@ -24,6 +24,11 @@ request_id: ContextVar[str] = ContextVar("request_id", default="")
 _access = logging.getLogger("launcher.access")
 _audit = logging.getLogger("launcher.audit")
 
+# without files to open it tells of every attempt to accept a connection, thousands a second
+_asyncio = logging.getLogger("asyncio")
+REPEATED_SECONDS = 60.0
+MAX_REPEATED = 100
+
 _HEADER = b"x-request-id"
 _GIVEN = re.compile(rb"[A-Za-z0-9_-]{8,64}")
 # as JSON a character takes 12 bytes at most, and processes that share a pipe may mix up the parts
@@ -45,11 +50,38 @@ def setup(level: int = logging.INFO, handlers: Iterable[logging.StreamHandler] =
     logging.captureWarnings(True)
     logging.getLogger("launcher").setLevel(level)
     _audit.setLevel(logging.INFO)
+    if not any(isinstance(known, OncePerMinute) for known in _asyncio.filters):
+        _asyncio.addFilter(OncePerMinute())
 
 
 def audit(event: str, /, **fields: Any) -> None:
     """Write down who did what, at every level of the log; nothing secret may be in the fields."""
     _audit.info(event, extra={"fields": fields})
+
+
+class OncePerMinute(logging.Filter):
+    """Lets a message through once a minute, then with how often it came meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: dict[tuple[str, str], tuple[float, int]] = {}
+        """When a message was let through, and how many were not since."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is to be written."""
+        # the rest of the message and of the traceback differs from one attempt to the next
+        key = (record.getMessage().partition("\n")[0], str(record.exc_info and record.exc_info[1]))
+        at, left_out = self._seen.get(key, (0.0, 0))
+        now = time.monotonic()
+        if at and now - at < REPEATED_SECONDS:
+            self._seen[key] = (at, left_out + 1)
+            return False
+        if len(self._seen) >= MAX_REPEATED:
+            self._seen.clear()
+        self._seen[key] = (now, 0)
+        if left_out:
+            record.left_out = left_out
+        return True
 
 
 class RequestId:

@@ -14,7 +14,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 import launcher
-from launcher import errors
+from launcher import errors, metric_files
 
 MEDIA_TYPE = CONTENT_TYPE_LATEST
 # from an answer out of memory to a server's start as long as the launcher waits for one
@@ -33,6 +33,8 @@ _GAUGES = {
     "launcher_starts_in_flight": "Servers that are being started.",
     "launcher_starts_limit": "How many servers may be started at the same moment.",
     "launcher_starts_failed_in_a_row": "Starts that failed since the last one that did not.",
+    "launcher_start_cooldowns": "Users whose next start waits because their last ones failed.",
+    "launcher_breaker_state": "1 for the state that the breaker of starts is in, 0 for others.",
 }
 
 
@@ -41,8 +43,10 @@ class Metrics:
 
     def __init__(self, folder: str = "") -> None:
         """`folder` is what PROMETHEUS_MULTIPROC_DIR named when this process began, if anything."""
-        own = CollectorRegistry()
-        self._counted: Collector = MultiProcessCollector(None, folder) if folder else own
+        if folder:
+            metric_files.install()
+        own = self._own = CollectorRegistry()
+        self._shared: Collector = MultiProcessCollector(None, folder) if folder else own
         counter = partial(Counter, registry=own)
         histogram = partial(Histogram, registry=own, buckets=SECONDS)
         self._launches = counter("launcher_launches", "Launches that ended.", ["result"])
@@ -104,9 +108,11 @@ class Metrics:
     def text(self, gauges: Gauges) -> bytes:
         """Everything, of every process, with these gauges; of media type MEDIA_TYPE.
 
-        Reads files: not for the event loop.
+        Of this process alone, when it found no space to count in. Reads files: not for the event
+        loop.
         """
-        return write(_Page(self._counted, gauges))
+        counted = self._own if metric_files.counts_alone() else self._shared
+        return write(_Page(counted, gauges))
 
 
 class _Page(Collector):

@@ -13,7 +13,7 @@ from launcher import urls
 from launcher.errors import KeyReused
 from launcher.store import idempotency, leases
 from launcher.store import launches as rows
-from launcher.store.launches import Launch
+from launcher.store.launches import Bounds, Launch
 
 
 @dataclass(frozen=True)
@@ -77,17 +77,22 @@ def new_launch(
 
 
 def put_down(
-    connection: sa.Connection, launch: Launch, order: Order, request: NotebookRequest
+    connection: sa.Connection,
+    launch: Launch,
+    order: Order,
+    request: NotebookRequest,
+    bounds: Bounds,
 ) -> tuple[Launch, bool]:
     """The launch, or the one that its key stands for; and whether it holds its first name.
 
-    Raises KeyReused.
+    Raises KeyReused, TooManyLaunches.
     """
     if order.key is not None:
         body = _digest([launch.experiment, dict(order.parameters or {}), vars(request)])
         known = idempotency.remember(connection, order.key_hash(), body, launch.id)
         if known != (body, launch.id):
             return _known(connection, body, *known), False
+    rows.check_bounds(connection, launch.user, bounds)
     # ask at once for the name that it most likely ends with
     path = f"{launch.directory}/{launch.filename}"
     held = leases.acquire(connection, launch.user, path, launch.id)

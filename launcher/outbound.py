@@ -10,7 +10,8 @@ from typing import Any
 import aiohttp
 import yarl
 
-MAX_ANSWER_BYTES = 20 * 2**20
+# an answer that says no more than how a call went
+SHORT_BYTES = 64 * 2**10
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 20.0
 # a program that sends a byte now and then is not silent, and never done
@@ -18,11 +19,22 @@ WHOLE_SECONDS = 120.0
 
 
 class Unreachable(Exception):
-    """No whole answer came back. `sent` is False when the request cannot have been carried out."""
+    """No whole answer came back. `sent` is False when the request cannot have been carried out.
 
-    def __init__(self, reason: str, *, sent: bool) -> None:
+    `refused`: nobody listens at the address.
+    """
+
+    def __init__(self, reason: str, *, sent: bool, refused: bool = False) -> None:
         super().__init__(reason)
         self.sent = sent
+        self.refused = refused
+
+
+class AnswerTooLarge(Unreachable):
+    """More came than an answer of this kind may have; the rest was not read."""
+
+    def __init__(self) -> None:
+        super().__init__("the answer is too large", sent=True)
 
 
 @dataclass(frozen=True)
@@ -56,12 +68,16 @@ class Session:
 
 
 @asynccontextmanager
-async def open_session(observe: Callable[[str, str, float], None]) -> AsyncIterator[Session]:
-    """A session without cookies and without a limit of its own on connections."""
+async def open_session(
+    observe: Callable[[str, str, float], None], *, connections: int
+) -> AsyncIterator[Session]:
+    """A session without cookies, with at most that many connections at the same moment."""
     async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=10),
+        connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=10),
         cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=True,
+        # the bounds are on what comes over the wire: a small archive may hold gigabytes
+        headers={"Accept-Encoding": "identity"},
+        auto_decompress=False,
     ) as http:
         yield Session(http, observe)
 
@@ -91,19 +107,52 @@ async def stream(
             status = str(response.status)
             yield response
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-        raise Unreachable(type(error).__name__, sent=False) from error
+        refused = isinstance(getattr(error, "os_error", None), ConnectionRefusedError)
+        raise Unreachable(type(error).__name__, sent=False, refused=refused) from error
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise Unreachable(type(error).__name__, sent=True) from error
     finally:
         session.observe(kind, status, time.perf_counter() - begun)
 
 
-async def fetch(session: Session, method: str, url: str, **options: Any) -> Answer:
-    """The whole answer to one request; raises Unreachable."""
+async def fetch(
+    session: Session,
+    method: str,
+    url: str,
+    *,
+    most: int = SHORT_BYTES,
+    needle: bytes = b"",
+    **options: Any,
+) -> Answer:
+    """The whole answer to one request, of at most `most` bytes; raises Unreachable.
+
+    With a `needle`, the body of a 200 is searched for it and not kept, however long it is: the
+    answer's body is then the needle, or empty when it is not in the first `most` bytes.
+    """
     async with stream(session, method, url, total=WHOLE_SECONDS, **options) as response:
-        body = bytearray()
-        async for chunk in response.content.iter_any():
-            body += chunk
-            if len(body) > MAX_ANSWER_BYTES:
-                raise Unreachable("the answer is too large", sent=True)
-        return Answer(response.status, response.headers, bytes(body))
+        if needle and response.status == 200:
+            body = needle if await _holds(response, needle, most) else b""
+        else:
+            body = await _read(response, SHORT_BYTES if needle else most)
+        return Answer(response.status, response.headers, body)
+
+
+async def _read(response: aiohttp.ClientResponse, most: int) -> bytes:
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > most:
+            raise AnswerTooLarge
+    return bytes(body)
+
+
+async def _holds(response: aiohttp.ClientResponse, needle: bytes, most: int) -> bool:
+    seen, tail = 0, b""
+    async for chunk in response.content.iter_any():
+        tail = tail[-len(needle) :] + chunk
+        if needle in tail:
+            return True
+        seen += len(chunk)
+        if seen > most:
+            break
+    return False

@@ -20,7 +20,10 @@ from launcher.store.launches import Launch
 
 Path = tuple[str, ...]
 
-MAX_TRIES = 200
+# whether a name is free is said by the user's server, which may say no for ever
+MAX_NAMES = 100
+# jupyter_server writes a name of 245 bytes and more, and then fails on its checkpoint
+MAX_NAME_BYTES = 244
 MAX_LOOKS = 5
 LEASE_POLL_SECONDS = 0.05
 LEASE_POLLS = 400
@@ -34,6 +37,8 @@ class Attempt:
     """Until then, by the monotonic clock, the launch is ours and holds its first name."""
     may_be_there: bool = True
     """Whether the notebook may have been put into the home already."""
+    seconds: float = 0.0
+    """How long the uploads took so far, those that found no server included."""
 
 
 class NotOurs(Exception):
@@ -46,13 +51,18 @@ def candidate(filename: str, number: int) -> str:
     return f"{stem}-{number}.ipynb" if number else filename
 
 
-def _temporary(launch: Launch) -> Path:
-    # not made of the filename, which may be as long as the file system takes
-    return (*launch.directory.split("/"), f"launcher-{launch.id}.part")
+def _temporary(launch: Launch, takeovers: int) -> Path:
+    # not made of the filename, which may be as long as the file system takes; another one for each
+    # process, because one that was taken for dead may go on
+    number = f".{takeovers}" if takeovers else ""
+    return (*launch.directory.split("/"), f"launcher-{launch.id}{number}.part")
 
 
 async def first_free(taken: Callable[[int], Awaitable[bool]], after: int) -> int:
-    """A number above `after` that is not taken, in a logarithm of the calls that counting needs."""
+    """A number above `after` that is not taken, in a logarithm of the calls that counting needs.
+
+    Ends when `taken` says so, or with what it raises.
+    """
     low, step = after, 1
     while await taken(low + step):
         low, step = low + step, 2 * step
@@ -78,20 +88,22 @@ class Placing:
 
         Raises ServerGone, NotOurs, FileExists, and what the contents API deserves.
         """
+        if not launch.rounds:
+            await self._contents.look_for_server(launch.user)
         if attempt.may_be_there and (path := await self._placed_before(launch)):
             return path
         if launch.if_exists == "replace":
             attempt.may_be_there = True
             return await self._replace(launch)
-        directory = tuple(launch.directory.split("/"))
-        temporary = _temporary(launch)
+        temporary = _temporary(launch, launch.takeovers)
         try:
             await self._put(launch, temporary)
-            return await self._name(launch, directory, temporary, attempt)
-        except LauncherError:
-            if await self._store.run(rows.is_mine, launch):
-                await self._contents.delete(launch.user, temporary)
+            path = await self._name(launch, temporary, attempt)
+        except (LauncherError, NotOurs):
+            await self._contents.delete(launch.user, temporary)
             raise
+        await self._remove_temporaries(launch, launch.takeovers)
+        return path
 
     async def tidy(self, launch: Launch) -> None:
         """Take back what a launch that was cancelled may have left in the home."""
@@ -99,15 +111,28 @@ class Placing:
             # what was written over cannot be brought back; a checkpoint of it is there
             if launch.if_exists != "replace" and (path := await self._placed_before(launch)):
                 await self._contents.delete(launch.user, path)
-            await self._contents.delete(launch.user, _temporary(launch))
+            await self.discard(launch)
         await self._store.insist(rows.let_go, launch)
+
+    async def discard(self, launch: Launch) -> None:
+        """Remove what an upload that is given up may have left under a temporary name."""
+        await self._remove_temporaries(launch, launch.takeovers + 1)
+
+    def prepare(self, launch: Launch) -> None:
+        """Have the token of the launch's server made while the server starts."""
+        self._contents.prepare(launch.user)
+
+    async def _remove_temporaries(self, launch: Launch, takeovers: int) -> None:
+        """Remove the temporary files of the first processes that had the launch."""
+        for earlier in range(takeovers):
+            await self._contents.delete(launch.user, _temporary(launch, earlier))
 
     async def _placed_before(self, launch: Launch) -> Path | None:
         """Where an earlier round left the notebook, though no answer told."""
         for text in await self._store.read(leases.paths, launch.id):
             path = tuple(text.split("/"))
             if await self._is_ours(launch, path):
-                await self._contents.delete(launch.user, _temporary(launch))
+                await self.discard(launch)
                 return path
         return None
 
@@ -123,12 +148,11 @@ class Placing:
                 await asyncio.sleep(LEASE_POLL_SECONDS)
         raise ServerGone
 
-    async def _name(
-        self, launch: Launch, directory: Path, temporary: Path, attempt: Attempt
-    ) -> Path:
-        number = 0
-        for _ in range(MAX_TRIES):
-            path = (*directory, candidate(launch.filename, number))
+    async def _name(self, launch: Launch, temporary: Path, attempt: Attempt) -> Path:
+        """Rename the temporary file to a name that is free."""
+        number, names = 0, _Names(launch)
+        while True:
+            path = names.path(number)
             surely_held = number == 0 and time.monotonic() < attempt.sure_until
             if surely_held or await self._take(launch, path):
                 attempt.may_be_there = True
@@ -137,11 +161,7 @@ class Placing:
                 await self._store.run(leases.release_path, launch.id, "/".join(path))
             if launch.if_exists == "fail":
                 raise FileExists(f"{'/'.join(path)} exists, and if_exists is fail.")
-            number = await first_free(
-                lambda n: self._is_taken(launch.user, (*directory, candidate(launch.filename, n))),
-                after=number,
-            )
-        raise ContentsFailed(f"No free name was found for {launch.filename}.")
+            number = await first_free(lambda n: self._is_taken(launch, names.path(n)), after=number)
 
     async def _take(self, launch: Launch, path: Path) -> bool:
         taken = await self._store.run(_take, launch, "/".join(path))
@@ -149,14 +169,17 @@ class Placing:
             raise NotOurs
         return taken
 
-    async def _is_taken(self, user: str, path: Path) -> bool:
-        if await self._store.read(leases.is_held, user, "/".join(path)):
-            return True
-        return await self._contents.exists(user, path)
+    async def _is_taken(self, launch: Launch, path: Path) -> bool:
+        """Whether a launch holds the path, or the server says that something is there."""
+        is_held = await self._store.read(_is_held, launch, "/".join(path))
+        if is_held is None:
+            raise NotOurs
+        return is_held or await self._contents.exists(launch.user, path)
 
     async def _rename(self, launch: Launch, temporary: Path, path: Path) -> bool:
         """Rename; after a call that no answer came to, look whether the file is this launch's."""
-        unsure = False
+        # a call of an earlier round, or of a process that was taken for dead, may come late
+        unsure = launch.rounds > 0
         for _ in range(MAX_LOOKS):
             try:
                 renamed = await self._contents.rename(launch.user, temporary, path)
@@ -164,19 +187,24 @@ class Placing:
                 unsure = True
                 await asyncio.sleep(LEASE_POLL_SECONDS)
             except ContentsFailed:
-                # the temporary is gone when the unanswered call was carried out, or when a process
-                # that was taken for dead went on after all
-                if (unsure or launch.rounds) and await self._is_ours(launch, path):
+                # the temporary is gone when the unanswered call was carried out
+                if unsure and await self._was_renamed(launch, temporary, path):
                     return True
                 raise
             else:
-                return renamed or (unsure and await self._is_ours(launch, path))
+                return renamed or (unsure and await self._was_renamed(launch, temporary, path))
         raise ServerGone
 
+    async def _was_renamed(self, launch: Launch, temporary: Path, path: Path) -> bool:
+        """Whether an earlier call gave the launch's notebook that name after all."""
+        if not await self._is_ours(launch, path):
+            return False
+        await self._contents.delete(launch.user, temporary)  # written again meanwhile
+        return True
+
     async def _is_ours(self, launch: Launch, path: Path) -> bool:
-        metadata = await self._contents.metadata(launch.user, path)
-        ours = (metadata or {}).get("launcher")
-        return isinstance(ours, dict) and ours.get("launch_id") == launch.id
+        # the id is in the notebook's metadata, and nobody can have chosen it
+        return await self._contents.holds(launch.user, path, launch.id)
 
     async def _replace(self, launch: Launch) -> Path:
         """Write over the file that is there, after a checkpoint of it."""
@@ -192,6 +220,8 @@ class Placing:
             raise InTheWay(f"{'/'.join(path)} is a directory, which cannot be replaced.")
         if kind:
             await self._checkpoint(launch, path)
+        if not await self._store.run(rows.is_mine, launch):
+            raise NotOurs  # the file may hold another process's notebook, and changes made since
         await self._put(launch, path)
         return path
 
@@ -207,3 +237,30 @@ def _take(connection: sa.Connection, launch: Launch, path: str) -> bool | None:
     if not rows.is_mine(connection, launch):
         return None
     return leases.acquire(connection, launch.user, path, launch.id)
+
+
+def _is_held(connection: sa.Connection, launch: Launch, path: str) -> bool | None:
+    """Whether some launch holds the path; None when the launch is not the caller's any more."""
+    if not rows.is_mine(connection, launch, for_update=False):
+        return None
+    return leases.is_held(connection, launch.user, path)
+
+
+class _Names:
+    """The names that a launch may end with, of which only so many are looked at."""
+
+    def __init__(self, launch: Launch) -> None:
+        self._directory = tuple(launch.directory.split("/"))
+        self._filename = launch.filename
+        self._left = MAX_NAMES
+
+    def path(self, number: int) -> Path:
+        """The path to try after `number` others; raises ContentsFailed after too many."""
+        self._left -= 1
+        name = candidate(self._filename, number)
+        if self._left < 0 or len(name.encode("utf-8")) > MAX_NAME_BYTES:
+            raise ContentsFailed(
+                f"No free name was found for {self._filename}: the server says that each one is"
+                " taken. Choose another name or directory."
+            )
+        return (*self._directory, name)

@@ -1,106 +1,180 @@
-"""STORY: can launches succeed? Database, hub, and the launcher's own token with its scopes."""
+"""Checks whether launches can succeed: the database, the hub, the launcher's token and its scopes.
 
+The checks run in the background: whoever reads their report changes nothing and costs nothing.
+"""
+
+import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from mmap import mmap
 
-import sqlalchemy as sa
-
-from launcher.errors import HubRefused, LauncherError
+from launcher.errors import HubRefused, LauncherError, StoreUnavailable
 from launcher.flights import SingleFlight
 from launcher.hub import Hub, users
-from launcher.store import Store
+from launcher.outbound import Unreachable
+from launcher.store import Store, probe
 
 log = logging.getLogger("launcher")
 
-REPORT_SECONDS = 15.0
+CHECK_SECONDS = 15.0
+# while something is wrong
+RECHECK_SECONDS = 3.0
+# a report that old was not followed by another one: the checks hang
+STALE_SECONDS = 90.0
 
-# what `servers` and `access:servers` expand to, and what every service holds of itself
+# the scopes that the launcher's calls need (JupyterHub's document "Scopes"), and the scope of a
+# role that holds them
 NEEDED = {
-    "access:servers": "access:servers",
     "start:servers": "servers",
     "read:servers": "servers",
+    "tokens": "tokens",
 }
 HARMLESS = frozenset(
-    {"servers", "start:servers", "read:servers", "delete:servers", "access:servers"}
+    {"servers", "start:servers", "read:servers", "delete:servers", "tokens", "read:tokens"}
     | {"read:users:name", "access:services", "read:services", "read:services:name"}
     | {"list:services"}
+)
+UNFILTERED = (
+    "The scope tokens has no filter: whoever holds the launcher's token can make a token of any"
+    " user, administrators included. Give the service tokens!group=<a group of those who launch>"
+    " instead; see jupyterhub_config.py.example."
 )
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that has to be right, and a sentence about it when it is not."""
+    """One thing that has to be right, and a sentence about it."""
 
     name: str
     ok: bool
     detail: str = ""
 
 
-class Readiness:
-    """Looks when first asked, and then every now and again."""
+NOT_YET = [Check("start", False, "The first check is not over yet.")]
 
-    def __init__(self, hub: Hub, store: Store, *, strict_scopes: bool, warned: mmap) -> None:
-        """`warned` is a byte that all workers share: one warning is enough for all of them."""
+
+class Readiness:
+    """Checks now and again, and reports what it found last."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        store: Store,
+        *,
+        holder: str,
+        strict_scopes: bool,
+        warned: mmap,
+        hub_restarted: Callable[[float], Awaitable[None]] | None = None,
+    ) -> None:
+        """`holder` is the name of this process in the database.
+
+        `hub_restarted` is called with a time (seconds since 1970) at which nobody listened at the
+        hub's address, once somebody does again: a hub that restarts counts its failures anew.
+        `warned` is a byte that all workers share: one warning is enough for all of them.
+        """
         self._hub = hub
         self._store = store
+        self._holder = holder
         self._strict = strict_scopes
         self._warned = warned
+        self._hub_restarted = hub_restarted
+        self._nobody_listened_at: float | None = None
         self._may_launch = False
-        self._report: tuple[float, list[Check]] = (-REPORT_SECONDS, [])
-        self._flights: SingleFlight[list[Check]] = SingleFlight()
+        self._checks = NOT_YET
+        self._checked_at = time.monotonic()
+        self._refusal: tuple[float, HubRefused] | None = None
+        self._flights: SingleFlight[str] = SingleFlight()
 
-    async def report(self) -> list[Check]:
-        """The checks, at most 15 s old."""
-        at, checks = self._report
-        if time.monotonic() - at < REPORT_SECONDS:
-            return checks
-        return await self._flights.share("report", self._look)
+    async def run(self) -> None:
+        """Check until cancelled."""
+        while True:
+            await self._check()
+            ok = all(check.ok for check in self._checks)
+            await asyncio.sleep(CHECK_SECONDS if ok else RECHECK_SECONDS)
+
+    def report(self) -> list[Check]:
+        """What the last checks found."""
+        age = time.monotonic() - self._checked_at
+        if age > STALE_SECONDS:
+            return [*self._checks, Check("checks", False, f"The last check was {age:.0f} s ago.")]
+        return self._checks
 
     async def require(self) -> None:
-        """Raise HubRefused or HubUnavailable, unless the token was once seen to do."""
-        if not self._may_launch:
-            await self._check_token()
+        """Raise HubRefused or HubUnavailable, unless the launcher's token was seen to do.
 
-    async def _look(self) -> list[Check]:
+        A hub that goes away later is no reason: servers that run need none.
+        """
+        if self._may_launch:
+            return
+        if self._refusal and time.monotonic() - self._refusal[0] < RECHECK_SECONDS:
+            raise self._refusal[1]
+        await self._flights.share("token", self._check_token)
+
+    async def _check(self) -> None:
         checks = [await self._database(), *await self._hub_and_token()]
-        self._report = (time.monotonic(), checks)
-        return checks
+        before = {check.name: check.ok for check in self._checks}
+        for check in checks:
+            if before.get(check.name, True) != check.ok:
+                _tell(check)
+        self._checks, self._checked_at = checks, time.monotonic()
 
     async def _database(self) -> Check:
         try:
-            await self._store.run(lambda connection: connection.execute(sa.text("SELECT 1")).one())
+            await self._store.run(probe.write, self._holder)
         except LauncherError as error:
             return Check("database", False, error.detail)
         return Check("database", True)
 
     async def _hub_and_token(self) -> list[Check]:
         try:
-            await self._check_token()
+            remark = await self._flights.share("token", self._check_token)
         except HubRefused as error:
             return [Check("hub", True), Check("token", False, error.detail)]
         except LauncherError as error:
+            if isinstance(error.__cause__, Unreachable) and error.__cause__.refused:
+                self._nobody_listened_at = time.time()
             return [Check("hub", False, error.detail), Check("token", False, "not checked")]
-        return [Check("hub", True), Check("token", True)]
+        await self._say_that_hub_restarted()
+        return [Check("hub", True), Check("token", True, remark)]
 
-    async def _check_token(self) -> None:
-        self._may_launch = False
-        identity = await users.identify_launcher(self._hub)
-        names = {scope.split("!")[0] for scope in identity.scopes}
+    async def _say_that_hub_restarted(self) -> None:
+        if self._hub_restarted and self._nobody_listened_at:
+            with suppress(StoreUnavailable):
+                await self._hub_restarted(self._nobody_listened_at)
+                self._nobody_listened_at = None
+
+    async def _check_token(self) -> str:
+        """What there is to say about a token that does; raises HubRefused, HubUnavailable."""
+        try:
+            remark = self._judge((await users.identify_launcher(self._hub)).scopes)
+        except HubRefused as error:
+            self._may_launch = False
+            self._refusal = (time.monotonic(), error)
+            raise
+        self._may_launch, self._refusal = True, None
+        return remark
+
+    def _judge(self, scopes: frozenset[str]) -> str:
+        names = {scope.split("!")[0] for scope in scopes}
         missing = sorted({NEEDED[name] for name in NEEDED.keys() - _expanded(names)})
         if missing:
-            raise HubRefused(f"The launcher's token lacks the scope {' and '.join(missing)}.")
+            raise HubRefused(
+                f"The launcher's token lacks the scope {' and '.join(missing)}. Give its service a"
+                " role with servers and tokens; see jupyterhub_config.py.example."
+            )
         extra = sorted(n for n in names - HARMLESS if not n.startswith("custom:launcher:"))
         if extra:
             self._too_many(extra)
-        self._may_launch = True
+        return UNFILTERED if "tokens" in scopes else ""
 
     def _too_many(self, extra: list[str]) -> None:
         advice = (
             "The launcher's token may do more than the launcher needs"
             f" ({', '.join(extra[:5])}{', …' if len(extra) > 5 else ''}). Give its service a role"
-            " with the scopes servers and access:servers alone; see jupyterhub_config.py.example."
+            " with the scopes servers and tokens alone; see jupyterhub_config.py.example."
         )
         if self._strict:
             raise HubRefused(advice)
@@ -112,3 +186,12 @@ class Readiness:
 def _expanded(names: set[str]) -> set[str]:
     # hubs before 6 have no start:servers; `servers` held it all along
     return names | ({"start:servers", "read:servers"} if "servers" in names else set())
+
+
+def _tell(check: Check) -> None:
+    """Log a change of state, once."""
+    fields = {"check": check.name, "detail": check.detail}
+    if check.ok:
+        log.info("a check passes again", extra=fields)
+    else:
+        log.error("a check fails", extra=fields)

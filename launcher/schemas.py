@@ -6,6 +6,7 @@ The sentences name the field and the mend, and never repeat the value that was s
 import re
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
+from itertools import islice
 from typing import Any
 
 import jsonschema
@@ -34,7 +35,34 @@ def _properties_with_defaults(
     yield from Draft4Validator.VALIDATORS["properties"](validator, properties, value, schema)
 
 
+def _too_long(value: Any, schema: Mapping[str, Any]) -> bool:
+    """Whether the value's length is wrong already, so that nothing dearer need look at it."""
+    return isinstance(value, str) and len(value) > schema.get("maxLength", len(value))
+
+
+def _format(validator: Any, name: str, value: Any, schema: Mapping[str, Any]) -> Any:
+    if not _too_long(value, schema):
+        yield from Draft4Validator.VALIDATORS["format"](validator, name, value, schema)
+
+
+def _few_unknown(validator: Any, allowed: Any, value: Any, schema: Mapping[str, Any]) -> Any:
+    # jsonschema's message would name all of them
+    if allowed is not False or "patternProperties" in schema:
+        yield from Draft4Validator.VALIDATORS["additionalProperties"](
+            validator, allowed, value, schema
+        )
+    elif isinstance(value, dict) and next(_unknown(value, schema), None) is not None:
+        yield ValidationError("there are unknown fields")
+
+
+def _unknown(value: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[str]:
+    known = schema.get("properties", {})
+    return (name for name in value if name not in known)
+
+
 def _whole_pattern(validator: Any, pattern: str, value: Any, schema: Mapping[str, Any]) -> Any:
+    if _too_long(value, schema):
+        return
     # in ECMA 262, which JSON Schema means, $ does not match before a trailing newline
     strict = re.sub(r"(?<!\\)\$$", r"\\Z", pattern)
     yield from Draft4Validator.VALIDATORS["pattern"](validator, strict, value, schema)
@@ -46,6 +74,8 @@ _Validator = jsonschema.validators.extend(
         "type": _nullable_type,
         "properties": _properties_with_defaults,
         "pattern": _whole_pattern,
+        "format": _format,
+        "additionalProperties": _few_unknown,
     },
 )
 
@@ -101,8 +131,7 @@ def _explained(error: ValidationError, base: str) -> Iterator[dict[str, str]]:
     elif error.validator == "additionalProperties":
         known = sorted(error.schema.get("properties", {}))
         mend = f"leave it out, or use one of: {', '.join(known)}" if known else "leave it out"
-        unknown = [name for name in error.instance if name not in known]
-        for name in unknown[:MAX_ERRORS]:
+        for name in islice(_unknown(error.instance, error.schema), MAX_ERRORS):
             yield {
                 "pointer": _pointer(here, name[:64]),
                 "detail": f"is not a field of this request; {mend}",

@@ -4,20 +4,27 @@ import asyncio
 import functools
 import logging
 import time
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from launcher import turns
-from launcher.errors import LauncherError, SpawnFailed, StartTimeout, StoreUnavailable, fault
+from launcher.errors import (
+    LauncherError,
+    SpawnFailed,
+    SpawnRefused,
+    StartTimeout,
+    StoreUnavailable,
+    fault,
+)
 from launcher.feed import Feed
-from launcher.hub import Hub, servers
-from launcher.hub.starts import Start, Throttled
+from launcher.hub import Hub, answers, servers
+from launcher.hub.starts import NotBegun, Start, Throttled
 from launcher.metrics import Metrics
-from launcher.store import Store, limit, starts
+from launcher.store import Store, breaker, limit, starts
 from launcher.store.launches import Launch
 from launcher.store.limit import Limits, Status
+from launcher.store.starts import Taken
 
 log = logging.getLogger("launcher")
 
@@ -55,16 +62,18 @@ class Starter:
         self._wanted = asyncio.Event()
         self._running: dict[str, asyncio.Task[None]] = {}
         self._broken: list[str] = []
-        self._said: dict[str, list[Mapping[str, object]]] = defaultdict(list)
+        self._said: dict[str, list[Mapping[str, object]]] = {}
+        self._unstoppable: set[str] = set()
         self._in_order = asyncio.Lock()
         self._failing = False
 
     async def wait_for(self, launch: Launch) -> Launch | None:
         """Put the user's server into the queue for the launch, which says how far that is.
 
-        None when the launch is not this process's any more. Raises QueueFull, StartsFailing.
+        None when the launch is not this process's any more. Raises QueueFull, StartCooldown,
+        StartsFailing.
         """
-        waiting = await self._store.run(turns.queue_up, launch, self.limits)
+        waiting = await self._store.insist(turns.queue_up, launch, self.limits)
         self._wanted.set()
         return waiting
 
@@ -74,16 +83,25 @@ class Starter:
             self._failing = False  # until the next look
             with suppress(LauncherError):
                 now = await servers.state(self._hub, user)
-                await self._store.run(limit.forget_failures, now.started_at)
-                self._wanted.set()
+                if now.ready:
+                    await self._store.run(breaker.forget_failures, now.started_at)
+                    self._wanted.set()
 
     async def status(self) -> Status:
-        """How the starts are going, over all processes."""
+        """How the starts are going, over all processes; raises StoreUnavailable."""
         return await self._store.run(limit.status, self.limits)
 
     async def resume(self) -> None:
-        """Start servers again: an administrator says that it works."""
-        await self._store.run(limit.forget_failures, time.time())
+        """Close the breaker and end all cool-downs; raises StoreUnavailable."""
+        await self._store.run(breaker.reset)
+        self._wanted.set()
+
+    async def hub_restarted(self, at: float) -> None:
+        """Forget the failures before the hub's restart, `at` seconds since 1970.
+
+        Raises StoreUnavailable.
+        """
+        await self._store.run(breaker.hub_restarted, at)
         self._wanted.set()
 
     def look(self) -> None:
@@ -110,51 +128,71 @@ class Starter:
 
     async def _look(self) -> None:
         async with self._in_order:
-            said, self._said = self._said, defaultdict(list)
+            said = {user: list(words) for user, words in self._said.items()}
             seen = await self._store.run(
                 turns.look, self._holder, self.limits, self._queue_timeout, said
             )
+            self._forget_said(said)
         self._failing = seen.failing
         self._feed.wake(seen.changed)
-        for user, waited in seen.taken:
-            self._metrics.phase_took("queue", waited)
-            self._running[user] = task = asyncio.create_task(self._see_through(user))
-            task.add_done_callback(functools.partial(self._landed, user))
+        for taken in seen.taken:
+            self._attend_to(taken)
         await self._check_on(seen.ours)
+
+    def _forget_said(self, written: Mapping[str, Sequence[Mapping[str, object]]]) -> None:
+        """Keep what was said while the rest was being written down."""
+        for user, words in written.items():
+            left = self._said.pop(user, [])[len(words) :]
+            if left:
+                self._said[user] = left
+
+    def _attend_to(self, taken: Taken) -> None:
+        if taken.begun_at is None:
+            self._metrics.phase_took("queue", taken.waited)
+        self._running[taken.user] = task = asyncio.create_task(self._see_through(taken))
+        task.add_done_callback(functools.partial(self._landed, taken.user))
 
     async def _check_on(self, ours: Sequence[tuple[str, bool]]) -> None:
         """Give up what nobody waits for any more, and let others have what we lost."""
         while self._broken:
+            # others are added to the end meanwhile
+            user, problem = self._broken[0], fault().problem()
             self._feed.wake(
-                await self._store.run(starts.failed, self._broken[-1], fault().problem(), False)
+                await self._store.run(starts.failed, user, self._holder, problem, True, self.limits)
             )
-            self._broken.pop()
+            self._broken.pop(0)
         for user, unwanted in ours:
             task = self._running.get(user)
-            if task and unwanted:
-                if not task.cancelling():
-                    task.cancel()
-            elif task is None:
+            if task is None and user not in self._broken:
                 # the database went away when it had just said that this start is ours
-                self._feed.wake(await self._store.run(starts.requeue, user, self._holder))
+                await self._store.run(starts.release, user, self._holder)
+                self._wanted.set()
+            elif task and unwanted and user not in self._unstoppable and not task.cancelling():
+                task.cancel()
 
     def _landed(self, user: str, task: asyncio.Task[None]) -> None:
         if self._running.get(user) is task:
             del self._running[user]
         self._wanted.set()
-        if not task.cancelled() and (error := task.exception()):
-            log.error("the start of a server was given up", exc_info=error)
-            self._broken.append(user)
+        if not task.cancelled():
+            self._unstoppable.discard(user)
+            if error := task.exception():
+                log.error("the start of a server was given up", exc_info=error)
+                self._broken.append(user)
 
-    async def _see_through(self, user: str) -> None:
-        start = Start(self._hub, user, lambda *said: self._pass_on(user, *said))
+    async def _see_through(self, taken: Taken) -> None:
+        user = taken.user
+        start = Start(
+            self._hub, user, lambda *said: self._pass_on(user, *said), begun_at=taken.begun_at
+        )
         try:
             outcome = await self._outcome(user, start)
             async with self._in_order:
-                said = self._said.pop(user, [])
+                said = list(self._said.get(user, ()))
                 changed = await self._store.insist(turns.write_down, user, said, *outcome)
+                self._forget_said({user: said})
         except asyncio.CancelledError:
-            await self._abandon(user, start)
+            await self._leave(user, start)
             raise
         self._feed.wake(changed)
 
@@ -162,28 +200,54 @@ class Starter:
         """What to write down of the start, once it is over: a function and its arguments."""
         began = time.monotonic()
         try:
-            at = await start.see_through(limit=self._timeout, patience=self._patience)
+            ready = await start.see_through(limit=self._timeout, patience=self._patience)
         except Throttled as busy:
             self._metrics.retried("start")
-            return starts.throttled, self._holder, busy.seconds, self.limits.max_starts
+            return starts.throttled, self._holder, busy.seconds, self.limits
+        except NotBegun:
+            return starts.requeue, self._holder
         except LauncherError as error:
-            counts = isinstance(error, SpawnFailed | StartTimeout)
-            return starts.failed, error.problem(), counts
+            counts = await self._counts(error)
+            return starts.failed, self._holder, error.problem(), counts, self.limits
         if start.accepted_at:
             self._metrics.phase_took("start", start.accepted_at - began)
             self._metrics.phase_took("ready", time.monotonic() - start.accepted_at)
-        return starts.succeeded, at, self.limits.max_starts
+        return starts.succeeded, self._holder, ready.at, ready.ours, self.limits
 
-    async def _abandon(self, user: str, start: Start) -> None:
-        """Stop a server that we had the hub start, and that nobody waits for any more."""
-        if await self._store.read(starts.is_unwanted, user) and await start.is_ours():
-            # the hub takes a second, in which it would take a new start for this one
-            with suppress(LauncherError):
-                await servers.stop(self._hub, user)
-        if not await self._store.run(starts.give_up, user):
-            # somebody does again, or this process ends
-            self._feed.wake(await self._store.run(starts.requeue, user, self._holder))
+    async def _counts(self, error: LauncherError) -> bool:
+        """Whether the hub counts the failure among those in a row."""
+        if isinstance(error, SpawnRefused) and self.limits.hub_failure_limit:
+            return await answers.counts_refusals(self._hub)
+        return isinstance(error, SpawnFailed | StartTimeout)
+
+    async def _leave(self, user: str, start: Start) -> None:
+        """Stop a start that nobody waits for any more; let another process go on with others.
+
+        While the database is away, the start stays ours: the next look goes on, or another process.
+        """
+        with suppress(StoreUnavailable):
+            unwanted = await self._store.read(starts.is_unwanted, user)
+            if unwanted and await self._stop(user, start):
+                if await self._store.run(starts.give_up, user, self._holder):
+                    return
+                # somebody wants it again
+                self._feed.wake(await self._store.run(starts.requeue, user, self._holder))
+            elif start.may_have_begun:
+                await self._store.run(starts.release, user, self._holder)
+            else:
+                self._feed.wake(await self._store.run(starts.requeue, user, self._holder))
+
+    async def _stop(self, user: str, start: Start) -> bool:
+        """Whether nothing of ours is left at the hub, which takes a second to stop a start."""
+        if not await start.is_ours():
+            return True
+        with suppress(LauncherError):
+            if await servers.stop(self._hub, user):
+                return True
+        # it goes on, and the hub counts how it ends
+        self._unstoppable.add(user)
+        return False
 
     def _pass_on(self, user: str, message: str, per_cent: int | None) -> None:
-        self._said[user].append({"message": message, "progress": per_cent})
+        self._said.setdefault(user, []).append({"message": message, "progress": per_cent})
         self._wanted.set()

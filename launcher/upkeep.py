@@ -1,18 +1,16 @@
-"""STORY: what a process does all the time: say that it lives, go on for the dead, prune."""
+"""The background tasks of a process: say that it lives, take over launches, prune, and others."""
 
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import sqlalchemy as sa
 
 from launcher.errors import StoreUnavailable
-from launcher.feed import Feed
 from launcher.launches import Launches
-from launcher.starting import Starter
 from launcher.store import Store, processes, pruning, starts
 from launcher.store import launches as rows
 from launcher.store.launches import Launch
@@ -31,29 +29,29 @@ class Upkeep:
         self,
         store: Store,
         launches: Launches,
-        starter: Starter,
-        feed: Feed,
         *,
         holder: str,
         retention: float,
+        tasks: Iterable[Callable[[], Coroutine[Any, Any, None]]],
+        end_process: Callable[[], None],
     ) -> None:
-        """`retention` is how long ended launches are kept, in seconds."""
+        """`retention` is how long ended launches are kept, in seconds.
+
+        `tasks` are run beside its own; `end_process` is called when any of them ends by itself.
+        """
         self._store = store
         self._launches = launches
-        self._starter = starter
-        self._feed = feed
         self._holder = holder
         self._retention = retention
+        self._tasks = (self._beat, self._prune, *tasks)
+        self._end_process = end_process
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Run the tasks; at the end, leave what is under way to other processes."""
         with suppress(StoreUnavailable):
             await self._store.run(processes.beat, self._holder)
-        tasks = [
-            _watched(task)
-            for task in (self._beat(), self._prune(), self._feed.run(), self._starter.run())
-        ]
+        tasks = [self._watched(task) for task in self._tasks]
         try:
             yield
         finally:
@@ -62,13 +60,28 @@ class Upkeep:
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._launches.stop()
             with suppress(StoreUnavailable):
-                await self._store.run(processes.leave, self._holder)
+                await self._store.run(_leave, self._holder)
+
+    def _watched(self, work: Callable[[], Coroutine[Any, Any, None]]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work())
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """A process without one of its tasks answers, and brings nothing to an end."""
+        if not task.cancelled():
+            log.critical(
+                "a background task ended, and so does this process", exc_info=task.exception()
+            )
+            self._end_process()
 
     async def _beat(self) -> None:
         while True:
             with suppress(StoreUnavailable):
-                for launch in await self._store.run(_beat, self._holder):
+                orphans, own = await self._store.run(_beat, self._holder)
+                for launch in orphans:
                     self._launches.adopt(launch)
+                await self._launches.adopt_forgotten(own)
             await asyncio.sleep(BEAT_SECONDS)
 
     async def _prune(self) -> None:
@@ -80,18 +93,14 @@ class Upkeep:
                     pass
 
 
-def _beat(connection: sa.Connection, holder: str) -> list[Launch]:
+def _beat(connection: sa.Connection, holder: str) -> tuple[list[Launch], list[str]]:
+    """The launches to take over, and the ids of those that `holder` had before."""
     processes.beat(connection, holder)
     starts.orphans(connection)
-    return rows.adopt(connection, holder)
+    own = rows.held(connection, holder)
+    return rows.adopt(connection, holder), own
 
 
-def _watched(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-    task = asyncio.create_task(work)
-    task.add_done_callback(_tell)
-    return task
-
-
-def _tell(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()):
-        log.critical("a task in the background ended", exc_info=error)
+def _leave(connection: sa.Connection, holder: str) -> None:
+    rows.leave(connection, holder)
+    processes.leave(connection, holder)

@@ -39,8 +39,9 @@ with warnings.catch_warnings():
 
 HTML = "text/html"
 LOST = object()  # a scripted answer: the connection ends without one
-SERVICE_SCOPES = ("servers", "access:servers", "read:servers", "read:users:name")
-MAX_SECONDS = 20
+SILENT = object()  # a scripted answer: none, and the connection stays open
+SERVICE_SCOPES = ("servers", "tokens", "read:servers", "read:tokens", "read:users:name")
+MAX_SECONDS = 60
 # for applications that many tests share, all of them from one address
 NO_LIMITS_PER_ADDRESS = {
     "max_failed_logins_per_address": 10**6,
@@ -93,6 +94,8 @@ class Start:
     message: str = ""
     headers: tuple[tuple[str, str], ...] = ()
     messages: tuple[str, ...] = ()  # what the spawner says while it starts
+    stream: bytes = b""  # what comes in the progress stream before that, as it is
+    endless: bool = False  # whether that is repeated for as long as anybody listens
 
 
 @dataclass
@@ -112,12 +115,16 @@ class User:
     full: str = ""  # the method, or "PUT PATCH", that finds no space left
     answers: list[tuple[str, object]] = field(default_factory=list)  # (method, what comes instead)
     token_seen: bool = True  # the server need not ask the hub about the launcher's token
+    server_tokens: set[str] = field(default_factory=set)  # what opens the server
+    may_be_opened: bool = True  # whether the launcher may make such tokens
     stops_by_itself_after: int = 0  # polls of the model until a pending stop is over
     dies_after_ready: int = 0  # times that the server is gone by the time it is used
     failure: str = ""  # what the progress stream says of the last start, when it failed
     ended: asyncio.Event | None = None
     started: str | None = None  # when the hub was asked to start the server
     said: tuple[str, ...] = ()
+    stream: bytes = b""
+    endless: bool = False
 
     @property
     def notebooks(self) -> list[str]:
@@ -165,9 +172,11 @@ class FakeHub:
         self.services: dict[str, tuple[str, ...]] = {}  # token -> scopes
         self.service_names: dict[str, str] = {}  # token -> name, "another" by default
         self.calls: list[Call] = []
+        self.checks: list[Call] = []
         self.away = ""  # "proxy" (503), "refused" (no answer), "starting" (404 pages)
         self.away_for = 0  # hub calls that find it so, and then it is back; 0: until told
         self.token_refused = False
+        self.version = "6.1.1"
         self.scopes: tuple[str, ...] = SERVICE_SCOPES
         self.login = "form"  # or "oauth", "redirect", "otp"; else a sign-in page of its own
         self.wrong_password_status = 403  # 200 before JupyterHub 5.3
@@ -175,7 +184,11 @@ class FakeHub:
         self.broken_streams = 0  # progress streams that end in the middle
         self.stop_seconds = 0.0
         self.may_stop = True  # whether the launcher's token holds delete:servers
+        self.most_seconds = 0  # token_expires_in_max_seconds
+        self.revoking = 0  # tokens that no server accepts, as if they were revoked at once
         self.most_at_once = 0  # servers that were ever being started at the same moment
+        self.failures = 0  # in a row: a hub with `consecutive_failure_limit` exits at so many
+        self.most_at_risk = 0  # failures in a row that there could have been at any time
         self.rename_seconds = 0.002  # the gap in which two renames both find the name free
         self.password_gate = threading.Event()  # cleared: the hub's form keeps people waiting
         self.password_gate.set()
@@ -211,8 +224,10 @@ class FakeHub:
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         call = Call(request.method, request.raw_path, dict(request.headers), await request.read())
-        self.calls.append(call)
         path = urlsplit(call.path).path
+        own = call.headers.get("Authorization") == f"token {self.token}"
+        # the launcher's check of its own token comes when it likes
+        (self.checks if own and path == "/hub/api/user" else self.calls).append(call)
         if path.startswith("/hub/"):
             return await self._hub(request, call, path)
         if path.startswith("/user/"):
@@ -229,13 +244,15 @@ class FakeHub:
         if self.away and (gone := self._gone(request)):
             return gone
         for scripted in self.hub_answers:
+            if call in self.checks:
+                break
             if scripted[0] == call.method and path.endswith(scripted[1]):
                 self.hub_answers.remove(scripted)
                 return self._lose(request) if scripted[2] is LOST else scripted[2]()
         if path == "/hub/login":
             return await self._login(call)
-        if path == "/hub/api/":
-            return _json({"version": "6.1.1"})
+        if path in ("/hub/api", "/hub/api/"):
+            return _json({"version": self.version})
         if path == "/hub/api/user":
             return self._whoami(call)
         return await self._users_api(request, call, path)
@@ -298,11 +315,21 @@ class FakeHub:
                 return _json(model)
         return _json({"status": 403, "message": "Missing or invalid credentials."}, 403)
 
+    def restart(self):
+        """Forget every start under way, as a hub does that is restarted."""
+        self.failures = 0
+        for user in self.users.values():
+            if user.server == "spawning":
+                user.server, user.failure = "stopped", ""
+                self.loop.call_soon_threadsafe(user.ended.set)
+
     async def _users_api(self, request, call, path):
         if self.token_refused or call.headers.get("Authorization") != f"token {self.token}":
             return _json({"status": 403, "message": "Missing or invalid credentials."}, 403)
         segments = [unquote(segment) for segment in path.split("/")[3:]]
         user = self.users.get(segments[1]) if segments[0] == "users" else None
+        if call.method == "POST" and segments[2:] == ["tokens"]:
+            return self._make_token(user, json.loads(call.body))
         if user is None or not user.known:
             return _json({"status": 404, "message": "Not Found"}, 404)
         if call.method == "GET" and len(segments) == 2:
@@ -314,6 +341,22 @@ class FakeHub:
         if call.method == "GET" and segments[2:] == ["server", "progress"]:
             return await self._progress(request, user)
         return _json({"status": 405, "message": "Method Not Allowed"}, 405)
+
+    def _make_token(self, user, wanted):
+        if user is None or not user.known or not user.may_be_opened:
+            text = "Service nobody not found or no permissions to generate tokens"
+            return _json({"status": 403, "message": text}, 403)
+        seconds, scopes = wanted["expires_in"], [f"access:servers!server={user.name}/"]
+        if self.most_seconds and seconds > self.most_seconds:
+            text = f"token expires_in: {seconds} must not exceed {self.most_seconds}"
+            return _json({"status": 400, "message": text}, 400)
+        assert wanted == {"scopes": scopes, "expires_in": seconds, "note": "launcher"}
+        token = secrets.token_hex(16)
+        if self.revoking:
+            self.revoking -= 1
+        else:
+            user.server_tokens.add(token)
+        return _json({"token": token, "scopes": scopes, "expires_at": "2030-01-01T00:00:00Z"}, 201)
 
     def _model(self, user):
         if user.server == "stopping":
@@ -338,8 +381,10 @@ class FakeHub:
         if start.status in (201, 202) or start.outcome:
             user.server, user.failure, user.ended = "spawning", "", asyncio.Event()
             user.started, user.said = datetime.now(UTC).isoformat(), start.messages
+            user.stream, user.endless = start.stream, start.endless
             spawning = sum(other.server == "spawning" for other in self.users.values())
             self.most_at_once = max(self.most_at_once, spawning)
+            self.most_at_risk = max(self.most_at_risk, self.failures + spawning)
             loop = asyncio.get_running_loop()
             loop.call_later(start.seconds, self._end_start, user, start, user.ended)
         if start.status in (201, 202):
@@ -365,12 +410,12 @@ class FakeHub:
         if ended.is_set():
             return  # it was interrupted
         if start.outcome in ("", "ready"):
-            user.server = "ready"
+            user.server, self.failures = "ready", 0
             if user.dies_after_ready:
                 user.dies_after_ready -= 1
                 user.server = "dead"
         elif start.outcome in ("fails", "vanishes"):
-            user.server = "stopped"
+            user.server, self.failures = "stopped", self.failures + 1
             user.failure = f"Spawn failed: {start.reason}" if start.outcome == "fails" else ""
         if start.outcome != "never":
             ended.set()
@@ -385,6 +430,10 @@ class FakeHub:
             self.broken_streams -= 1
             request.transport.abort()
             return response
+        with suppress(ConnectionError):
+            await response.write(user.stream)
+            while user.endless and user.server == "spawning":
+                await response.write(user.stream)
         for number, message in enumerate(user.said, 1):
             await _event(response, {"progress": 10 * number, "message": message})
         if user.server == "spawning":
@@ -405,8 +454,11 @@ class FakeHub:
             return _not_routed(call)
         if user.server == "dead":
             return _page(503, "Service Unavailable")
-        if call.headers.get("Authorization") != f"token {self.token}" or self.token_refused:
-            return _json({"message": "'_xsrf' argument missing from POST"}, 403)
+        if segments[1:] == ["api"]:
+            return _json({"version": "2.21.1"})
+        if not self.opens(user, call):
+            words = "Forbidden" if call.method == "GET" else "'_xsrf' argument missing from POST"
+            return _json({"message": words}, 403)
         if self.away and not user.token_seen:
             self._gone(request)
             return _json({"message": "Failed to connect to Hub API at 'http://10.1.2.3/'"}, 500)
@@ -415,6 +467,10 @@ class FakeHub:
             return _page(404)
         return await self._scripted(request, call, user, "/".join(segments[3:]))
 
+    def opens(self, user, call):
+        """Whether the call's token opens the user's server."""
+        return call.headers.get("Authorization", "").partition(" ")[2] in user.server_tokens
+
     async def _scripted(self, request, call, user, path):
         for scripted in user.answers:
             if scripted[0] != call.method:
@@ -422,6 +478,8 @@ class FakeHub:
             user.answers.remove(scripted)
             if scripted[1] is LOST:
                 return self._lose(request)
+            if scripted[1] is SILENT:
+                await asyncio.Future()
             if scripted[1] == "carry out":
                 await self._contents(call, user, path)
                 return self._lose(request)
@@ -485,7 +543,9 @@ class FakeHub:
         if path not in user.files:
             return _no_file(path)
         model = _model(user, path)
-        if query.get("content") != ["0"]:
+        if query.get("content") != ["0"] and query.get("type") == ["file"]:
+            model["content"] = user.files[path].decode()
+        elif query.get("content") != ["0"]:
             try:
                 model["content"] = json.loads(user.files[path])
             except ValueError:
@@ -592,7 +652,7 @@ def served(hub: FakeHub):
         await site.start()
         return f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}"
 
-    hub.url = asyncio.run_coroutine_threadsafe(start(), loop).result()
+    hub.loop, hub.url = loop, asyncio.run_coroutine_threadsafe(start(), loop).result()
     try:
         yield hub
     finally:
@@ -653,12 +713,15 @@ def environment(hub: FakeHub, folder) -> dict[str, str]:
 
 
 @contextmanager
-def application(hub: FakeHub, folder, environ=None, **settings: object):
-    """A client of the application with these settings and a migrated SQLite in `folder`."""
+def application(hub: FakeHub, folder, environ=None, *, ended=None, **settings: object):
+    """A client of the application with these settings and a migrated SQLite in `folder`.
+
+    `ended` is called when the application wants its process to end.
+    """
     environ = {**environment(hub, folder), **(environ or {})}
     app_settings = config.Launcher(environ, **settings)
     store.migrate(app_settings.database_url)
-    app = create_app(app_settings.check())
+    app = create_app(app_settings.check(), end_process=ended or (lambda: None))
     # what the application sees at the other end of its connections
     peer = {"client": ("127.0.0.1", 50_000)}
     with Client(app, raise_server_exceptions=False, follow_redirects=False, **peer) as client:
@@ -669,7 +732,8 @@ def application(hub: FakeHub, folder, environ=None, **settings: object):
 @pytest.fixture(scope="session")
 def _client(_fakehub, tmp_path_factory):
     # what fails in one test does not keep the next one from starting servers
-    settings = {"start_timeout": 30, "max_failed_starts": 0, **NO_LIMITS_PER_ADDRESS}
+    settings = {"start_timeout": 30, "breaker_seconds": 0, "start_cooldown": 0}
+    settings |= NO_LIMITS_PER_ADDRESS
     with application(_fakehub, tmp_path_factory.mktemp("launcher"), **settings) as client:
         yield client
 

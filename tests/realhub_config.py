@@ -108,7 +108,7 @@ c.JupyterHub.services = [
     {"name": "ancestor", "api_token": settings["admin_token"], "admin": True},
 ]
 c.JupyterHub.load_roles = [
-    {"name": "launcher", "services": ["launcher"], "scopes": ["servers", "access:servers"]},
+    {"name": "launcher", "services": ["launcher"], "scopes": ["servers", "tokens"]},
     {"name": "user", "scopes": ["self", "access:services!service=launcher"]},
 ]
 

@@ -2,9 +2,13 @@
 
 import gzip
 import json
+import socket
 
 import pytest
+import requests
 from fakehub import problem_of
+
+from launcher.api.bodies import MAX_VALUES, parse
 
 MEBIBYTE = 2**20
 CANARY = "canary7f3a"
@@ -321,11 +325,21 @@ def test_a_length_over_one_mebibyte_is_413_before_the_body_comes(gunicorn, alice
     [
         ("Content-Length: -1",),
         ("Content-Length: abc",),
+        ("Content-Length: +5",),
+        ("Content-Length: 0x10",),
+        ("Content-Length: 1_0",),
+        ("Content-Length: \u00b2",),
+        ("Content-Length: 5, 5",),
+        ("Content-Length: " + "9" * 30,),
+        ("Content-Length: " + "9" * 5000,),
+        ("Content-Length:",),
+        ("Transfer-Encoding: chunked, chunked",),
+        ("Transfer-Encoding: chunked", "Transfer-Encoding: identity"),
         ("Content-Length: 1", "Content-Length: 2"),
         ("Content-Length: 5", "Transfer-Encoding: chunked"),
         ("Transfer-Encoding: nonsense",),
     ],
-    ids=str,
+    ids=lambda headers: " ".join(headers)[:60],
 )
 def test_a_length_that_makes_no_sense_is_a_4xx(gunicorn, fakehub, alice, headers):
     body = chunked(json.dumps(GOOD).encode())
@@ -346,3 +360,86 @@ def test_dot_segments_in_our_own_path_lead_nowhere(gunicorn, alice, path):
     )
     assert status in (400, 404, 405)
     assert alice.files == {}
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [b"zz\r\n", b"-5\r\nhello\r\n", b"5;" + b"x" * 70_000],
+    ids=["no number", "negative", "a long extension"],
+)
+def test_chunks_that_make_no_sense_are_a_4xx(gunicorn, fakehub, alice, chunks):
+    status, _, _ = gunicorn.raw(request(alice, "Transfer-Encoding: chunked", body=chunks))
+    assert 400 <= status < 500
+    assert alice.files == {}
+
+
+def test_whoever_waits_to_be_told_to_go_on_is_told(gunicorn, alice):
+    body = json.dumps(GOOD).encode()
+    head = request(alice, f"Content-Length: {len(body)}", "Expect: 100-continue")
+    with socket.create_connection(("127.0.0.1", gunicorn.port), timeout=20) as wire:
+        wire.sendall(head)
+        assert wire.recv(65536).startswith(b"HTTP/1.1 100")
+        wire.sendall(body)
+        assert wire.recv(65536).startswith(b"HTTP/1.1 200")
+
+
+def test_whoever_waits_with_too_large_a_body_is_told_not_to_send_it(gunicorn, alice):
+    expecting = request(alice, f"Content-Length: {50 * MEBIBYTE}", "Expect: 100-continue")
+    status, _, _ = gunicorn.raw(expecting)
+    assert status == 413
+
+
+def test_the_workers_are_the_same_as_before_all_that(gunicorn, alice):
+    """The last of this file."""
+    for _ in range(8):
+        answer = requests.get(f"{gunicorn.url}/health", timeout=20)
+        assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("length", ["-1", "abc", "+5", "1_0", "\u0665", "9" * 5000, ""])
+def test_a_length_is_no_500_under_a_server_that_passes_anything_on(client, alice, length):
+    headers = alice.auth | {"Content-Type": "application/json"}
+    headers |= {"Content-Length": length.encode()}
+    answer = client.post("/hello", content=json.dumps(GOOD), headers=headers)
+    assert problem_of(answer, 413 if length.startswith("9") else 400)
+
+
+# what a body costs before it is refused
+
+
+def many(item, count):
+    return b'{"notebook": {"directory": "lab"}, "parameters": {"a": [%s]}}' % b",".join(
+        [item] * count
+    )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        many(b"0", 300_000),
+        many(b"[]", 300_000),
+        many(b'{"a":1}', 100_000),
+        b"{%s}" % b",".join(b'"%x":0' % number for number in range(90_000)),
+        b"[" * 900_000,
+        b'{"a":' * 200_000,
+    ],
+    ids=["numbers", "lists", "objects", "fields", "depth", "deep objects"],
+)
+@pytest.mark.parametrize("path", ["/hello", "/experiments/hello/preview"])
+def test_more_values_than_anybody_needs_are_refused_before_they_are_parsed(post, body, path):
+    assert f"at most {MAX_VALUES} values" in problem_of(post(body, path), 400)["detail"]
+
+
+@pytest.mark.parametrize("text", ["x," * 400_000, '\\"[{,' * 100_000], ids=["commas", "escaped"])
+def test_a_long_text_is_one_value(post, text):
+    assert parse(b'{"a": "%s"}' % text.encode()) == {"a": json.loads(f'"{text}"')}
+
+
+def test_a_number_of_hundreds_of_digits_is_400(post):
+    problem_of(post(many(b"9" * 401, 1), "/experiments/hello"), 400)
+
+
+def test_of_ten_thousand_unknown_fields_few_are_named(post):
+    body = b"{%s}" % b",".join(b'"%x":0' % number for number in range(9_000))
+    problem = problem_of(post(body), 400)
+    assert len(problem["errors"]) <= 10

@@ -175,3 +175,12 @@ def test_a_hub_that_does_not_start_is_told_with_its_log(start, state):
     assert "did not start" in demo.output
     assert "cookie_secret" in demo.output
     assert is_free(demo.port)
+
+
+def test_a_terminal_that_lacks_a_character_sees_the_rest(start, state, monkeypatch):
+    monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
+    (state / "jupyterhub_cookie_secret").write_text("not a secret")
+    demo = start(free_port())
+    assert demo.process.wait(READY_SECONDS) == 1
+    assert "Starting JupyterHub and the launcher ?" in demo.output
+    assert "did not start" in demo.output

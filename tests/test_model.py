@@ -55,7 +55,7 @@ from launcher import launches, upkeep
 from launcher.store import processes
 
 processes.ALIVE_SECONDS, launches.FRESH_SECONDS, upkeep.BEAT_SECONDS = 2.0, 0.7, 0.3
-c.Launcher.max_failed_starts = 0
+c.Launcher.breaker_seconds = c.Launcher.start_cooldown = 0
 """
 
 users = st.sampled_from(["running", "cold", "failing"])

@@ -180,13 +180,11 @@ def test_an_unreachable_hub_is_503_and_the_process_stays_healthy(own_hub, make_l
     )
     assert problem(by_password, 503, "hub-unavailable")
     assert requests.get(f"{launcher.url}/health", timeout=5).json() == {"ok": True}
-    ready = requests.get(f"{launcher.url}/ready", timeout=30)
-    assert ready.status_code == 503
-    assert {c["name"]: c["ok"] for c in ready.json()["checks"]} == {
-        "database": True,
-        "hub": False,
-        "token": False,
-    }
+
+    def checks():
+        return {c["name"]: c["ok"] for c in requests.get(f"{launcher.url}/ready").json()["checks"]}
+
+    wait_until(lambda: checks() == {"database": True, "hub": False, "token": False})
 
 
 def test_a_launcher_starts_without_its_hub(make_hub, tmp_path):
@@ -274,7 +272,7 @@ def test_a_token_of_an_administrator_works_with_one_warning(hub, make_launcher):
         answers = list(pool.map(lambda body: launcher.post("/hello", body, token=token), bodies))
     assert {answer.status_code for answer in answers} == {200}
     assert launcher.log.count("may do more than the launcher needs") == 1
-    assert "servers and access:servers" in launcher.log
+    assert "servers and tokens" in launcher.log
 
 
 def test_strict_scopes_refuse_a_token_of_an_administrator(hub, make_launcher):
@@ -282,17 +280,20 @@ def test_strict_scopes_refuse_a_token_of_an_administrator(hub, make_launcher):
         hub, config="c.Launcher.strict_scopes = True", JUPYTERHUB_TOKEN=hub.admin_token
     )
     detail = problem(launcher.hello("alice", hub=hub), 503, "hub-refused")
-    assert "servers and access:servers" in detail
+    assert "servers and tokens" in detail
 
 
 def test_a_token_without_scopes_is_told_to_the_administrator(hub, make_launcher):
     token = hub.token_of("nobody", scopes=["read:users:name!user"])
     launcher = make_launcher(hub, workers=1, JUPYTERHUB_TOKEN=token)
     assert problem(launcher.hello("alice", hub=hub), 503, "hub-refused")
-    ready = requests.get(f"{launcher.url}/ready", timeout=10)
-    assert ready.status_code == 503
-    details = {check["name"]: check["detail"] for check in ready.json()["checks"]}
-    assert "access:servers" in details["token"]
+
+    def details():
+        checks = requests.get(f"{launcher.url}/ready").json()["checks"]
+        return {check["name"]: check["detail"] for check in checks}
+
+    wait_until(lambda: "lacks the scope servers and tokens" in details().get("token", ""))
+    assert requests.get(f"{launcher.url}/ready").status_code == 503
 
 
 def test_below_a_base_path(hub, make_launcher):

@@ -1,71 +1,37 @@
-"""The hub is protected: a fair queue over all processes, a limit that gives way, and a breaker."""
+"""The hub is protected: a fair queue over all processes, and a limit that gives way."""
 
 import asyncio
+import json
 import time
+from contextlib import contextmanager
 
 import pytest
 import requests
-from fakehub import Start, application, at_once, problem_of, wait_until
-from test_api_launches import ADMIN, begin, cancel, see, wait_for
+import sqlalchemy as sa
+from fakehub import (
+    Start,
+    application,
+    at_once,
+    json_answer,
+    page_answer,
+    problem_of,
+    wait_until,
+)
+from startkit import all_done, begun, has_queued, people, status, write
+from test_api_launches import begin, cancel, see, wait_for
 from test_launches import path_of, start_lines, stream_lines
 
-from launcher import store
+from launcher import store, turns
 from launcher.feed import Feed
-from launcher.store.tables import launches, start_limit, starts
-
-
-def begun(fakehub):
-    """The users whose servers the hub was asked to start, in that order."""
-    lines = fakehub.lines("POST /hub/api/users/")
-    return [line.removeprefix("POST /hub/api/users/").removesuffix("/server") for line in lines]
-
-
-def people(fakehub, count, **start):
-    """So many people; the start of each one's server goes so, however often."""
-    return [fakehub.add_user(starts=[Start(202, **start)] * 9) for _ in range(count)]
-
-
-def all_done(client, users, launched):
-    for user, launch in zip(users, launched, strict=True):
-        wait_for(client, user, launch, "done")
-
-
-def status(client, fakehub):
-    admin = fakehub.add_user(scopes=ADMIN)
-    answer = client.get("/starts", headers=admin.auth)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
-
-
-def close_by_hand(client, fakehub):
-    admin = fakehub.add_user(scopes=ADMIN)
-    return client.delete("/starts/failures", headers=admin.auth)
-
-
-def write(client, *statements):
-    """Change what is in the database, as time or another process would."""
-    engine = store._connect(client.settings.database_url)
-    with engine.begin() as connection:
-        for statement in statements:
-            connection.execute(statement)
-    engine.dispose()
-
-
-def has_queued(client, user):
-    """Whether a launch of the user has gone into the queue, and maybe on from there."""
-    engine = store._connect(client.settings.database_url)
-    with engine.begin() as connection:
-        theirs = (launches.c.user == user.name) & (launches.c.rounds > 0)
-        found = connection.execute(launches.select().where(theirs)).first()
-    engine.dispose()
-    return found is not None
-
+from launcher.starting import Starter
+from launcher.store import starts as start_rows
+from launcher.store.tables import start_limit, starts
 
 # the queue
 
 
 def test_no_more_starts_are_in_flight_than_the_site_allows(start_app, fakehub):
-    client = start_app(max_starts=3, max_failed_starts=0)
+    client = start_app(max_starts=3)
     users = people(fakehub, 12, seconds=0.4)
     all_done(client, users, [begin(client, user) for user in users])
     assert fakehub.most_at_once == 3
@@ -73,7 +39,7 @@ def test_no_more_starts_are_in_flight_than_the_site_allows(start_app, fakehub):
 
 
 def test_all_processes_share_one_limit(start_app, fakehub):
-    apps = [start_app(max_starts=3, max_failed_starts=0) for _ in range(2)]
+    apps = [start_app(max_starts=3) for _ in range(2)]
     users = people(fakehub, 12, seconds=0.4)
     answers = at_once(12, lambda n: apps[n % 2].launch(users[n]))
     assert [path_of(answer) for answer in answers] == ["lab/hello.ipynb"] * 12
@@ -183,7 +149,7 @@ def busy(seconds=1):
 
 
 def test_a_busy_hub_halves_the_limit_and_is_left_alone_as_long_as_it_says(start_app, fakehub):
-    client = start_app(max_starts=8, max_failed_starts=0)
+    client = start_app(max_starts=8)
     users = people(fakehub, 4, seconds=0.1)
     users[0].starts.insert(0, busy(1))
     users[1].starts.insert(0, busy(1))
@@ -202,7 +168,7 @@ def test_a_busy_hub_halves_the_limit_and_is_left_alone_as_long_as_it_says(start_
 
 
 def test_every_success_raises_the_limit_by_one(start_app, fakehub):
-    client = start_app(max_starts=4, max_failed_starts=0)
+    client = start_app(max_starts=4)
     client.launch(fakehub.add_user())
     write(client, start_limit.update().values(starts=1))
     for limit in (2, 3, 4, 4):
@@ -222,7 +188,7 @@ def test_a_launch_that_the_hub_had_no_time_for_keeps_its_place(start_app, fakehu
 
 
 def test_what_the_hub_asked_for_is_obeyed_by_all_processes(start_app, fakehub):
-    one, another = start_app(max_failed_starts=0), start_app(max_failed_starts=0)
+    one, another = start_app(), start_app()
     first, second = people(fakehub, 2, seconds=0.05)
     first.starts.insert(0, busy(3600))
     launch = begin(one, first)
@@ -245,163 +211,181 @@ def pause(client):
     return until - time.time()
 
 
-# the breaker
-
-
-FAILS = {"outcome": "fails", "reason": "no image of mallory", "seconds": 0.02}
-
-
-@pytest.mark.parametrize("processes_", [1, 2])
-@pytest.mark.parametrize("most", [2, 3, 5])
-def test_a_hub_that_always_fails_is_asked_less_often_than_it_bears(
-    start_app, fakehub, processes_, most
+@pytest.mark.parametrize("answer", [page_answer(404), page_answer(503), page_answer(403)])
+def test_a_server_that_runs_and_answers_strangely_does_not_raise_the_limit(
+    start_app, fakehub, alice, answer
 ):
-    apps = [start_app(max_failed_starts=most) for _ in range(processes_)]
-    users = people(fakehub, 50, **FAILS)
-    answers = at_once(50, lambda n: apps[n % processes_].launch(users[n]))
-    assert len(begun(fakehub)) == most - 1
-    told = [answer.json()["type"].rpartition(":")[2] for answer in answers]
-    assert sorted(told) == ["spawn-failed"] * (most - 1) + ["starts-failing"] * (51 - most)
-    for answer, kind in zip(answers, told, strict=True):
-        assert ("mallory" in answer.text) == (kind == "spawn-failed")
-        if kind == "starts-failing":
-            problem = problem_of(answer, 503)
-            assert "the server did not start" in problem["detail"]
-            assert int(answer.headers["retry-after"]) > 0
-    now = status(apps[0], fakehub)
-    assert (now["open"], now["failed_in_a_row"], now["last_failure"]) == (
-        False, most - 1, "spawn-failed",
-    )  # fmt: skip
+    """The hub's 400 "already running" is no start that it bore."""
+    client = start_app(max_starts=20)
+    client.launch(alice)
+    write(client, start_limit.update().values(starts=1))
+    alice.answers += [("PUT", answer)] * 3
+    assert client.launch(alice).status_code == 200
+    assert len(start_lines(fakehub, alice)) == 3
+    assert status(client, fakehub)["limit"] == 1
 
 
-def break_it(client, fakehub, most=3):
-    for user in people(fakehub, most - 1, **FAILS):
-        problem_of(client.launch(user), 502)
-    assert status(client, fakehub)["open"] is False
-
-
-def test_starts_that_have_not_succeeded_yet_are_tried_with_care(start_app, fakehub):
-    client = start_app(max_failed_starts=3)
-    users = people(fakehub, 8, seconds=0.1)
-    all_done(client, users[:4], [begin(client, user) for user in users[:4]])
-    assert fakehub.most_at_once <= 4
-    write(client, start_limit.update().values(succeeded_at=time.time() - 3600))
-    fakehub.most_at_once = 0
-    slow = people(fakehub, 4, outcome="never")
-    for user in slow:
-        begin(client, user)
-    wait_until(lambda: status(client, fakehub)["queued"] == 2, "the queue")
-    assert fakehub.most_at_once == 2
-
-
-def test_once_a_start_succeeded_as_many_go_on_as_the_site_allows(start_app, fakehub):
-    client = start_app(max_failed_starts=3)
+def test_a_start_of_somebody_else_does_not_raise_the_limit(start_app, fakehub):
+    client = start_app(max_starts=20)
     client.launch(fakehub.add_user())
-    for user in people(fakehub, 6, outcome="never"):
-        begin(client, user)
-    wait_until(lambda: status(client, fakehub)["in_flight"] == 6, "six starts")
+    write(client, start_limit.update().values(starts=1))
+    user = fakehub.add_user(server="stopping", stops_by_itself_after=2)
+    user.starts.append(Start(500, "ready", seconds=0.1))  # begun, and the answer says nothing
+    assert client.launch(user).status_code == 200
+    assert status(client, fakehub)["limit"] == 2
+    user.answers += [("PUT", page_answer(503))]
+    fakehub.hub_answers.append(("POST", f"/{user.name}/server", json_answer({}, 500)))
+    assert client.launch(user).status_code == 200
+    assert status(client, fakehub)["limit"] == 2
 
 
-def test_a_success_in_between_begins_the_count_anew(start_app, fakehub):
-    client = start_app(max_failed_starts=3)
-    for _ in range(3):
-        [unlucky] = people(fakehub, 1, **FAILS)
-        problem_of(client.launch(unlucky), 502)
-        assert client.launch(fakehub.add_user()).status_code == 200
-    assert status(client, fakehub)["failed_in_a_row"] == 0
+# a database that is away
 
 
-@pytest.mark.parametrize(
-    "start",
-    [Start(400, message="You have no quota left"), Start(403, message="no"),
-     Start(429, message="Active server limit")],
-)  # fmt: skip
-def test_a_refusal_does_not_count_as_a_failure(start_app, fakehub, start):
-    client = start_app(max_failed_starts=2)
-    for _ in range(4):
-        assert client.launch(fakehub.add_user(starts=[start])).status_code in (502, 503)
-    assert status(client, fakehub)["failed_in_a_row"] == 0
-    assert client.launch(fakehub.add_user()).status_code == 200
+@contextmanager
+def without(client, table):
+    """The database cannot do anything with that table."""
+    write(client, sa.text(f"ALTER TABLE {table} RENAME TO gone"))
+    yield
+    write(client, sa.text(f"ALTER TABLE gone RENAME TO {table}"))
 
 
-@pytest.mark.parametrize(
-    "start",
-    [Start(202, "fails", reason=""), Start(202, "vanishes"), Start(500, "fails"), Start(500)],
-    ids=["timed out", "vanished", "500 with a reason", "500"],
-)
-def test_what_a_hub_counts_counts_here_too(start_app, fakehub, start):
-    client = start_app(max_failed_starts=3)
-    assert client.launch(fakehub.add_user(starts=[start])).status_code in (502, 504)
-    assert status(client, fakehub)["failed_in_a_row"] == 1
+SAYS = ("Looking for room", "Pulling the image")
 
 
-def test_an_administrator_has_servers_started_again(start_app, fakehub):
+def heard(client, user, launch):
+    """The messages of the spawner that the launch's events tell."""
+    answer = client.get(f"/launches/{launch['id']}/events", headers=user.auth)
+    events = [json.loads(line[6:]) for line in answer.text.splitlines() if line[:6] == "data: "]
+    return [event["message"] for event in events if "progress" in event and "message" in event]
+
+
+@pytest.mark.parametrize("table", ["events", "starts", "start_limit"])
+def test_what_a_spawner_says_while_the_database_is_away_is_told(start_app, fakehub, table):
     client = start_app()
-    break_it(client, fakehub)
-    user = fakehub.add_user()
-    assert problem_of(client.launch(user), 503)["type"].endswith(":starts-failing")
-    answer = close_by_hand(client, fakehub)
-    assert (answer.json()["open"], answer.json()["failed_in_a_row"]) == (True, 0)
-    assert path_of(client.launch(user)) == "lab/hello.ipynb"
+    [user] = people(fakehub, 1, seconds=3, messages=SAYS)
+    launch = begin(client, user)
+    wait_until(lambda: user.server == "spawning", "the start")
+    with without(client, table):
+        wait_until(lambda: user.server == "ready", "the server")
+    wait_for(client, user, launch, "done")
+    assert [said for said in heard(client, user, launch) if said in SAYS] == [*SAYS]
 
 
-def test_a_server_that_somebody_started_by_hand_shows_that_starts_work(start_app, fakehub):
+@pytest.mark.parametrize("outcome", ["ready", "fails"])
+@pytest.mark.parametrize("table", ["starts", "start_limit", "failed_starts", "launches"])
+def test_a_start_that_ends_while_the_database_is_away_ends_as_it_did(
+    start_app, fakehub, table, outcome
+):
     client = start_app()
-    before = fakehub.add_user()
-    assert client.launch(before).status_code == 200  # ran before anything failed
-    break_it(client, fakehub)
-    assert client.launch(before).status_code == 200
-    assert status(client, fakehub)["open"] is False
-    by_hand = fakehub.add_user()
-    url = f"{fakehub.url}/hub/api/users/{by_hand.name}/server"
-    requests.post(url, headers={"Authorization": f"token {fakehub.token}"}, timeout=5)
-    wait_until(lambda: by_hand.server == "ready", "the server")
-
-    def closed():
-        assert client.launch(by_hand).status_code == 200
-        return status(client, fakehub)["open"]
-
-    wait_until(closed, "the breaker")
-    assert client.launch(fakehub.add_user()).status_code == 200
+    [user] = people(fakehub, 1, outcome=outcome, seconds=1.5)
+    launch = begin(client, user)
+    wait_for(client, user, launch, "starting")
+    wait_until(lambda: stream_lines(fakehub, user), "the stream")
+    with without(client, table):
+        wait_until(lambda: user.server != "spawning", "the end of the start")
+        time.sleep(1.5)  # several tries to write that down
+    wait_for(client, user, launch, "done" if outcome == "ready" else "failed")
+    if outcome == "fails":
+        assert see(client, user, launch)["problem"]["type"].endswith(":spawn-failed")
+    assert len(start_lines(fakehub, user)) == 1
 
 
-def test_the_breaker_outlives_the_process(start_app, fakehub):
-    break_it(start_app(), fakehub)
-    again = start_app()
-    user = fakehub.add_user()
-    assert problem_of(again.launch(user), 503)["type"].endswith(":starts-failing")
-    assert start_lines(fakehub, user) == []
+@pytest.mark.parametrize("outcome", ["ready", "fails"])
+@pytest.mark.parametrize("lost", ["queue_up", "look", "write_down"])
+def test_a_commit_whose_acknowledgement_is_lost_is_not_done_twice(
+    start_app, fakehub, monkeypatch, lost, outcome
+):
+    client = start_app(max_starts=20)
+    client.launch(fakehub.add_user(server="ready"))
+    write(client, start_limit.update().values(starts=5))
+    [user] = people(fakehub, 1, outcome=outcome, seconds=0.3)
+    real, work, left = store._transact, getattr(turns, lost), [1]
+
+    def lose(connection, *args):
+        value = work(connection, *args)
+        if left and (lost != "look" or value.taken):
+            left.append("now")
+        return value
+
+    def transact(engine, unit, tries):
+        value = real(engine, unit, tries)
+        if left[1:]:
+            left.clear()
+            raise sa.exc.OperationalError("COMMIT", {}, Exception("the connection was closed"))
+        return value
+
+    monkeypatch.setattr(turns, lost, lose)
+    monkeypatch.setattr(store, "_transact", transact)
+    answer = client.launch(user)
+    assert not left
+    assert answer.status_code == (200 if outcome == "ready" else 502)
+    now = status(client, fakehub)
+    counted = (6, 0) if outcome == "ready" else (5, 1)
+    assert (now["limit"], now["failed_in_a_row"]) == counted
+    assert (now["in_flight"], now["queued"]) == (0, 0)
+    assert len(start_lines(fakehub, user)) == 1
 
 
-def test_who_waited_in_the_queue_as_starts_began_to_fail_is_told(start_app, fakehub):
-    client = start_app(max_failed_starts=3)
-    users = people(fakehub, 3, outcome="fails", seconds=0.4)
-    launched = [begin(client, user) for user in users]
-    for user, launch in zip(users, launched, strict=True):
-        wait_for(client, user, launch, "failed")
-    types = [see(client, u, b)["problem"]["type"] for u, b in zip(users, launched, strict=True)]
-    assert sorted(kind.rpartition(":")[2] for kind in types) == [
-        "spawn-failed", "spawn-failed", "starts-failing",
-    ]  # fmt: skip
+async def test_starts_that_break_one_after_the_other_are_each_told(mocker):
+    """The second one breaks while the first one is being written down."""
+    told = []
 
+    async def run(work, user, *args):
+        told.append((work, user))
+        if len(told) == 1:
+            starter._broken.append("second")
+        return []
 
-def test_a_site_may_do_without_the_breaker(start_app, fakehub):
-    client = start_app(max_failed_starts=0)
-    for user in people(fakehub, 6, **FAILS):
-        assert problem_of(client.launch(user), 502)["type"].endswith(":spawn-failed")
+    starter = Starter(
+        mocker.Mock(run=run), None, Feed(None), None,
+        holder="one", limits=None, timeout=1, patience=1, queue_timeout=1,
+    )  # fmt: skip
+    starter._broken.append("first")
+    await starter._check_on([])
+    assert told == [(start_rows.failed, "first"), (start_rows.failed, "second")]
+    assert starter._broken == []
 
 
 # processes that die
 
 
-def test_the_starts_of_a_process_that_died_go_on_in_another(start_app, fakehub):
+def left_in_flight(client, user):
+    """A start that a process took which is gone."""
+    now = time.time()
+    write(client, starts.insert().values(user=user.name, queued_at=now, asked_at=now - 1,
+                                         holder="0" * 32, unwanted=False))  # fmt: skip
+
+
+def test_a_start_that_a_dead_process_did_not_begin_begins(start_app, fakehub):
     client = start_app()
     [user] = people(fakehub, 1, seconds=0.1)
-    dead = "0" * 32
-    write(client, starts.insert().values(
-        user=user.name, queued_at=time.time(), holder=dead, unwanted=False))  # fmt: skip
+    left_in_flight(client, user)
     assert path_of(client.launch(user)) == "lab/hello.ipynb"
     assert len(start_lines(fakehub, user)) == 1
+    assert status(client, fakehub)["in_flight"] == 0
+
+
+@pytest.mark.parametrize("outcome", ["ready", "fails"])
+@pytest.mark.parametrize("late", [False, True])
+def test_a_start_that_a_dead_process_began_is_not_begun_again(start_app, fakehub, outcome, late):
+    client = start_app(max_starts=20)
+    client.launch(fakehub.add_user(server="ready"))
+    write(client, start_limit.update().values(starts=5))
+    [user] = people(fakehub, 1, outcome=outcome, seconds=0.1 if late else 1.5)
+    left_in_flight(client, user)
+    url = f"{fakehub.url}/hub/api/users/{user.name}/server"
+    requests.post(url, headers={"Authorization": f"token {fakehub.token}"}, timeout=5)
+    if late:
+        wait_until(lambda: user.server != "spawning", "the end of the start")
+    answer = client.launch(user)
+    assert answer.status_code == (200 if outcome == "ready" else 502)
+    assert len(start_lines(fakehub, user)) == 1
+    now = status(client, fakehub)
+    if outcome == "fails":
+        assert "the process ended" in answer.json()["detail"]
+        assert now["failed_in_a_row"] == 1
+    assert now["in_flight"] == 0
 
 
 def test_what_a_process_leaves_as_it_ends_another_finishes(fakehub, start_app, tmp_path):

@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+import requests
 import swagger_ui_bundle
 from fakehub import problem_of
 
@@ -165,3 +166,12 @@ def test_an_origin_that_is_not_listed_may_not(start_app, origin):
     assert "access-control-allow-origin" not in preflight(client, origin).headers
     answer = client.get("/health", headers={"Origin": origin})
     assert "access-control-allow-origin" not in answer.headers
+
+
+def test_the_answer_to_head_has_no_body_and_makes_no_line_of_its_own(gunicorn, alice):
+    before = gunicorn.log.stat().st_size
+    for path in ("/health", "/user", "/openapi.json", "/ui/", "/nowhere"):
+        answer = requests.head(gunicorn.url + path, headers=alice.auth, timeout=20)
+        assert answer.status_code in (200, 404)
+        assert not answer.content
+    assert "no-body response" not in gunicorn.log.read_text()[before:]

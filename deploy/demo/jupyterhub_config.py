@@ -50,12 +50,13 @@ c.JupyterHub.services = [
     },
 ]
 
-# As in jupyterhub_config.py.example, which says why.
+# As in jupyterhub_config.py.example, which says why; here the one user is the group.
+c.JupyterHub.load_groups = {"launcher-users": {"users": [demo["user"]]}}
 c.JupyterHub.load_roles = [
     {
         "name": "launcher",
         "services": ["launcher"],
-        "scopes": ["servers", "access:servers"],
+        "scopes": ["servers", "tokens!group=launcher-users"],
     },
     {
         "name": "user",

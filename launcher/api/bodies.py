@@ -1,7 +1,9 @@
 """Request bodies: bounded before they are read, strict JSON, checked, defaults filled."""
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
 from connexion.validators import AbstractRequestBodyValidator
@@ -9,10 +11,17 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from launcher.errors import BadRequest, TooLarge
+from launcher.errors import BadRequest, RequestTimeout, TooLarge
 from launcher.schemas import checker_of
 
 MAX_BODY_BYTES = 2**20
+# each takes 2 to 10 microseconds to check, while the process does nothing else
+MAX_VALUES = 10_000
+MAX_DIGITS = 400
+# for the whole of it, however it is cut up
+BODY_SECONDS = 30.0
+
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 
 
 class OnlyJSON:
@@ -46,14 +55,33 @@ class JSONBody(AbstractRequestBodyValidator):
     """Connexion's validator of JSON bodies; each schema's checker is made once."""
 
     async def wrap_receive(self, receive: Receive, *, scope: Scope) -> tuple[Receive, Scope]:
-        """Hand the checked body on; raises BadRequest, TooLarge."""
-        body = parse(await _read(receive, Headers(scope=scope)))
+        """Hand the checked body on; raises BadRequest, RequestTimeout, TooLarge."""
+        body = parse(await _in_time(_read(receive, Headers(scope=scope))))
         checker_of(self._schema).check(body)
         return self._insert_body(receive, body=body, scope=scope)
 
 
+async def _in_time(reading: Coroutine[Any, Any, bytes]) -> bytes:
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await reading
+    except TimeoutError as error:
+        raise RequestTimeout(
+            f"The body did not arrive within {BODY_SECONDS:.0f} seconds. Send it again."
+        ) from error
+
+
+def _length(headers: Headers) -> int:
+    """The length that the request says its body has; 0 when it says nothing (RFC 9112)."""
+    text = headers.get("content-length", "0")
+    if not re.fullmatch("[0-9]+", text):
+        raise BadRequest("Content-Length is not a number.")
+    # int() refuses thousands of digits
+    return int(text) if len(text) < 20 else MAX_BODY_BYTES + 1
+
+
 async def _read(receive: Receive, headers: Headers) -> bytes:
-    if int(headers.get("content-length", "0")) > MAX_BODY_BYTES:
+    if _length(headers) > MAX_BODY_BYTES:
         raise _too_large()
     body = bytearray()
     async for chunk in _chunks(receive):
@@ -80,13 +108,19 @@ def _too_large() -> TooLarge:
 def parse(body: bytes) -> Any:
     """The value in a body of JSON (RFC 8259); raises BadRequest for what I-JSON does not hold.
 
-    That is: not UTF-8, nesting or numbers without measure, NaN, lone surrogates, a name twice.
+    That is: not UTF-8, nesting or numbers without measure, NaN, lone surrogates, a name twice. Nor
+    may it hold more than MAX_VALUES values.
     """
     if not body:
         raise BadRequest("The body is empty; send a JSON object.")
+    if _values(body) > MAX_VALUES:
+        raise BadRequest(f"The body may hold at most {MAX_VALUES} values.")
     try:
         value = json.loads(
-            body.decode("utf-8"), parse_constant=_no_constant, object_pairs_hook=_no_duplicates
+            body.decode("utf-8"),
+            parse_int=_integer,
+            parse_constant=_no_constant,
+            object_pairs_hook=_no_duplicates,
         )
         # infinities from 1e999 and lone surrogates from "\ud800" do not survive this
         json.dumps(value, allow_nan=False, ensure_ascii=False).encode("utf-8")
@@ -102,6 +136,30 @@ def parse(body: bytes) -> Any:
             "The body holds a number that is too long or not finite, or half a character."
         ) from error
     return value
+
+
+def _values(body: bytes) -> int:
+    """How many values the body holds at most, found out without parsing it."""
+    if len(body) <= MAX_VALUES:
+        return 0
+    # a value has a string at most, and its name is another one
+    quotes = body.count(b'"') - body.count(b'\\"')
+    count = max(_delimiters(body), quotes // 4)
+    if count <= MAX_VALUES or quotes // 4 > MAX_VALUES:
+        return count
+    # most of the text that people send is in strings
+    return _delimiters(_STRING.sub(b"", body))
+
+
+def _delimiters(text: bytes) -> int:
+    return sum(text.count(delimiter) for delimiter in (b",", b"[", b"{"))
+
+
+def _integer(digits: str) -> int:
+    # the time that int() takes grows with their square
+    if len(digits) > MAX_DIGITS:
+        raise ValueError("too many digits")
+    return int(digits)
 
 
 def _no_constant(name: str) -> None:

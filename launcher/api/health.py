@@ -16,7 +16,7 @@ async def health() -> dict[str, Any]:
 
 async def ready() -> tuple[dict[str, Any], int]:
     """Whether launches can succeed."""
-    checks = await here().readiness.report()
+    checks = here().readiness.report()
     ok = all(check.ok for check in checks)
     body = {"ok": ok, "checks": [{"name": c.name, "ok": c.ok, "detail": c.detail} for c in checks]}
     return body, 200 if ok else 503

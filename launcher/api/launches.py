@@ -5,10 +5,13 @@ import json
 import math
 import re
 from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any
 
+from connexion import request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from launcher import logs, urls
 from launcher.api import acting, asked, here, origin, sent
@@ -19,6 +22,7 @@ from launcher.store.launches import Launch
 # enough for the tabs that one person has open, and it bounds what is left in ~/.jupyter
 WORKSPACES = 100
 PAGE = 50
+EVENT_STREAM = "text/event-stream"
 
 
 async def list_all(token_info: dict[str, Any]) -> dict[str, Any]:
@@ -52,10 +56,30 @@ async def events(launch_id: str, token_info: dict[str, Any]) -> Response:
     after = int(last) if last.isascii() and last.isdigit() and len(last) < 10 else -1
     if launch.ended and after >= launch.seq:
         return Response(status_code=204)  # which tells an EventSource not to come again
-    stream = _stream(launch, after, origin())
     # nginx would keep the stream back
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+    if request.method == "HEAD":
+        return Response(media_type=EVENT_STREAM, headers=headers)
+    # of those whom a service acts for, each has their own
+    counting = here().follower.streams.one_more((token_info["sub"], launch.user))
+    return _Counted(counting, _stream(launch, after, origin()), headers=headers)
+
+
+class _Counted(StreamingResponse):
+    """A stream of events that counts for its caller from before its first byte to its end."""
+
+    media_type = EVENT_STREAM
+
+    def __init__(
+        self, counting: AbstractContextManager[None], stream: AsyncIterator[str], **more: Any
+    ) -> None:
+        super().__init__(stream, **more)
+        self._counting = counting
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the stream; raises TooManyRequests before anything is sent."""
+        with self._counting:
+            await super().__call__(scope, receive, send)
 
 
 async def _stream(launch: Launch, after: int, asked_from: str | None) -> AsyncIterator[str]:

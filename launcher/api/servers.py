@@ -42,12 +42,13 @@ async def resume(token_info: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _starts() -> dict[str, Any]:
-    starter = here().starter
-    now = await starter.status()
+    now = await here().starter.status()
     return {
-        "open": not now.is_open(starter.limits),
+        "breaker": now.state,
+        "retry_after": now.retry_after,
         "failed_in_a_row": now.failed,
         "last_failure": now.kind or None,
+        "cooling_down": now.cooling_down,
         "in_flight": now.in_flight,
         "queued": now.queued,
         "limit": now.limit,

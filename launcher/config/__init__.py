@@ -72,7 +72,8 @@ class Launcher(Application):
         False,
         help="""Hold everybody to their scopes: refuse to launch (503) with a service token that
         may do more than the launcher needs, and let users with a password in only when they hold
-        the scope that users with a token need.""",
+        the scope that users with a token need. The scope tokens without a filter is still
+        accepted; /ready says how to narrow it.""",
     ).tag(config=True)
     start_timeout = Integer(
         300, min=1, help="Seconds in which a server must be ready once its start was asked for."
@@ -90,18 +91,50 @@ class Launcher(Application):
         the hub says that it is busy. Where servers run on other machines than the hub, the hub's
         own concurrent_spawn_limit (100) is a good value.""",
     ).tag(config=True)
-    max_failed_starts = Integer(
-        3,
+    hub_failure_limit = Integer(
+        0,
         min=0,
-        help="""Starts that failed in a row, and those in flight after a failure, stay below this.
-        Keep it below the hub's consecutive_failure_limit (5 on Kubernetes), at which the hub exits.
-        0: start servers whatever happens.""",
+        help="""The hub's own c.Spawner.consecutive_failure_limit: so many failed starts in a row
+        make the hub exit. 0, as on the hub, means that it has none; the Kubernetes charts have 5.
+        The failures in a row and the starts in flight stay below it until a start succeeds.""",
+    ).tag(config=True)
+    start_cooldown = Integer(
+        10,
+        min=0,
+        help="""Seconds for which a user whose start failed waits for the next one; doubled with
+        each failure in a row, up to ten minutes. 0: no wait.""",
+    ).tag(config=True)
+    breaker_seconds = Integer(
+        60,
+        min=0,
+        help="""Seconds for which no server is started once the starts of three users failed in a
+        row; then one start is tried. Doubled each time that it fails: up to one and a half times as
+        long, and with hub_failure_limit up to ten times. 0: the breaker never opens, and only
+        hub_failure_limit holds starts back.""",
+    ).tag(config=True)
+    max_launches_per_user = Integer(
+        100, min=1, help="Launches of one user that may be under way; further ones get 429."
+    ).tag(config=True)
+    max_launches_per_minute = Integer(
+        300, min=1, help="Launches that one user may begin within a minute; further ones get 429."
+    ).tag(config=True)
+    upload_timeout = Integer(
+        120,
+        min=5,
+        help="""Seconds in which a user's server that runs must have taken the notebook; then the
+        launch fails as server-unresponsive.""",
     ).tag(config=True)
     max_queued = Integer(
         1000, min=1, help="Servers that may wait for their start; further launches get 429."
     ).tag(config=True)
     queue_timeout = Integer(
         1800, min=1, help="Seconds that a launch waits for its turn, at most."
+    ).tag(config=True)
+    max_streams_per_user = Integer(
+        20,
+        min=1,
+        help="""Streams of events that a user may have open in one worker process; further ones get
+        429.""",
     ).tag(config=True)
     launch_retention_days = Integer(
         30, min=1, help="Days for which launches that ended are kept in the database."
@@ -202,6 +235,12 @@ class Launcher(Application):
         return f"/{path}" if path else ""
 
     @property
+    def reaches_hub_by_proxy(self) -> bool:
+        """Whether calls to the hub's API pass the hub's proxy."""
+        hub, proxy = urlsplit(self.hub_api_url), urlsplit(self.proxy_url)
+        return hub.netloc == proxy.netloc
+
+    @property
     def bind(self) -> str:
         """host:port that the hub expects a managed service to listen on, else a default."""
         return urlsplit(self._environ.get("JUPYTERHUB_SERVICE_URL", "")).netloc or "127.0.0.1:8888"
@@ -263,6 +302,8 @@ _WAYS_TO_FAIL = (
 
 def _read(settings: Launcher, path: Path) -> None:
     try:
-        settings.update_config(PyFileConfigLoader(path.name, path=str(path.parent)).load_config())
+        found = PyFileConfigLoader(path.name, path=str(path.parent)).load_config()
+        settings.update_config(found)
     except _WAYS_TO_FAIL as error:
         raise ConfigError(f"{path.name} cannot be used: {type(error).__name__}: {error}") from error
+    checks.check_names(found.get("Launcher", {}))

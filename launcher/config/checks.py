@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -18,7 +19,7 @@ class Settings(Protocol):
     api_token: str
     base_path: str
     allowed_origins: list[str]
-    max_failed_starts: int
+    hub_failure_limit: int
     trusted_proxies: list[str]
 
     @property
@@ -38,15 +39,30 @@ def check(settings: Settings) -> None:
         raise ConfigError("BASE_PATH must be a path such as /launcher.")
     if settings.metrics_folder and not Path(settings.metrics_folder).is_dir():
         raise ConfigError("PROMETHEUS_MULTIPROC_DIR must name a directory that is there.")
-    if settings.max_failed_starts == 1:
+    if settings.hub_failure_limit == 1:
         raise ConfigError(
-            "c.Launcher.max_failed_starts must be 2 or more, else no server could ever be started;"
-            " or 0, to start servers whatever happens."
+            "c.Launcher.hub_failure_limit is 1: such a hub exits at the first start that fails, so"
+            " that no start is safe. Set the hub's c.Spawner.consecutive_failure_limit to 5, or to"
+            " 0 for none, and c.Launcher.hub_failure_limit to the same number."
         )
     for origin in settings.allowed_origins:
         _check_origin(origin)
     for proxy in settings.trusted_proxies:
         _check_proxy(proxy)
+
+
+# settings of earlier versions, and what to write instead
+_REPLACED = {
+    "max_failed_starts": "Set c.Launcher.hub_failure_limit to the hub's own"
+    " c.Spawner.consecutive_failure_limit instead, or leave both out where the hub has none.",
+}
+
+
+def check_names(names: Collection[str]) -> None:
+    """Raise ConfigError when one of the settings in the file is none any more."""
+    for name, advice in _REPLACED.items():
+        if name in names:
+            raise ConfigError(f"c.Launcher.{name} is not a setting any more. {advice}")
 
 
 def _check_token(token: str) -> None:

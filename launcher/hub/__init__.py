@@ -8,6 +8,8 @@ from launcher.errors import HubRefused, HubUnavailable
 from launcher.outbound import Answer, Session, Unreachable
 
 RETRY_AFTER_SECONDS = 10
+# a user with a hundred named servers has a model of some 50 kB
+MODEL_BYTES = 2**20
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Hub:
                 self.url(*segments),
                 kind=kind,
                 headers=self.headers(token),
-                **options,
+                **{"most": MODEL_BYTES, **options},
             )
         except Unreachable as error:
             raise unavailable() from error

@@ -1,7 +1,7 @@
 """The hub's progress stream of a server that starts (JupyterHub REST API, server-sent events)."""
 
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 from launcher import outbound
@@ -10,13 +10,16 @@ from launcher.hub import Hub
 # the hub sends an empty line every 8 s
 SILENCE_SECONDS = 30.0
 MAX_LINE_BYTES = 2**16
+# of one stream, after which the hub is asked how things stand; a spawner may never end
+MAX_EVENTS = 1000
+MAX_STREAM_BYTES = 2**20
 
 
 async def events(hub: Hub, user: str) -> AsyncGenerator[dict[str, Any], None]:
     """The events of the user's default server as they come.
 
     Ends when the stream does: after `ready` or `failed`, at once when nothing is starting, or early
-    when the hub goes away; raises Unreachable.
+    when the hub goes away, or says more than MAX_EVENTS or MAX_STREAM_BYTES; raises Unreachable.
     """
     url = hub.url("users", user, "server", "progress")
     async with outbound.stream(
@@ -29,21 +32,32 @@ async def events(hub: Hub, user: str) -> AsyncGenerator[dict[str, Any], None]:
     ) as response:
         if response.status != 200:
             return
-        line = b""
-        async for chunk in response.content.iter_any():
-            *whole, line = (line + chunk).split(b"\n")
-            for event in whole:
-                if parsed := _event(event):
-                    yield parsed
-            if len(line) > MAX_LINE_BYTES:
-                return
+        left = MAX_EVENTS
+        async for line in _lines(response.content.iter_any()):
+            if event := _event(line):
+                yield event
+                left -= 1
+                if not left:
+                    return
+
+
+async def _lines(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+    """The lines of a stream, until one of them or all together are too long."""
+    line, read = b"", 0
+    async for chunk in chunks:
+        *whole, line = (line + chunk).split(b"\n")
+        for complete in whole:
+            yield complete
+        read += len(chunk)
+        if len(line) > MAX_LINE_BYTES or read > MAX_STREAM_BYTES:
+            return
 
 
 def _event(line: bytes) -> dict[str, Any] | None:
-    if not line.startswith(b"data:"):
+    if not line.startswith(b"data:") or len(line) > MAX_LINE_BYTES:
         return None
     try:
         event = json.loads(line[len(b"data:") :])
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return event if isinstance(event, dict) else None

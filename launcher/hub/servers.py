@@ -31,7 +31,7 @@ async def state(hub: Hub, user: str) -> ServerState:
     `ready` may be stale: that a process died, the hub notices at a start only.
     """
     model = (await _user(hub, user))["servers"].get("")
-    if not model:
+    if not isinstance(model, dict) or not model:
         return STOPPED
     return ServerState(
         ready=model.get("ready") is True,
@@ -45,7 +45,8 @@ async def find_all(hub: Hub, user: str) -> list[dict[str, Any]]:
 
     A default server that is stopped is not among them.
     """
-    return [dict(model) for model in (await _user(hub, user))["servers"].values()]
+    models = (await _user(hub, user))["servers"].values()
+    return [dict(model) for model in models if isinstance(model, dict)]
 
 
 async def canonical_name(hub: Hub, user: str) -> str:
@@ -86,12 +87,15 @@ async def post_start(hub: Hub, user: str) -> Answer:
     return answer
 
 
-async def stop(hub: Hub, user: str) -> None:
-    """Have the hub stop the user's default server, or its start; raises as `state` does.
+async def stop(hub: Hub, user: str) -> bool:
+    """Have the hub stop the user's default server, or its start; whether it does so.
 
-    A hub that does not let us (no scope delete:servers) leaves it running.
+    A hub that does not let us (no scope delete:servers) leaves it running. Raises HubUnavailable.
     """
-    await hub.call("DELETE", "users", user, "server", kind="hub.stop", seconds=START_SECONDS)
+    answer = await hub.call(
+        "DELETE", "users", user, "server", kind="hub.stop", seconds=START_SECONDS
+    )
+    return answer.status in (202, 204)
 
 
 def message(answer: Answer) -> str:

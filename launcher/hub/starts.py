@@ -1,23 +1,21 @@
 """Sees the start of a server through: until it is ready, or the reason is known why it is not."""
 
 import asyncio
-import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import aclosing, suppress
-from typing import Any
+from dataclasses import dataclass
 
 from launcher.errors import (
     HubUnavailable,
     LauncherError,
     ServerExited,
-    ServerLimit,
     SpawnFailed,
-    SpawnRefused,
     StartTimeout,
-    public,
 )
 from launcher.hub import Hub, progress, servers
+from launcher.hub.answers import failure, per_cent, refusal, seconds_to_wait, words
+from launcher.hub.servers import ServerState
 from launcher.outbound import Answer, Unreachable
 
 STOP_POLL_SECONDS = 0.5
@@ -25,8 +23,6 @@ STOP_POLL_SECONDS = 0.5
 REASON_SECONDS = 10.0
 # a spawner that says something new all the time fills nobody's disk
 MOST_MESSAGES = 200
-# a hub asks for 30 to 60 s; more is a mistake, or a proxy's
-MOST_SECONDS_TO_WAIT = 300.0
 
 # what the spawner says while it starts: a sentence, and per cent
 Said = Callable[[str, int | None], None]
@@ -40,32 +36,58 @@ class Throttled(Exception):
         self.seconds = seconds
 
 
+class NotBegun(Exception):
+    """The hub knows nothing of the start that another process is said to have begun."""
+
+
 class _Vanished(Exception):
     """The start is gone without a word, as when the hub was restarted meanwhile."""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A server that runs."""
+
+    at: float
+    """When its start is known to have been a success, or began, in seconds since 1970."""
+    ours: bool
+    """Whether it was the launcher who had the hub begin the start."""
 
 
 class Start:
     """One start of a user's default server."""
 
-    def __init__(self, hub: Hub, user: str, said: Said) -> None:
+    def __init__(self, hub: Hub, user: str, said: Said, *, begun_at: float | None = None) -> None:
+        """`begun_at` is when another process had the hub begin it, in seconds since 1970."""
         self._hub = hub
         self._user = user
         self._said = said
         self._told: set[str] = set()
         self._asked: asyncio.Task[Answer] | None = None
-        self._asked_at = 0.0
-        self.began = False
-        """Whether it was us who had the hub begin it."""
+        self._asked_at = begun_at or 0.0
+        self._left = begun_at is not None
+        self._certain = False
+        self._hub_was_away = False
+        self._heard_at = time.monotonic()
+        self.began = self._left
+        """Whether it was the launcher who had the hub begin it, as far as is known."""
         self.accepted_at: float | None = None
         """When the hub said that it begins, by the monotonic clock."""
 
-    async def see_through(self, *, limit: float, patience: float) -> float:
-        """Return when the server is ready: when it was started, in seconds since 1970.
+    @property
+    def may_have_begun(self) -> bool:
+        """Whether the hub was asked to begin it."""
+        return self._left or self._asked is not None
+
+    async def see_through(self, *, limit: float, patience: float) -> Ready:
+        """Return when the server is ready.
 
         `limit` bounds all of it, `patience` the time for which the hub may be away; both in
-        seconds. Raises Throttled, SpawnFailed, SpawnRefused, StartTimeout, ServerLimit,
+        seconds. Raises Throttled, NotBegun, SpawnFailed, SpawnRefused, StartTimeout, ServerLimit,
         HubUnavailable, HubRefused, UnknownUser.
         """
+        if self._left:
+            limit = max(1.0, limit - max(0.0, time.time() - self._asked_at))
         try:
             async with asyncio.timeout(limit):
                 await self._start_patiently(patience)
@@ -73,48 +95,69 @@ class Start:
             raise StartTimeout(
                 "The server was not ready in time. It may still come up: try again in a minute."
             ) from error
-        if self.began:
-            return time.time()
-        return (await servers.state(self._hub, self._user)).started_at
+        return await self._ready()
+
+    async def _ready(self) -> Ready:
+        if self.began and self._certain:
+            return Ready(time.time(), ours=True)
+        with suppress(LauncherError):
+            at = (await servers.state(self._hub, self._user)).started_at
+            if self.began and at >= self._asked_at:
+                return Ready(time.time(), ours=True)
+            return Ready(at, ours=False)
+        return Ready(0.0, ours=False)
 
     async def _start_patiently(self, patience: float) -> None:
-        """Ask again while the hub is away."""
-        away_since: float | None = None
+        """Ask again while the hub is away, and once when it was restarted."""
         for delay in _delays():
             try:
-                return await self._start_once()
+                # a start that failed meanwhile is not to be repeated
+                return await (self._wait_until_ready() if self.began else self._start_once())
             except HubUnavailable:
-                away_since = away_since or time.monotonic()
-                if time.monotonic() - away_since >= patience:
+                self._hub_was_away = True
+                if time.monotonic() - self._heard_at >= patience:
                     raise
             except _Vanished as error:
-                raise SpawnFailed("The server's start ended without a reason.") from error
+                if self._left:
+                    raise NotBegun from error
+                if not self._hub_was_away:
+                    raise SpawnFailed("The server's start ended without a reason.") from error
+                # a hub that was restarted counts its failures anew, too
+                self._hub_was_away = self.began = self._certain = False
             await asyncio.sleep(delay)
 
     async def _start_once(self) -> None:
         while True:
             answer = await self._ask()
             if answer.status in (201, 202):
-                self.began, self.accepted_at = True, time.monotonic()
+                self.began = self._certain = True
+                self.accepted_at = time.monotonic()
                 # not yet "ready": after a failed start even a 201 is only "pending"
                 return await self._wait_until_ready()
             if answer.status == 429:
-                raise Throttled(_seconds_to_wait(answer))
+                raise Throttled(seconds_to_wait(answer))
             if answer.status == 400:
                 if await self._came_up_otherwise(answer):
                     return None
             elif answer.status >= 500:
                 self.began = True
-                return await self._learn_reason(public(servers.message(answer)))
+                return await self._learn_reason(words(servers.message(answer)))
             else:
-                raise _refusal(answer)
+                raise refusal(answer)
 
     async def _ask(self) -> Answer:
         """The hub's answer, which it may give after 10 s; asked for also if nobody waits for it."""
         self._asked_at = time.time()
         self._asked = asyncio.create_task(servers.post_start(self._hub, self._user))
         self._asked.add_done_callback(lambda task: task.cancelled() or task.exception())
-        return await asyncio.shield(self._asked)
+        answer = await asyncio.shield(self._asked)
+        self._heard_at = time.monotonic()
+        return answer
+
+    async def _state(self) -> ServerState:
+        now = await servers.state(self._hub, self._user)
+        self._heard_at = time.monotonic()
+        return now
 
     async def is_ours(self) -> bool:
         """Whether it was us who had the hub begin it; waits for an answer that is still out.
@@ -132,14 +175,14 @@ class Start:
 
     async def _came_up_otherwise(self, answer: Answer) -> bool:
         """Whether the server runs after a 400: it ran already, or another start was under way."""
-        now = await servers.state(self._hub, self._user)
+        now = await self._state()
         if now.ready and now.pending != "stop":
             return True
         if now.pending == "spawn":
             await self._wait_until_ready()
             return True
         if not now.pending and "pending" not in servers.message(answer):
-            raise _refusal(answer)
+            raise refusal(answer)
         await asyncio.sleep(STOP_POLL_SECONDS)
         return False
 
@@ -160,46 +203,37 @@ class Start:
     async def _wait_until_ready(self) -> None:
         """Follow the progress stream, again when it breaks; the user's model decides between."""
         for delay in _delays():
-            try:
-                if await self._follow():
-                    return
-            except Unreachable:
-                pass  # the stream broke: the hub, asked below, says where things stand
-            now = await servers.state(self._hub, self._user)
+            if await self._follow():
+                return
+            now = await self._state()
             if now.ready:
                 return
             if now.pending != "spawn":
+                # when it failed between the two, the stream has the reason by now
+                if await self._follow():
+                    return
                 raise _Vanished
             await asyncio.sleep(delay)
 
     async def _follow(self) -> bool:
-        """True when the stream says ready; raises the failure that it tells."""
-        async with aclosing(progress.events(self._hub, self._user)) as events:
-            async for event in events:
-                if event.get("ready") is True:
-                    return True
-                if event.get("failed"):
-                    raise _failure(str(event.get("message", "")))
-                self._pass_on(event)
+        """True when the stream says ready, False when it ends; raises the failure in it."""
+        with suppress(Unreachable):
+            async with aclosing(progress.events(self._hub, self._user)) as events:
+                async for event in events:
+                    self._heard_at = time.monotonic()
+                    if event.get("ready") is True:
+                        return True
+                    if event.get("failed"):
+                        raise failure(words(event.get("message")))
+                    self._pass_on(event)
         return False
 
-    def _pass_on(self, event: dict[str, Any]) -> None:
+    def _pass_on(self, event: Mapping[str, object]) -> None:
         """Tell what the spawner says, once: a stream that is opened again begins anew."""
-        message, per_cent = public(str(event.get("message") or "")), event.get("progress")
+        message = words(event.get("message"))
         if message and message not in self._told and len(self._told) < MOST_MESSAGES:
             self._told.add(message)
-            self._said(message, per_cent if isinstance(per_cent, int) else None)
-
-
-def _failure(reason: str) -> LauncherError:
-    """The error for what the hub says."""
-    said = public(reason.removeprefix("Spawn failed:"))
-    if not said:
-        # the exception of a start_timeout that passes has no words
-        return StartTimeout("The server was not ready in the time that the hub gives it.")
-    if re.search(r"timed out|timeout|failed to start in|didn't respond in", said, re.IGNORECASE):
-        return StartTimeout(said)
-    return SpawnFailed(said)
+            self._said(message, per_cent(event.get("progress")))
 
 
 def _delays(first: float = 0.2, most: float = 2.0) -> Iterator[float]:
@@ -207,17 +241,3 @@ def _delays(first: float = 0.2, most: float = 2.0) -> Iterator[float]:
     while True:
         yield delay
         delay = min(2 * delay, most)
-
-
-def _seconds_to_wait(answer: Answer) -> float:
-    """What a throttled hub asks for; raises ServerLimit when it has no more room at all."""
-    asked = answer.headers.get("Retry-After", "")
-    if not (asked.isascii() and asked.isdigit()):
-        said = public(servers.message(answer)) or "The hub has no room for another server."
-        raise ServerLimit(said, retry_after=60)
-    return min(max(1.0, float(asked)), MOST_SECONDS_TO_WAIT)
-
-
-def _refusal(answer: Answer) -> LauncherError:
-    said = public(servers.message(answer))
-    return SpawnRefused(said or "The hub refused to start the server and gave no reason.")

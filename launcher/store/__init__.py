@@ -2,101 +2,34 @@
 
 import asyncio
 import functools
-import os
 import random
-import sqlite3
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
-from launcher.errors import ConfigError, StoreUnavailable
+from launcher.errors import StoreUnavailable
+from launcher.store import deadline
+from launcher.store.engine import ONLY_READS, PAUSE_SECONDS, THREADS, TRIES
+from launcher.store.engine import connect as _connect
+from launcher.store.outage import Outage
+from launcher.store.versions import alembic as _alembic
+from launcher.store.versions import check_version, migrate
+
+__all__ = ["Store", "_alembic", "_connect", "check_version", "migrate"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-BUSY_MILLISECONDS = 30_000
-
-THREADS = 8
-# a PostgreSQL that vanished is noticed (libpq's parameters, which the URL may hold too)
-POSTGRESQL_LIMITS = {
-    "connect_timeout": "10",
-    "keepalives_idle": "10",
-    "keepalives_interval": "10",
-    "tcp_user_timeout": "20000",
-}
+# for a unit of work from when it is asked for, waiting for a thread and for locks included
+SECONDS = 5.0
+# then nobody waits any more for a thread that hangs in what we cannot bound, such as a disk
+GIVE_UP_SECONDS = SECONDS + 1.0
 # SQLSTATE of what PostgreSQL ends for another transaction's sake: serialization failure, deadlock
 CONFLICTS = ("40001", "40P01")
-TRIES = 6
-PAUSE_SECONDS = 0.05
 INSIST_SECONDS = 1.0
-# understood by the driver of PostgreSQL, and by us
-ONLY_READS = "postgresql_readonly"
-
-
-def _connect(url: str) -> sa.Engine:
-    try:
-        return _engine(sa.make_url(url))
-    except (sa.exc.ArgumentError, ImportError, ValueError) as error:
-        raise ConfigError(
-            "LAUNCHER_DATABASE_URL must be an SQLAlchemy URL whose driver is installed, such as"
-            " sqlite:///launcher.sqlite, or postgresql://launcher@host/launcher with"
-            " jupyterhub-experiment-launcher[postgresql]."
-        ) from error
-
-
-def _engine(url: sa.URL) -> sa.Engine:
-    if url.drivername in ("postgres", "postgresql"):  # as people paste it from elsewhere
-        url = url.set(drivername="postgresql+psycopg")
-    if url.drivername == "postgresql+psycopg":
-        limits = {name: limit for name, limit in POSTGRESQL_LIMITS.items() if name not in url.query}
-        return sa.create_engine(
-            url,
-            pool_pre_ping=True,
-            pool_size=THREADS,
-            connect_args=limits,
-            hide_parameters=True,
-        )
-    # what people asked for stays out of errors, which are logged
-    engine = sa.create_engine(url, hide_parameters=True)
-    if engine.dialect.name == "sqlite":
-        sa.event.listen(engine, "connect", _prepare_sqlite)
-        sa.event.listen(engine, "begin", _begin_in_sqlite)
-    return engine
-
-
-def _begin_in_sqlite(connection: sa.Connection) -> None:
-    # a deferred transaction waits for nobody, but fails at once when it turns to writing while
-    # another one writes
-    reads = connection.get_execution_options().get(ONLY_READS)
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
-
-
-def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
-    connection.isolation_level = None  # SQLAlchemy's documented way to send our own BEGIN
-    connection.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
-    _write_ahead(connection, TRIES)
-    # NORMAL: what was written outlives every process; a power cut may take the last moment with it
-    for pragma in ("synchronous=NORMAL", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _write_ahead(connection: sqlite3.Connection, tries: int) -> None:
-    try:
-        connection.execute("PRAGMA journal_mode=WAL")
-    except sqlite3.OperationalError as error:
-        # a file is switched once; SQLite lets nobody wait who wants to at that very moment
-        if tries == 1 or error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
-            raise
-        time.sleep(PAUSE_SECONDS)
-        _write_ahead(connection, tries - 1)
 
 
 class Store:
@@ -109,6 +42,7 @@ class Store:
         alone = self._engine.dialect.name == "sqlite"
         self._threads = ThreadPoolExecutor(1 if alone else THREADS, thread_name_prefix="store")
         self._readers = ThreadPoolExecutor(1, "store-reads") if alone else self._threads
+        self._outage = Outage()
 
     async def run(
         self,
@@ -116,12 +50,12 @@ class Store:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        """What `work(connection, …)` returns, committed; raises StoreUnavailable.
+        """What `work(connection, …)` returns, committed; raises StoreUnavailable within seconds.
 
         Work that another transaction got in the way of is done anew: its only effects are rows.
         """
         bound = functools.partial(_do, self._engine, lambda c: work(c, *args, **kwargs))
-        return await asyncio.get_running_loop().run_in_executor(self._threads, bound)
+        return await self._wait_for(self._threads, bound, writing=True)
 
     async def read(
         self,
@@ -131,7 +65,23 @@ class Store:
     ) -> T:
         """What `run` returns, of work that changes nothing: it waits for nobody who writes."""
         bound = functools.partial(_do, self._reading, lambda c: work(c, *args, **kwargs))
-        return await asyncio.get_running_loop().run_in_executor(self._readers, bound)
+        return await self._wait_for(self._readers, bound, writing=False)
+
+    async def _wait_for(
+        self, threads: ThreadPoolExecutor, bound: Callable[[float], T], *, writing: bool
+    ) -> T:
+        call = functools.partial(bound, time.monotonic() + SECONDS)
+        try:
+            async with asyncio.timeout(GIVE_UP_SECONDS):
+                result = await asyncio.get_running_loop().run_in_executor(threads, call)
+        except StoreUnavailable as error:
+            self._outage.failed(_reason(error.__cause__), writing=writing)
+            raise
+        except TimeoutError as error:
+            self._outage.failed("a thread hangs in the database", writing=writing)
+            raise _unavailable() from error
+        self._outage.succeeded(writing=writing)
+        return result
 
     async def insist(
         self,
@@ -153,16 +103,28 @@ class Store:
         self._engine.dispose()
 
 
-def _do(engine: sa.Engine, work: Callable[[sa.Connection], T]) -> T:
+def _do(engine: sa.Engine, work: Callable[[sa.Connection], T], moment: float) -> T:
     try:
-        return _transact(engine, work, TRIES)
+        with deadline.until(moment):
+            if deadline.seconds_left() == 0:
+                raise sa.exc.TimeoutError("other units of work took all the time")
+            return _transact(engine, work, TRIES)
     except (sa.exc.IntegrityError, sa.exc.DataError, sa.exc.ProgrammingError):
         raise  # a fault of ours, not of the database
     except (sa.exc.DatabaseError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
-        raise StoreUnavailable(
-            "The launcher cannot write down what it is asked to do. Try again in a moment.",
-            retry_after=5,
-        ) from error
+        raise _unavailable() from error
+
+
+def _unavailable() -> StoreUnavailable:
+    return StoreUnavailable(
+        "The launcher cannot write down what it is asked to do. Try again in a moment.",
+        retry_after=5,
+    )
+
+
+def _reason(error: BaseException | None) -> str:
+    """What the driver said, without the statement."""
+    return str(getattr(error, "orig", None) or error).strip()
 
 
 def _transact(engine: sa.Engine, work: Callable[[sa.Connection], T], tries: int) -> T:
@@ -174,50 +136,3 @@ def _transact(engine: sa.Engine, work: Callable[[sa.Connection], T], tries: int)
             raise
     time.sleep(random.uniform(0, PAUSE_SECONDS))  # noqa: S311
     return _transact(engine, work, tries - 1)
-
-
-def _alembic(engine: sa.Engine) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
-    config.attributes["engine"] = engine
-    return config
-
-
-def migrate(url: str) -> None:
-    """Bring the database's tables to this version's; raises ConfigError. Run by one process."""
-    engine = _connect(url)
-    try:
-        _keep_private(engine)
-        command.upgrade(_alembic(engine), "head")
-    except (sa.exc.DatabaseError, OSError) as error:
-        raise ConfigError(
-            f"The database {engine.url.render_as_string()} cannot be opened:"
-            f" {getattr(error, 'orig', error)}"
-        ) from error
-    finally:
-        engine.dispose()
-
-
-def _keep_private(engine: sa.Engine) -> None:
-    """Make SQLite's file readable by its owner alone: it holds notebooks of launches under way."""
-    path = engine.url.database
-    if engine.dialect.name == "sqlite" and path and path != ":memory:":
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
-
-
-def check_version(url: str) -> None:
-    """Raise ConfigError when the tables are not those of this version."""
-    engine = _connect(url)
-    try:
-        with engine.connect() as connection:
-            have = MigrationContext.configure(connection).get_current_revision()
-    except sa.exc.DatabaseError:
-        return  # away, which is no reason not to start: requests and /ready will say so
-    finally:
-        engine.dispose()
-    want = ScriptDirectory.from_config(_alembic(engine)).get_current_head()
-    if have != want:
-        raise ConfigError(
-            "The launcher's database is not ready for this version. Start with `launcher serve` or"
-            " `gunicorn -c python:launcher.gunicorn …`, which prepare it."
-        )

@@ -1,6 +1,7 @@
 """Launches as rows: put down, read, advanced by the process that holds them."""
 
 import functools
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,13 +9,26 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from launcher.errors import TooManyLaunches
 from launcher.store import events, leases, processes
-from launcher.store.tables import launches
+from launcher.store.tables import launches, starts
 
 ACTIVE = ("queued", "starting", "uploading")
 ENDED = ("done", "failed", "cancelled")
 # so that the launches of a process that died are shared among those that live
 MOST_AT_ONCE = 20
+# in place of the process that had a launch and ended in good order
+LEFT = ""
+BOUNDS_SECONDS = 60.0
+BOUNDS_RETRY_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How many launches one user may have under way, and may begin within a minute."""
+
+    under_way: int
+    per_minute: int
 
 
 @dataclass(frozen=True)
@@ -38,6 +52,8 @@ class Launch:
     seq: int = 0
     holder: str | None = None
     requested_by: str | None = None
+    takeovers: int = 0
+    crashes: int = 0
 
     @property
     def ended(self) -> bool:
@@ -60,7 +76,23 @@ _DONE = sa.text(
 _FIND = launches.select().where(launches.c.id == sa.bindparam("this"))
 _UNDER_WAY = (launches.c.id == sa.bindparam("this")) & launches.c.state.in_(ACTIVE)
 _HELD = launches.c.holder == sa.bindparam("by")
-_IS_MINE = sa.select(launches.c.id).where(_UNDER_WAY & _HELD).with_for_update()
+_IS_MINE = sa.select(launches.c.id).where(_UNDER_WAY & _HELD)
+_HELD_IDS = sa.select(launches.c.id).where(_HELD)
+_OF_USER = launches.c.user == sa.bindparam("whose")
+_UNDER_WAY_OF_USER = sa.select(sa.func.count(launches.c.id)).where(
+    _OF_USER & launches.c.holder.is_not(None)
+)
+_EARLIER_OF_USER = (
+    sa.select(launches.c.created_at)
+    .where(_OF_USER & (launches.c.created_at > sa.bindparam("since")))
+    .order_by(launches.c.created_at.desc())
+    .limit(1)
+    .offset(sa.bindparam("before"))
+)
+_COUNT_OF_USER = sa.select(
+    _UNDER_WAY_OF_USER.scalar_subquery().label("under_way"),
+    _EARLIER_OF_USER.scalar_subquery().label("earlier"),
+)
 _SEQS = sa.select(launches.c.id, launches.c.seq).where(
     launches.c.id.in_(sa.bindparam("these", expanding=True))
 )
@@ -153,10 +185,11 @@ def _change(connection: sa.Connection, launch: Launch, **values: Any) -> Any:
     return connection.execute(_change_of(tuple(values)), {**mine, **new}).one_or_none()
 
 
-def is_mine(connection: sa.Connection, launch: Launch) -> bool:
-    """Whether the launch is still the caller's to go on with."""
+def is_mine(connection: sa.Connection, launch: Launch, *, for_update: bool = True) -> bool:
+    """Whether the launch is still the caller's to go on with, `for_update` until the commit."""
     mine = {"this": launch.id, "by": launch.holder}
-    return connection.execute(_IS_MINE, mine).first() is not None
+    query = _IS_MINE.with_for_update() if for_update else _IS_MINE
+    return connection.execute(query, mine).first() is not None
 
 
 def cancel(connection: sa.Connection, launch_id: str) -> bool:
@@ -174,8 +207,22 @@ def let_go(connection: sa.Connection, launch: Launch) -> None:
     leases.release(connection, launch.id)
 
 
+def held(connection: sa.Connection, holder: str) -> list[str]:
+    """The ids of the launches that `holder` has under way."""
+    return list(connection.execute(_HELD_IDS, {"by": holder}).scalars())
+
+
+def leave(connection: sa.Connection, holder: str) -> None:
+    """The process `holder` ends in good order: its launches are for others to go on with."""
+    mine = launches.c.holder == holder
+    connection.execute(launches.update().where(mine).values(holder=LEFT))
+
+
 def adopt(connection: sa.Connection, holder: str) -> list[Launch]:
-    """Some of the launches whose process is gone, which are `holder`'s from now on."""
+    """Some of the launches whose process is gone, which are `holder`'s from now on.
+
+    A process that died while a launch waited for its server did not die of that launch.
+    """
     orphans = (
         sa.select(launches.c.id)
         .where(launches.c.holder.is_not(None) & launches.c.holder.not_in(processes.alive()))
@@ -183,9 +230,34 @@ def adopt(connection: sa.Connection, holder: str) -> list[Launch]:
         .limit(MOST_AT_ONCE)
         .with_for_update(skip_locked=True)
     )
-    values = {"holder": holder, "rounds": launches.c.rounds + 1}
+    waits = launches.c.user.in_(sa.select(starts.c.user))
+    died_at_work = (launches.c.holder != LEFT) & sa.not_(waits)
+    values = {
+        "holder": holder,
+        "rounds": launches.c.rounds + 1,
+        "takeovers": launches.c.takeovers + 1,
+        "crashes": launches.c.crashes + sa.case((died_at_work, 1), else_=0),
+    }
     query = launches.update().where(launches.c.id.in_(orphans)).values(values)
     return [Launch(**row._mapping) for row in connection.execute(query.returning(*launches.c))]
+
+
+def check_bounds(connection: sa.Connection, user: str, bounds: Bounds) -> None:
+    """Raise TooManyLaunches when the user may not begin another launch now."""
+    now = time.time()
+    asked = {"whose": user, "since": now - BOUNDS_SECONDS, "before": bounds.per_minute - 1}
+    counted = connection.execute(_COUNT_OF_USER, asked).one()
+    if counted.under_way >= bounds.under_way:
+        raise TooManyLaunches(
+            f"{counted.under_way} launches of this user are under way, as many as may be. Wait"
+            " until some have ended, or cancel them.",
+            retry_after=BOUNDS_RETRY_SECONDS,
+        )
+    if counted.earlier is not None:
+        raise TooManyLaunches(
+            f"This user began {bounds.per_minute} launches within a minute, as many as may be.",
+            retry_after=max(1, math.ceil(counted.earlier + BOUNDS_SECONDS - now)),
+        )
 
 
 def seqs(connection: sa.Connection, launch_ids: Sequence[str]) -> dict[str, int]:

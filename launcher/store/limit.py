@@ -1,65 +1,127 @@
-"""How many starts may be in flight: a limit that the hub's answers move, and a breaker.
+"""How many starts may begin now: an adaptive concurrency limit, and a circuit breaker.
 
-Counted over all processes. The breaker keeps the starts that failed in a row, with those in flight,
-below a number: a hub may be set to exit after so many (`consecutive_failure_limit`), and only a
-success resets its count.
+Everything follows from rows and the clock, for all processes alike. What changes the rows is here
+and in `breaker`; every transaction that decides upon them takes the lock first.
 """
 
+import math
 import time
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from launcher.store.tables import failed_starts, start_limit, starts
+from launcher.store.breaker import CLOSED, HALF_OPEN, OPEN, BreakerLimits
+from launcher.store.tables import failed_starts, start_cooldowns, start_limit, starts
 
 # a success that long ago says nothing about the next start
 PROOF_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
-class Limits:
-    """What the site allows: starts in flight, failures in a row (0: any), servers in the queue."""
+class Limits(BreakerLimits):
+    """What the site allows: starts in flight, servers in the queue, and failures."""
 
-    max_starts: int
-    max_failed: int
-    max_queued: int
+    max_starts: int = 20
+    max_queued: int = 1000
 
 
 @dataclass(frozen=True)
 class Status:
     """How the starts are going, over all processes."""
 
+    limits: Limits
+    now: float
     in_flight: int
+    recent: int
+    """Those in flight that began within the breaker's first open period."""
+    unattended: int
+    """Those in flight whose process is gone."""
     queued: int
     failed: int
+    """Starts that failed in a row, whoever's they were."""
     kind: str  # of the last failure; '' without one
-    proven: bool  # the last start that ended was a success, and not long ago
+    cooling_down: int
+    succeeded_at: float
     limit: int
     paused_until: float
+    trips: int
+    open_until: float
 
-    def allowed(self, limits: Limits) -> int:
+    @property
+    def state(self) -> str:
+        """The breaker's: closed, open or half-open."""
+        if self.is_exhausted:
+            return OPEN
+        if not self.trips:
+            return CLOSED
+        return OPEN if self.now < self.open_until else HALF_OPEN
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether one more failure would make the hub exit."""
+        most = self.limits.hub_failure_limit
+        return bool(most) and self.failed >= most - 1
+
+    @property
+    def is_last(self) -> bool:
+        """Whether one more start is safe, which is kept for somebody whose start did not fail."""
+        most = self.limits.hub_failure_limit
+        return bool(most) and self.failed == most - 2 > 0
+
+    @property
+    def retry_after(self) -> int | None:
+        """Seconds until the breaker goes half-open; None when it is not open, or needs help."""
+        if self.state != OPEN or self.is_exhausted:
+            return None
+        return max(1, math.ceil(self.open_until - self.now))
+
+    @property
+    def proven(self) -> bool:
+        """Whether the last start that ended was a success, and not long ago."""
+        return not self.failed and self.succeeded_at > self.now - PROOF_SECONDS
+
+    def allowed(self) -> int:
         """How many more starts may begin now."""
-        if self.paused_until > time.time():
+        if self.state == OPEN or self.paused_until > self.now:
             return 0
         room = self.limit - self.in_flight
-        if limits.max_failed and not self.proven:
-            room = min(room, limits.max_failed - 1 - self.failed - self.in_flight)
+        if self.state == HALF_OPEN:
+            room = min(room, 0 if self.recent else 1)
+        if self._safe is not None:
+            # the last one is a probe, too: it waits until it is known how the others go
+            room = min(room, self._safe - 1 if self._safe > 1 or self.recent else self._safe)
         return max(0, room)
 
-    def is_open(self, limits: Limits) -> bool:
-        """Whether no start may begin before somebody says that starts work again."""
-        return bool(limits.max_failed) and self.failed >= limits.max_failed - 1 > 0
+    @property
+    def only_unfailed(self) -> bool:
+        """Whether a start that begins now is for a user whose last start did not fail."""
+        if self._safe is not None and self._safe <= 1:
+            return True
+        return self.state == HALF_OPEN and self.now < self.open_until + self.limits.grace
+
+    @property
+    def _safe(self) -> int | None:
+        """How many starts may fail before the hub exits, beside those in flight; None: any."""
+        if not self.limits.hub_failure_limit or self.proven:
+            return None
+        return self.limits.hub_failure_limit - 1 - self.failed - self.in_flight
 
 
 # made once: to make a statement anew costs more than to run it
 _LIMIT = start_limit.select().with_for_update()
 _FAILED = sa.select(sa.func.count(failed_starts.c.id)).scalar_subquery()
 _LAST_KIND = sa.select(failed_starts.c.kind).order_by(failed_starts.c.id.desc()).limit(1)
+_COOLING_DOWN = sa.select(sa.func.count(start_cooldowns.c.user)).where(
+    start_cooldowns.c.ends_at > sa.bindparam("now")
+)
 _COUNTS = sa.select(
-    sa.func.count(starts.c.holder).label("in_flight"),
+    sa.func.count(starts.c.asked_at).label("in_flight"),
+    sa.func.count(starts.c.holder).label("attended"),
+    sa.func.count(sa.case((starts.c.asked_at > sa.bindparam("recently"), 1))).label("recent"),
     sa.func.count(starts.c.user).label("all"),
     _FAILED.label("failed"),
     sa.func.coalesce(_LAST_KIND.scalar_subquery(), "").label("kind"),
+    _COOLING_DOWN.scalar_subquery().label("cooling_down"),
 )
 _AT: sa.BindParameter[float] = sa.bindparam("at")
 _MOST: sa.BindParameter[float] = sa.bindparam("most")
@@ -68,7 +130,6 @@ _SUCCEEDED = start_limit.update().values(
     starts=sa.case((_MORE < _MOST, _MORE), else_=_MOST),
     succeeded_at=sa.case((start_limit.c.succeeded_at < _AT, _AT), else_=start_limit.c.succeeded_at),
 )
-_FORGET_FAILURES = failed_starts.delete().where(failed_starts.c.at <= sa.bindparam("before"))
 
 
 def lock(connection: sa.Connection) -> None:
@@ -78,37 +139,35 @@ def lock(connection: sa.Connection) -> None:
 
 def status(connection: sa.Connection, limits: Limits) -> Status:
     """How the starts are going; what is decided upon it holds until the transaction ends."""
-    row, counts = connection.execute(_LIMIT).one(), connection.execute(_COUNTS).one()
+    row, now = connection.execute(_LIMIT).one(), time.time()
+    since = {"now": now, "recently": now - limits.open_seconds}
+    counts = connection.execute(_COUNTS, since).one()
     return Status(
+        limits=limits,
+        now=now,
         in_flight=counts.in_flight,
+        recent=counts.recent,
+        unattended=counts.in_flight - counts.attended,
         queued=counts.all - counts.in_flight,
         failed=counts.failed,
         kind=counts.kind,
-        proven=not counts.failed and row.succeeded_at > time.time() - PROOF_SECONDS,
+        cooling_down=counts.cooling_down,
+        succeeded_at=row.succeeded_at,
         limit=max(1, int(min(row.starts, limits.max_starts))),
         paused_until=row.paused_until,
+        trips=row.trips,
+        open_until=row.open_until,
     )
 
 
-def raise_by_one(connection: sa.Connection, at: float, max_starts: int) -> None:
-    """A server that was started `at` runs: one more may be in flight, and failures are past."""
-    connection.execute(_SUCCEEDED, {"at": at, "most": float(max_starts)})
-    forget_failures(connection, at)
+def raise_by_one(connection: sa.Connection, at: float, limits: Limits) -> None:
+    """A start that the launcher began was a success `at`: one more may be in flight."""
+    connection.execute(_SUCCEEDED, {"at": min(at, time.time()), "most": float(limits.max_starts)})
 
 
-def halve(connection: sa.Connection, seconds: float, max_starts: int) -> None:
+def halve(connection: sa.Connection, seconds: float, limits: Limits) -> None:
     """The hub takes no more starts for `seconds`."""
-    row, counts = connection.execute(_LIMIT).one(), connection.execute(_COUNTS).one()
-    used = min(row.starts, max_starts, max(1, counts.in_flight))
-    until = max(row.paused_until, time.time() + seconds)
+    now, row = status(connection, limits), connection.execute(_LIMIT).one()
+    used = min(row.starts, limits.max_starts, max(1, now.in_flight))
+    until = max(row.paused_until, now.now + seconds)
     connection.execute(start_limit.update().values(starts=max(1.0, used / 2), paused_until=until))
-
-
-def count_failure(connection: sa.Connection, kind: str) -> None:
-    """A start failed of which the hub counts how many fail in a row."""
-    connection.execute(failed_starts.insert().values(kind=kind, at=time.time()))
-
-
-def forget_failures(connection: sa.Connection, before: float) -> int:
-    """A start that began `before` works, or an administrator says so; how many are forgotten."""
-    return connection.execute(_FORGET_FAILURES, {"before": before}).rowcount

@@ -10,19 +10,20 @@ from launcher.store.tables import events, idempotency_keys, launches, leases, lo
 
 # so that nobody waits long for the database meanwhile
 MOST_AT_ONCE = 1000
+# a launch that failed within so many seconds is kept no longer than an hour: such ones cost their
+# user nothing
+AT_ONCE_SECONDS = 10.0
+KEPT_AT_ONCE_SECONDS = 3600.0
 
 
 def prune(connection: sa.Connection, seconds: float) -> int:
     """Forget launches that ended more than `seconds` ago, and what belongs to them; how many.
 
-    At most a thousand at once; call it again when it was as many. Idempotency keys go after a day.
+    At most a thousand at once; call it again when it was as many. Idempotency keys go after a day,
+    launches that failed at once after an hour, unless a key stands for them.
     """
     now = time.time()
-    old = launches.c.state.in_(ENDED) & launches.c.holder.is_(None)
-    old &= launches.c.updated_at < now - seconds
-    ids = list(
-        connection.execute(sa.select(launches.c.id).where(old).limit(MOST_AT_ONCE)).scalars()
-    )
+    ids = _forgettable(connection, now, seconds)
     connection.execute(events.delete().where(events.c.launch_id.in_(ids)))
     connection.execute(launches.delete().where(launches.c.id.in_(ids)))
     keys = idempotency_keys.c.created_at < now - KEPT_SECONDS
@@ -33,3 +34,14 @@ def prune(connection: sa.Connection, seconds: float) -> int:
     connection.execute(leases.delete().where(forgotten))
     connection.execute(login_attempts.delete().where(login_attempts.c.at < now - KEPT_SECONDS))
     return len(ids)
+
+
+def _forgettable(connection: sa.Connection, now: float, seconds: float) -> list[str]:
+    """The ids of launches that nobody needs any more."""
+    ended = launches.c.state.in_(ENDED) & launches.c.holder.is_(None)
+    old = launches.c.updated_at < now - seconds
+    at_once = (launches.c.state == "failed") & (launches.c.updated_at < now - KEPT_AT_ONCE_SECONDS)
+    at_once &= launches.c.updated_at - launches.c.created_at < AT_ONCE_SECONDS
+    at_once &= launches.c.id.not_in(sa.select(idempotency_keys.c.launch_id))
+    query = sa.select(launches.c.id).where(ended & (old | at_once)).limit(MOST_AT_ONCE)
+    return list(connection.execute(query).scalars())

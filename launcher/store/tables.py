@@ -25,6 +25,16 @@ launches = sa.Table(
     sa.Column("seq", sa.Integer, nullable=False, server_default="0", comment="of its last change"),
     sa.Column("holder", sa.String(32), comment="the process that sees to it; none after the end"),
     sa.Column("requested_by", sa.String(255), comment="the service that asked on behalf"),
+    sa.Column(
+        "takeovers", sa.Integer, nullable=False, server_default="0", comment="by other processes"
+    ),
+    sa.Column(
+        "crashes",
+        sa.Integer,
+        nullable=False,
+        server_default="0",
+        comment="processes that died while they worked on it",
+    ),
     sa.CheckConstraint(
         "state IN ('queued', 'starting', 'uploading', 'done', 'failed', 'cancelled')", "state"
     ),
@@ -33,6 +43,12 @@ launches = sa.Table(
     sa.CheckConstraint("state <> 'failed' OR problem IS NOT NULL", "failed_has_problem"),
     sa.Index("launches_of_user", "user", "created_at"),
     sa.Index("launches_of_holder", "holder"),
+    sa.Index(
+        "launches_under_way",
+        "user",
+        sqlite_where=sa.text("holder IS NOT NULL"),
+        postgresql_where=sa.text("holder IS NOT NULL"),
+    ),
 )
 
 # what happened to a launch, but for its end, which is in its row
@@ -72,11 +88,12 @@ starts = sa.Table(
     sa.Column("user", sa.String(255), primary_key=True),
     sa.Column("queued_at", sa.Float, nullable=False),
     sa.Column("holder", sa.String(32), comment="the process that starts it; none in the queue"),
+    sa.Column("asked_at", sa.Float, comment="when its start was begun; none in the queue"),
     sa.Column("unwanted", sa.Boolean, nullable=False, comment="every launch was cancelled"),
     sa.Index("starts_in_turn", "queued_at"),
 )
 
-# one row: how many starts the hub takes at the same moment, and from when on
+# one row: how many starts the hub takes at the same moment, from when on, and the breaker
 start_limit = sa.Table(
     "start_limit",
     metadata,
@@ -84,6 +101,20 @@ start_limit = sa.Table(
     sa.Column("starts", sa.Float, nullable=False),
     sa.Column("paused_until", sa.Float, nullable=False),
     sa.Column("succeeded_at", sa.Float, nullable=False),
+    sa.Column(
+        "trips",
+        sa.Integer,
+        nullable=False,
+        server_default="0",
+        comment="times that the breaker opened since it was closed",
+    ),
+    sa.Column(
+        "open_until",
+        sa.Float,
+        nullable=False,
+        server_default="0",
+        comment="when the breaker goes half-open",
+    ),
     sa.CheckConstraint("id = 1", "one_row"),
 )
 
@@ -92,8 +123,19 @@ failed_starts = sa.Table(
     "failed_starts",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("user", sa.String(255), nullable=False, server_default=""),
     sa.Column("kind", sa.String(64), nullable=False, comment="the problem, without its prefix"),
     sa.Column("at", sa.Float, nullable=False),
+)
+
+# the users whose starts failed, each until a start of theirs succeeds
+start_cooldowns = sa.Table(
+    "start_cooldowns",
+    metadata,
+    sa.Column("user", sa.String(255), primary_key=True),
+    sa.Column("failures", sa.Integer, nullable=False, comment="in a row, while others succeeded"),
+    sa.Column("kind", sa.String(64), nullable=False, comment="of the last one, as above"),
+    sa.Column("ends_at", sa.Float, nullable=False),
 )
 
 # one launch at a time may write to a path of a user's home
@@ -116,4 +158,14 @@ login_attempts = sa.Table(
     sa.Column("who", sa.String(64), nullable=False),
     sa.Column("at", sa.Float, nullable=False),
     sa.Index("login_attempts_of", "who", "at"),
+)
+
+# what was written to find out whether the database can be written to; see probe.py
+probes = sa.Table(
+    "probes",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("worker_id", sa.String(32), nullable=False),
+    sa.Column("content", sa.LargeBinary, nullable=False),
+    sa.Column("at", sa.Float, nullable=False),
 )

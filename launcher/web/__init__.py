@@ -48,7 +48,10 @@ async def _page(_request: Request) -> Response:
 
 
 class SecurityHeaders:
-    """Adds the headers to every answer; files of the bundle may be kept, for they never change."""
+    """Adds the headers to every answer; files of the bundle may be kept, for they never change.
+
+    The answer to HEAD has no body; gunicorn would drop it too, with a warning for each.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -61,6 +64,8 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
+            elif scope["type"] == "http" and scope["method"] == "HEAD" and message.get("body"):
+                message = {**message, "body": b""}
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

@@ -1,0 +1,127 @@
+"""Tokens that open one user's server and nothing else.
+
+The hub makes them on the launcher's behalf (`POST /users/{name}/tokens`, JupyterHub REST API, scope
+`tokens`). A user's server is code that its user controls: it gets a token of this kind and never
+the service's own.
+"""
+
+import asyncio
+import re
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+
+from cachetools import LRUCache
+
+from launcher.errors import HubRefused, LauncherError
+from launcher.flights import SingleFlight
+from launcher.hub import Hub, servers, unavailable
+from launcher.outbound import Answer, Unreachable
+
+LIFETIME_SECONDS = 3600
+# a token is renewed before its end, by this part of its life: no call may outlive it
+RENEWED_BEFORE = 0.1
+MAX_REMEMBERED = 10_000
+NOTE = "launcher"
+
+
+@dataclass(frozen=True)
+class _Token:
+    value: str
+    renew_at: float
+    """By the monotonic clock, in seconds."""
+
+
+class ServerTokens:
+    """Where the token for a user's server comes from; each is kept until shortly before its end."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._lifetime = LIFETIME_SECONDS
+        self._tokens: LRUCache[str, _Token] = LRUCache(MAX_REMEMBERED)
+        self._flights: SingleFlight[_Token] = SingleFlight()
+        self._early: set[asyncio.Task[None]] = set()
+
+    async def token_for(self, user: str) -> str:
+        """A token that opens the user's default server, and no other one.
+
+        Raises HubRefused when the launcher may not make it, HubUnavailable, UnknownUser.
+        """
+        token = self._kept(user) or await self._flights.share(user, lambda: self._mint(user))
+        return token.value
+
+    def has_token(self, user: str) -> bool:
+        """Whether a token for the user's server is at hand."""
+        return self._kept(user) is not None
+
+    def prepare(self, user: str) -> None:
+        """Have the token made in the background, if it is not at hand."""
+        if not self.has_token(user):
+            task = asyncio.create_task(self._prepare(user))
+            self._early.add(task)
+            task.add_done_callback(self._early.discard)
+
+    def forget(self, user: str, token: str) -> None:
+        """The user's server refused this token: the next one is made anew."""
+        kept = self._tokens.get(user)
+        if kept and kept.value == token:
+            del self._tokens[user]
+
+    def close(self) -> None:
+        """Make no more tokens in the background."""
+        for task in self._early:
+            task.cancel()
+
+    def _kept(self, user: str) -> _Token | None:
+        token = self._tokens.get(user)
+        return token if token and token.renew_at > time.monotonic() else None
+
+    async def _prepare(self, user: str) -> None:
+        with suppress(LauncherError):  # whoever needs the token is told
+            await self.token_for(user)
+
+    async def _mint(self, user: str) -> _Token:
+        asked_at = time.monotonic()
+        answer = await self._ask(user)
+        if answer.status == 400 and (most := _most_seconds(answer)):
+            self._lifetime = most
+            answer = await self._ask(user)
+        if answer.status == 403:
+            await self._explain(user, answer)
+        value = _token_in(answer)
+        token = _Token(value, asked_at + (1 - RENEWED_BEFORE) * self._lifetime)
+        self._tokens[user] = token
+        return token
+
+    async def _ask(self, user: str) -> Answer:
+        wanted = {
+            "scopes": [f"access:servers!server={user}/"],
+            "expires_in": self._lifetime,
+            "note": NOTE,
+        }
+        return await self._hub.call("POST", "users", user, "tokens", kind="hub.token", json=wanted)
+
+    async def _explain(self, user: str, answer: Answer) -> None:
+        """Raise the reason for a 403, which the hub gives for a user that it does not know, too."""
+        await servers.state(self._hub, user)
+        raise HubRefused(
+            f"The hub lets the launcher make no token for the server of {user!r}. The launcher's"
+            " service needs the scope tokens, or tokens!group=… with a group that this user is in."
+        )
+
+
+def _most_seconds(answer: Answer) -> int:
+    """The hub's token_expires_in_max_seconds, when its answer is about that; else 0."""
+    found = re.search(r"must not exceed ([0-9]{1,9})\b", servers.message(answer))
+    return int(found[1]) if found else 0
+
+
+def _token_in(answer: Answer) -> str:
+    if answer.status in (200, 201):
+        try:
+            value = answer.json()["token"]
+        except (Unreachable, KeyError, TypeError) as error:
+            raise unavailable() from error
+        if isinstance(value, str) and re.fullmatch(r"[\x21-\x7e]{1,1024}", value):
+            return value
+    raise unavailable()

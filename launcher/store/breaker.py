@@ -1,0 +1,139 @@
+"""What failed: the breaker that opens for a spawner that fails, and the cool-down of one user.
+
+The breaker opens when the starts of different users failed without a success between, and tries
+one start after a while (half-open). A user whose own starts fail waits alone (cool-down).
+"""
+
+import time
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from launcher.store.tables import failed_starts, start_cooldowns, start_limit
+
+CLOSED, OPEN, HALF_OPEN = STATES = ("closed", "open", "half-open")
+
+# whose starts failed one after the other: fewer may be users whose own servers are broken
+DIFFERENT_USERS = 3
+MOST_COOLDOWN_SECONDS = 600.0
+# a cool-down that ended so long ago does not make the next one longer
+COOLDOWN_KEPT_SECONDS = 3600.0
+MOST_DOUBLINGS = 20
+
+
+@dataclass(frozen=True)
+class BreakerLimits:
+    """How long the breaker stays open, and a user waits after a failure."""
+
+    hub_failure_limit: int = 0
+    """The hub's `consecutive_failure_limit`, at which it exits; 0: it has none."""
+    cooldown: float = 10.0
+    """Seconds after a user's first failure; doubled with each further one. 0: no cool-down."""
+    open_seconds: float = 60.0
+    """Seconds after the breaker opened for the first time. 0: it never opens."""
+
+    @property
+    def most_open_seconds(self) -> float:
+        """The longest that the breaker stays open; a hub that may exit is asked less often."""
+        return self.open_seconds * (10 if self.hub_failure_limit else 1.5)
+
+    @property
+    def grace(self) -> float:
+        """Seconds for which a half-open breaker waits for a user whose start did not fail."""
+        return self.open_seconds / 6
+
+
+# made once: to make a statement anew costs more than to run it
+_LIMIT = start_limit.select().with_for_update()
+_COUNT = failed_starts.insert()
+_USERS = sa.select(sa.func.count(failed_starts.c.user.distinct()))
+_HAS_FAILED = sa.select(failed_starts.c.id).where(failed_starts.c.user == sa.bindparam("this"))
+_FORGET = failed_starts.delete().where(failed_starts.c.at <= sa.bindparam("before"))
+_COOLDOWN = start_cooldowns.select().where(start_cooldowns.c.user == sa.bindparam("this"))
+_END_COOLDOWN = start_cooldowns.delete().where(start_cooldowns.c.user == sa.bindparam("this"))
+_COOL_DOWN = sa.text(
+    'INSERT INTO start_cooldowns ("user", failures, kind, ends_at)'
+    ' VALUES (:user, :failures, :kind, :ends_at) ON CONFLICT ("user") DO UPDATE SET'
+    " failures = excluded.failures, kind = excluded.kind, ends_at = excluded.ends_at"
+)
+
+
+def has_failed(connection: sa.Connection, user: str) -> bool:
+    """Whether a start of the user failed since the last success of anybody."""
+    return connection.execute(_HAS_FAILED, {"this": user}).first() is not None
+
+
+def failed_users() -> sa.Select[tuple[str]]:
+    """The users of whom `has_failed` is true, as a query."""
+    return sa.select(failed_starts.c.user)
+
+
+def cooldown(connection: sa.Connection, user: str) -> tuple[float, str]:
+    """Seconds until the user's cool-down ends, 0 without one, and the kind of the failure."""
+    row = connection.execute(_COOLDOWN, {"this": user}).one_or_none()
+    return (max(0.0, row.ends_at - time.time()), row.kind) if row else (0.0, "")
+
+
+def count_failure(
+    connection: sa.Connection, user: str, kind: str, limits: BreakerLimits, asked_at: float
+) -> None:
+    """A start of the user that began at `asked_at` failed, which the hub counts, too."""
+    row, now = connection.execute(_LIMIT).one(), time.time()
+    connection.execute(_COUNT, {"user": user, "kind": kind, "at": now})
+    _cool_down(connection, user, kind, limits, alone=not row.trips)
+    users = connection.execute(_USERS).scalar_one()
+    was_a_probe = bool(row.trips) and asked_at >= row.open_until
+    if limits.open_seconds and (was_a_probe or (not row.trips and users >= DIFFERENT_USERS)):
+        longer = limits.open_seconds * 2 ** min(row.trips, MOST_DOUBLINGS)
+        until = now + min(longer, limits.most_open_seconds)
+        connection.execute(start_limit.update().values(trips=row.trips + 1, open_until=until))
+
+
+def _cool_down(
+    connection: sa.Connection, user: str, kind: str, limits: BreakerLimits, *, alone: bool
+) -> None:
+    """Let the user wait: twice as long as the last time when it is `alone` that their start fails.
+
+    While the breaker is not closed, the spawner is to blame.
+    """
+    now = time.time()
+    old = start_cooldowns.c.ends_at < now - COOLDOWN_KEPT_SECONDS
+    connection.execute(start_cooldowns.delete().where(old))
+    row = connection.execute(_COOLDOWN, {"this": user}).one_or_none()
+    failures = (row.failures if row else 0) + (1 if alone else 0)
+    doubled = limits.cooldown * 2 ** min(max(0, failures - 1), MOST_DOUBLINGS)
+    seconds = min(doubled if alone else limits.cooldown, MOST_COOLDOWN_SECONDS)
+    ends_at = max(now + seconds, row.ends_at if row else 0.0)
+    new = {"user": user, "failures": failures, "kind": kind, "ends_at": ends_at}
+    connection.execute(_COOL_DOWN, new)
+
+
+def end_cooldown(connection: sa.Connection, user: str) -> None:
+    """A start of the user was a success."""
+    connection.execute(_END_COOLDOWN, {"this": user})
+
+
+def forget_failures(connection: sa.Connection, before: float) -> int:
+    """A start that was begun `before` was a success; how many failures are forgotten.
+
+    Closes the breaker, unless the starts of different users failed since.
+    """
+    row = connection.execute(_LIMIT).one()
+    forgotten = connection.execute(_FORGET, {"before": before}).rowcount
+    if row.trips and connection.execute(_USERS).scalar_one() < DIFFERENT_USERS:
+        connection.execute(start_limit.update().values(trips=0, open_until=0.0))
+    return forgotten
+
+
+def hub_restarted(connection: sa.Connection, at: float) -> int:
+    """The hub was restarted `at` (seconds since 1970): it counts its failures anew.
+
+    Returns how many are forgotten.
+    """
+    return forget_failures(connection, at)
+
+
+def reset(connection: sa.Connection) -> None:
+    """Forget all failures and end all cool-downs: an administrator says that starts work."""
+    forget_failures(connection, time.time())
+    connection.execute(start_cooldowns.delete())

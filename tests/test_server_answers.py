@@ -1,0 +1,220 @@
+"""A user's server is its user's: whatever it answers hurts neither the launcher nor others."""
+
+import threading
+
+import pytest
+from aiohttp import web
+from fakehub import SILENT, Start, at_once, json_answer, page_answer, problem_of, wait_until
+from test_api_launches import begin, cancel, see, wait_for
+from test_launches import in_background, path_of, start_lines, uploads
+
+
+def raw(body: bytes, status=200, content_type="application/json"):
+    """An answer of these bytes, to be scripted."""
+    return lambda: web.Response(status=status, body=body, content_type=content_type)
+
+
+MANY = b"[" + b"{}," * 7_000_000 + b"{}]"
+DEEP = b"[" * 100_000
+ANSWERS = {
+    "an error number of 5,000 digits": json_answer({"message": f"[Errno {'9' * 5000}] x"}, 500),
+    "half a character": json_answer({"message": "no such file: b\udce4r"}, 500),
+    "a message that is none": json_answer({"message": [1, {"a": None}]}, 500),
+    "20 MB of objects": raw(MANY),
+    "20 MB of an error": raw(MANY, 500),
+    "nesting": raw(DEEP),
+    "a number without end": raw(b'{"path": ' + b"9" * 6000 + b"}"),
+    "no JSON": raw(b"{"),
+    "not UTF-8": raw(b'{"path": "\xff\xfe"}'),
+    "a redirect to itself": page_answer(302, location="/user/x"),
+}
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "GET"])
+@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
+def test_an_answer_without_measure_is_a_problem_and_no_fault(client, alice, method, answer):
+    alice.write("lab/hello.ipynb", b"{}")  # so that free names are looked for
+    alice.answers += [(method, answer)] * 40
+    reply = client.launch(alice)
+    assert reply.status_code in (200, 502), reply.text
+    assert client.get("/health").status_code == 200
+    assert alice.leftovers == [] or method != "PUT"
+
+
+@pytest.mark.parametrize(("status", "words"), [(413, "HTTP 413"), (429, "HTTP 429")])
+def test_the_limit_of_a_proxy_is_named_and_no_reason_to_start_the_server(
+    client, fakehub, alice, status, words
+):
+    alice.answers += [("PUT", page_answer(status))] * 99
+    problem = problem_of(client.launch(alice), 502)
+    assert words in problem["detail"]
+    assert start_lines(fakehub, alice) == []
+    assert len(uploads(fakehub, alice)) <= 3
+
+
+def test_a_server_that_calls_every_name_taken_is_asked_for_a_hundred_at_most(
+    client, fakehub, alice
+):
+    taken = json_answer({"message": "File already exists"}, 409)
+    alice.answers += [("PATCH", taken)] * 300
+    alice.answers += [("GET", json_answer({"path": "x", "type": "notebook"}))] * 300
+    problem = problem_of(client.launch(alice), 502)
+    lines = [line for line in fakehub.lines() if "/api/contents/" in line]
+    assert len(lines) <= 110
+    assert max(map(len, lines)) < 1000
+    assert problem["type"].endswith(":contents-failed")
+    assert alice.leftovers == []
+
+
+def test_a_launch_that_looks_for_a_free_name_can_be_cancelled(client, fakehub, alice):
+    gate = threading.Event()
+
+    def taken():
+        gate.wait(0.2)
+        name = [line for line in fakehub.lines("GET") if "/api/contents/" in line][-1]
+        return json_answer({"path": name.split("/contents/")[1].split("?")[0], "type": "file"})()
+
+    alice.write("lab/hello.ipynb", b"{}")
+    alice.answers += [("GET", taken)] * 300
+    begun = begin(client, alice)
+    wait_until(lambda: fakehub.lines(f"GET /user/{alice.name}/api/contents"), "the search")
+    cancel(client, alice, begun)
+    wait_until(lambda: fakehub.lines("DELETE"), "the tidying up")
+    asked = len(fakehub.lines("GET"))
+    assert see(client, alice, begun)["state"] == "cancelled"
+    assert asked < 60
+
+
+def test_a_server_that_never_answers_fails_the_launch_in_time(start_app, fakehub, alice):
+    client = start_app(upload_timeout=5)
+    alice.answers += [("PUT", SILENT)] * 9
+    problem = problem_of(client.launch(alice), 504)
+    assert problem["type"].endswith(":server-unresponsive")
+
+
+def test_a_server_that_never_answers_holds_few_connections_and_nobody_else(
+    start_app, fakehub, alice
+):
+    client = start_app(upload_timeout=5)
+    greedy = fakehub.add_user(server="ready")
+    client.launch(greedy)
+    fakehub.calls.clear()
+    greedy.answers += [("PUT", SILENT)] * 999
+    begun = [begin(client, greedy) for _ in range(60)]
+    wait_until(lambda: len(fakehub.lines(f"PUT /user/{greedy.name}/")) >= 10, "the uploads")
+    assert client.get("/health").status_code == 200
+    assert path_of(client.launch(alice)) == "lab/hello.ipynb"
+    assert len(fakehub.lines(f"PUT /user/{greedy.name}/")) <= 16
+    for launch in begun:
+        wait_for(client, greedy, launch, "failed")
+
+
+def test_a_spawner_that_says_half_a_character_is_quoted_without_it(client, fakehub):
+    user = fakehub.add_user(starts=[Start(202, "fails", reason="no such file: b\udce4r")])
+    assert "no such file: b\ufffdr" in problem_of(client.launch(user), 502)["detail"]
+
+
+# what one user may have
+
+
+def test_a_user_begins_so_many_launches_and_no_more(start_app, fakehub):
+    client = start_app(max_starts=1, max_launches_per_user=5)
+    greedy = fakehub.add_user(starts=[Start(202, "never")])
+    begun = [begin(client, greedy) for _ in range(5)]
+    answer = client.launch(greedy)
+    problem = problem_of(answer, 429)
+    assert problem["type"].endswith(":too-many-launches")
+    assert int(answer.headers["retry-after"]) > 0
+    assert client.launch(fakehub.add_user(server="ready")).status_code == 200
+    cancel(client, greedy, begun[0])
+    wait_until(lambda: begin(client, greedy)["id"], "room for another one")
+    for launch in begun[1:]:
+        cancel(client, greedy, launch)
+
+
+def test_a_launch_that_is_repeated_by_its_key_is_no_further_one(start_app, fakehub):
+    client = start_app(max_launches_per_user=1)
+    user = fakehub.add_user(starts=[Start(202, seconds=1)])
+    headers = user.auth | {"Idempotency-Key": "k", "Prefer": "respond-async"}
+    first = client.launch(user, headers=headers).json()
+    assert client.launch(user, headers=headers).json()["id"] == first["id"]
+    wait_for(client, user, first, "done")
+
+
+def test_launches_that_fail_at_once_are_limited_by_the_minute(start_app, fakehub, alice):
+    client = start_app(max_launches_per_minute=10)
+    alice.write("lab/hello.ipynb", b"{}")
+    answers = [client.launch(alice, if_exists="fail") for _ in range(12)]
+    assert [a.status_code for a in answers] == [409] * 10 + [429] * 2
+    assert 0 < int(answers[-1].headers["retry-after"]) <= 60
+    assert client.launch(fakehub.add_user(server="ready")).status_code == 200
+
+
+# the token for a server
+
+
+def minted(fakehub, user):
+    return fakehub.lines(f"POST /hub/api/users/{user.name}/tokens")
+
+
+def test_simultaneous_launches_share_one_token(client, fakehub, alice):
+    answers = at_once(8, lambda n: client.launch(alice, filename=f"{n}.ipynb"))
+    assert [answer.status_code for answer in answers] == [200] * 8
+    assert len(minted(fakehub, alice)) == 1
+
+
+def test_a_server_is_sent_its_own_token_and_the_hub_the_launchers(client, fakehub, alice):
+    client.launch(alice)
+    for call in fakehub.calls:
+        sent = call.headers.get("Authorization", "")
+        if call.path.startswith("/user/"):
+            assert fakehub.token not in sent
+            assert alice.token not in sent
+        else:
+            assert not any(token in sent for token in alice.server_tokens)
+
+
+def test_a_token_that_a_server_refuses_is_made_anew_once(client, fakehub, alice):
+    client.launch(alice)
+    alice.server_tokens.clear()
+    assert client.launch(alice).status_code == 200
+    assert len(minted(fakehub, alice)) == 2
+
+
+def test_a_server_that_refuses_every_token_is_a_problem(client, fakehub, alice):
+    fakehub.revoking = 99
+    problem = problem_of(client.launch(alice), 503)
+    assert problem["type"].endswith(":hub-refused")
+    assert len(minted(fakehub, alice)) <= 4
+
+
+def test_a_lifetime_above_the_hubs_maximum_is_lowered(start_app, fakehub, alice):
+    fakehub.most_seconds = 300
+    client = start_app()
+    assert client.launch(alice).status_code == 200
+    another = fakehub.add_user(server="ready")
+    assert client.launch(another).status_code == 200
+    assert len(minted(fakehub, alice)) == 2
+    assert len(minted(fakehub, another)) == 1
+
+
+def test_a_user_whose_server_may_not_be_opened_is_told_why(client, fakehub, alice):
+    alice.may_be_opened = False
+    problem = problem_of(client.launch(alice), 503)
+    assert "tokens!group" in problem["detail"]
+
+
+def test_the_token_is_made_while_the_server_starts(client, fakehub):
+    user = fakehub.add_user(starts=[Start(202, seconds=0.5)])
+    with in_background(lambda: client.launch(user)) as results:
+        wait_until(lambda: minted(fakehub, user), "the token")
+        assert user.server == "spawning"
+    assert results[0].status_code == 200
+
+
+def test_a_token_is_not_sent_where_no_server_is(client, fakehub):
+    user = fakehub.add_user(starts=[Start(202, seconds=0.2)])
+    assert client.launch(user).status_code == 200
+    first = next(call for call in fakehub.calls if call.path.startswith("/user/"))
+    assert first.line == f"GET /user/{user.name}/api"
+    assert "Authorization" not in first.headers
