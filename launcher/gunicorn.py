@@ -34,7 +34,7 @@ keepalive = 75
 control_socket_disable = True
 # "auto" would take uvloop where it is installed; docs/decisions.md says why not
 asgi_loop = "asyncio"
-# who may say what the client's address was is c.Launcher.trusted_hops, and nobody else
+# c.Launcher.trusted_proxies decides who may say what the client's address was
 forwarded_allow_ips = ""
 accesslog = None  # launcher.logs tells of each request
 

@@ -1,12 +1,15 @@
 """How often one may be wrong about a password or a token, and where requests come from."""
 
 import logging
+import socket
 import sqlite3
+import subprocess
+import sys
 import threading
 from contextlib import closing, contextmanager
 
 import pytest
-from fakehub import at_once, basic, page_answer, problem_of, wait_until
+from fakehub import at_once, basic, environment, page_answer, problem_of, wait_until
 
 from launcher import logs
 from launcher.auth.addresses import Proxies, client_address
@@ -458,3 +461,45 @@ def test_settings_that_do_not_fit_a_proxy_are_warned_of_once(
     for n in range(3):
         whoami(client, unknown(n), "1.2.3.4")
     assert caplog.text.count("trusted_hops") == warnings
+
+
+@pytest.fixture
+def unix_socket(fakehub, tmp_path):
+    """The unix socket of gunicorn, whose other end is a proxy."""
+    settings = "c.Launcher.trusted_hops = 1\nc.Launcher.trusted_proxies = ['unix']\n"
+    settings += "c.Launcher.max_failed_logins_per_address = 1\n"
+    (tmp_path / "launcher_config.py").write_text(settings)
+    command = [sys.executable, "-W", "ignore", "-m", "launcher", "serve", "--workers", "1"]
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [*command, "--bind", f"unix:{tmp_path}/s"],
+            cwd=tmp_path,
+            env={**environment(fakehub, tmp_path), "PATH": ""},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        wait_until((tmp_path / "s").exists, "the socket")
+        yield str(tmp_path / "s")
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def status_over(unix_socket, headers):
+    """The status of GET /user."""
+    lines = ["GET /user HTTP/1.1", "Host: x", "Connection: close"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    with socket.socket(socket.AF_UNIX) as wire:
+        wire.settimeout(20)
+        wire.connect(unix_socket)
+        wire.sendall("\r\n".join([*lines, "", ""]).encode())
+        return int(wire.recv(4096).split()[1])
+
+
+def test_a_proxy_on_a_unix_socket_vouches_for_its_callers(unix_socket):
+    wrong = [
+        status_over(unix_socket, {**basic("mallory", "wrong"), "X-Forwarded-For": address})
+        for address in ("192.0.2.1", "192.0.2.1", "192.0.2.2")
+    ]
+    assert wrong == [401, 429, 401]

@@ -12,6 +12,7 @@ import sys
 import uuid
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from fakehub import at_once, problem_of, wait_until
@@ -55,6 +56,12 @@ def told(gunicorn, request_id):
     """The lines of gunicorn about a request that has been answered, when they are there."""
     wait_until(lambda: request_id in gunicorn.log.read_text(), "a line")
     return lines_of(gunicorn.log.read_text(), request_id)
+
+
+def requests_told(gunicorn, request_id):
+    """The lines of the access log among them, which are not the first of a request."""
+    lines = told(gunicorn, request_id)
+    return [line for line in lines if line["logger"] == "launcher.access"]
 
 
 def get(target, *headers):
@@ -235,7 +242,7 @@ def test_no_credential_and_no_query_is_logged(gunicorn, fakehub):
         headers += [f"Cookie: _xsrf={CANARY}", f"User-Agent: {CANARY}", f"Referer: /{CANARY}"]
         status, _, _ = gunicorn.raw(get(f"/user?token={CANARY}", *headers))
         assert status in (400, 401)
-        assert len(told(gunicorn, chosen)) == 1
+        assert len(wait_until(partial(requests_told, gunicorn, chosen), "a line")) == 1
     text = gunicorn.log.read_text()
     assert CANARY not in text
     assert password not in text

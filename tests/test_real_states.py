@@ -232,7 +232,14 @@ def test_a_hub_without_room_says_so(make_hub, make_launcher):
 ELSEWHERE = "c.JupyterHub.authenticator_class = ElsewhereAuthenticator"
 
 
-@pytest.mark.parametrize("extra", [ELSEWHERE, ELSEWHERE + "; c.Authenticator.auto_login = True"])
+@pytest.mark.parametrize(
+    "extra",
+    [
+        ELSEWHERE,
+        ELSEWHERE + "; c.Authenticator.auto_login = True",
+        "c.Authenticator.request_otp = True",
+    ],
+)
 def test_a_hub_without_passwords_asks_for_a_token(make_hub, make_launcher, extra):
     hub = make_hub(extra=extra)
     launcher = make_launcher(hub, workers=1)
