@@ -1,13 +1,21 @@
 """Streams of events are bounded, and cost nothing while nothing happens."""
 
+import asyncio
 import socket
 from contextlib import ExitStack, contextmanager
 
 import pytest
 import requests
+import sqlalchemy as sa
 from edge import serving
 from fakehub import Start, at_once, problem_of, wait_until
 from test_api_launches import ASYNC, BODY
+from test_store import a_launch
+
+from launcher import store
+from launcher.feed import Feed
+from launcher.following import Follower
+from launcher.store import launches
 
 MOST = 3
 PATIENCE = 20
@@ -132,18 +140,32 @@ def test_head_of_a_stream_is_answered_at_once(few, begun):
     assert requests.head(url, timeout=PATIENCE).status_code == 401
 
 
-@pytest.mark.parametrize("last", ["5", "1000000", "999999999"])
-def test_an_id_from_the_future_is_the_last_one_and_makes_nobody_busy(few, fakehub, last):
-    """A stream that is woken for nothing says so with a comment."""
-    alice = fakehub.add_user(starts=[Start(202, "ready", seconds=3.0)])
-    url = begin(few, alice)
-    launch = url.removesuffix("/events")
+@pytest.mark.parametrize("after", [5, 10**6])
+async def test_an_id_from_the_future_is_the_last_one_and_makes_nobody_busy(new_sqlite, after):
+    """In a process that does not see to the launch itself."""
+    opened = store.Store(new_sqlite())
+    feed, told, looks = Feed(opened), [], []
+    launch = await opened.run(launches.insert, a_launch())
 
-    def state():
-        return requests.get(launch, headers=alice.auth, timeout=PATIENCE).json()["state"]
+    async def follow():
+        async for what in Follower(opened, feed, lambda: False, most_streams=1).follow(
+            launch, after
+        ):
+            told.append(what)
 
-    wait_until(lambda: state() == "starting", "the start")
-    headers = alice.auth | {"Last-Event-ID": last}
-    text = requests.get(url, headers=headers, timeout=PATIENCE).text
-    assert "event: end" in text
-    assert text.count(": still here") <= 3
+    def see(_connection, _cursor, statement, *_more):
+        if " IN (" in statement:  # the feed, which looks for changes of all that are followed
+            looks.append(statement)
+
+    sa.event.listen(opened._engine, "before_cursor_execute", see)
+    tasks = [asyncio.create_task(work) for work in (follow(), feed.run())]
+    while len(looks) < 10:
+        await asyncio.sleep(0.05)
+    assert told == [None]
+    # and it is not deaf
+    await opened.run(launches.end, launch, state="cancelled")
+    await tasks[0]
+    assert told[-1].state == "cancelled"
+    tasks[1].cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    opened.close()
