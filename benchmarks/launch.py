@@ -6,7 +6,8 @@ Floors, measured in the same run by a client that knows what it wants and checks
 
 - *naive*: ask the hub to start the server, make the directory, put the notebook, as the ancestor of
   the launcher does;
-- *safe*: put a file under a temporary name, rename it: the least that never overwrites.
+- *safe*: put a file under a temporary name, rename it: the least that never overwrites. Like the
+  launcher, it sends a server a token of its own, which the hub makes when the first call needs it.
 
 Rounds are interleaved, so that a slow moment of the machine meets all of them alike. Raw samples
 (seconds) go into a JSON file for each part, medians over the rounds to standard output.
@@ -26,6 +27,7 @@ import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import ClassVar
 from urllib.parse import quote
 
 import aiohttp
@@ -39,6 +41,11 @@ from launcher.experiments import Catalogue
 DIRECTORY = "benchmark"
 LAUNCHES = {1: 60, 16: 320, 128: 640}
 USERS = 50
+# one user's clients ask for more than any user may
+NO_BOUNDS = """
+c.Launcher.max_launches_per_user = 10_000
+c.Launcher.max_launches_per_minute = 1_000_000
+"""
 NOTEBOOK = Catalogue.load().find("hello").render({})
 
 Operation = Callable[[str], Awaitable[None]]
@@ -46,20 +53,35 @@ numbers = itertools.count()
 
 
 class Bare:
-    """The bare client: aiohttp, the service's token, no checks but the status."""
+    """The bare client: aiohttp, no checks but the status.
+
+    `tokens` are those of the servers, by user; the naive client has an administrator's, as the
+    ancestor of the launcher had.
+    """
+
+    tokens: ClassVar[dict[str, str]] = {}
 
     def __init__(self, session: aiohttp.ClientSession, hub: RealHub) -> None:
         self.session, self.hub = session, hub
-        self.headers = {"Authorization": f"token {hub.launcher_token}"}
 
-    async def call(self, method, url, *, ok, **options):
+    async def call(self, method, url, *, ok, token=None, **options):
+        headers = {"Authorization": f"token {token or self.hub.launcher_token}"}
         async with self.session.request(
-            method, yarl.URL(url, encoded=True), headers=self.headers, **options
+            method, yarl.URL(url, encoded=True), headers=headers, **options
         ) as answer:
-            await answer.read()
+            body = await answer.read()
             if answer.status not in ok:
                 raise RuntimeError(f"{method} {url}: {answer.status}")
-            return answer.status
+            return body
+
+    async def token_for(self, user):
+        """The token for the user's server, made by the hub the first time."""
+        if user not in self.tokens:
+            wanted = {"scopes": [f"access:servers!server={user}/"], "expires_in": 3600}
+            url = f"{self.hub.api_url}/users/{quote(user, safe='@~')}/tokens"
+            made = json.loads(await self.call("POST", url, json=wanted, ok=(200, 201)))
+            self.tokens[user] = made["token"]
+        return self.tokens[user]
 
     def contents(self, user, *path):
         parts = [quote(part, safe="@~") for part in ("user", user, "api", "contents", *path)]
@@ -67,35 +89,35 @@ class Bare:
 
     async def start(self, user, ok=(400,)):
         url = f"{self.hub.api_url}/users/{quote(user, safe='@~')}/server"
-        return await self.call("POST", url, ok=ok)
+        await self.call("POST", url, ok=ok)
 
-    async def directory(self, user):
-        await self.call(
-            "PUT", self.contents(user, DIRECTORY), json={"type": "directory"}, ok=(200, 201)
-        )
+    async def directory(self, user, token=None):
+        url, token = self.contents(user, DIRECTORY), token or await self.token_for(user)
+        await self.call("PUT", url, token=token, json={"type": "directory"}, ok=(200, 201))
 
     async def naive(self, user: str) -> None:
         """Three calls, in the order of the ancestor."""
         await self.start(user)
-        await self.directory(user)
+        await self.directory(user, self.hub.admin_token)
         model = {"type": "notebook", "content": NOTEBOOK}
         url = self.contents(user, DIRECTORY, f"naive-{next(numbers)}.ipynb")
-        await self.call("PUT", url, json=model, ok=(201,))
+        await self.call("PUT", url, token=self.hub.admin_token, json=model, ok=(201,))
 
     async def safe(self, user: str) -> None:
         """Two calls that never overwrite."""
-        number = next(numbers)
+        number, token = next(numbers), await self.token_for(user)
         model = {"type": "file", "format": "text", "content": json.dumps(NOTEBOOK)}
         url = self.contents(user, DIRECTORY, f"safe-{number}.part")
-        await self.call("PUT", url, json=model, ok=(201,))
+        await self.call("PUT", url, token=token, json=model, ok=(201,))
         target = {"path": f"{DIRECTORY}/safe-{number}.ipynb"}
-        await self.call("PATCH", url, json=target, ok=(200,))
+        await self.call("PATCH", url, token=token, json=target, ok=(200,))
 
     async def cold(self, user: str) -> None:
         """Start, wait for the progress stream to say ready, directory, and the safe two."""
         await self.start(user, ok=(201, 202))
         url = f"{self.hub.api_url}/users/{user}/server/progress"
-        async with self.session.get(url, headers=self.headers) as stream:
+        headers = {"Authorization": f"token {self.hub.launcher_token}"}
+        async with self.session.get(url, headers=headers) as stream:
             async for line in stream.content:
                 if b'"ready": true' in line:
                     break
@@ -283,8 +305,8 @@ def main():
     hub = RealHub(folder / "hub", extra="c.JupyterHub.log_level = 'WARN'").start()
     launcher = RealLauncher(folder / "launcher", environment(hub), options.workers)
     forgetful = RealLauncher(folder / "forgetful", environment(hub), options.workers)
-    config = forgetful.gunicorn.folder / "launcher_config.py"
-    config.write_text("c.Launcher.identity_seconds = 0\n")
+    for beside, more in ((launcher, ""), (forgetful, "c.Launcher.identity_seconds = 0\n")):
+        (beside.gunicorn.folder / "launcher_config.py").write_text(NO_BOUNDS + more)
     try:
         launcher.start()
         forgetful.start()
