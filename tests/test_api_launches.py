@@ -22,6 +22,7 @@ from launcher import store
 ASYNC = {"Prefer": "respond-async"}
 ON_BEHALF = "custom:launcher:on-behalf"
 ADMIN = ("self", "access:services!service=launcher", "admin:servers")
+PORTAL = {"kind": "service", "name": "portal"}
 BODY = {"notebook": {"directory": "lab", "filename": "hello.ipynb"}}
 
 
@@ -669,10 +670,10 @@ def test_a_service_with_the_scope_launches_for_whom_it_names(client, alice, port
     assert f"/user/{alice.name}/" in answer.json()["location"]
     assert alice.notebooks == ["lab/hello.ipynb"]
     launch = client.get(linked(answer), headers=portal).json()
-    assert (launch["user"], launch["requested_by"]) == (alice.name, "portal")
-    assert see(client, alice, launch)["requested_by"] == "portal"
+    assert (launch["user"], launch["requested_by"]) == (alice.name, PORTAL)
+    assert see(client, alice, launch)["requested_by"] == PORTAL
     [line] = audited(written, "launch_on_behalf")
-    assert (line["by"], line["user"]) == ("portal", alice.name)
+    assert (line["by"], line["by_kind"], line["user"]) == ("portal", "service", alice.name)
     assert (line["launch_id"], line["experiment"]) == (launch["id"], "hello")
     assert line["request_id"] == answer.headers["x-request-id"]
 
@@ -786,7 +787,7 @@ def test_a_hub_that_is_away_is_told_to_who_asks_for_servers(client, fakehub, ali
 
 
 def test_only_administrators_see_how_starts_are_going(client, fakehub, alice, portal):
-    for method, path in (("GET", "/starts"), ("DELETE", "/starts/failures")):
+    for method, path in (("DELETE", "/starts/failures"), ("GET", "/starts")):
         for headers in (alice.auth, portal):
             problem_of(client.request(method, path, headers=headers), 403)
         answer = client.request(method, path, headers=fakehub.add_user(scopes=ADMIN).auth)

@@ -190,11 +190,14 @@ def test_a_portal_launches_on_behalf_of_a_user(portal_hub, launcher, caller):
     portal = Caller(launcher, PORTAL)
     portal_hub.add_user("carol")
     launch = portal.launch(user="carol")
-    assert (launch["user"], launch["requested_by"]) == ("carol", "portal")
+    assert (launch["user"], launch["requested_by"]) == (
+        "carol",
+        {"kind": "service", "name": "portal"},
+    )
     assert portal.ended(launch)["state"] == "done"
     assert notebooks(portal_hub, "carol") == ["experiment.ipynb"]
     carol = caller("carol")
-    assert carol.now(launch)["requested_by"] == "portal"
+    assert carol.now(launch)["requested_by"]["name"] == "portal"
     audited = [line for line in launcher.log.splitlines() if "launch_on_behalf" in line]
     assert any("carol" in line and "portal" in line and launch["id"] in line for line in audited)
 

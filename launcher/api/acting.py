@@ -12,19 +12,25 @@ from launcher.store.launches import Launch
 
 async def order(token_info: dict[str, Any]) -> Order:
     """Whose server a launch is for, and on whose behalf; raises BadRequest, Forbidden."""
-    caller, named = token_info["sub"], asked("user")
+    name, named = token_info["sub"], asked("user")
     if token_info["service"]:
         if not named:
             raise BadRequest("A service names the user that it launches for: add ?user=<name>.")
         user = await _known(named)
-        return Order(user=user, requested_by=caller)
-    if named not in ("", caller):
-        logs.audit("launch_denied", by=caller, user=named)
+        return Order(user=user, requested_by=name)
+    if named not in ("", name):
+        logs.audit("launch_denied", **caller(token_info), user=named)
         raise Forbidden(
             "Only a service whose role holds the scope custom:launcher:on-behalf may launch for"
             " somebody else."
         )
-    return Order(user=caller)
+    return Order(user=name)
+
+
+def caller(token_info: dict[str, Any]) -> dict[str, str]:
+    """The fields of an audit line for who asks: a service may have the name of a user."""
+    kind = "service" if token_info["service"] else "user"
+    return {"by": token_info["sub"], "by_kind": kind}
 
 
 async def _known(name: str) -> str:
@@ -40,12 +46,12 @@ def visible(token_info: dict[str, Any]) -> dict[str, str]:
 
     One's own; with `?user=` an administrator sees anybody's. A service sees those that it made.
     """
-    caller, named = token_info["sub"], asked("user")
+    name, named = token_info["sub"], asked("user")
     if token_info["service"]:
-        return {"requested_by": caller, **({"user": named} if named else {})}
-    if named not in ("", caller) and not token_info["admin"]:
+        return {"requested_by": name, **({"user": named} if named else {})}
+    if named not in ("", name) and not token_info["admin"]:
         raise Forbidden("Only an administrator may see the launches of somebody else.")
-    return {"user": named or caller}
+    return {"user": named or name}
 
 
 async def find(launch_id: str, token_info: dict[str, Any]) -> Launch:

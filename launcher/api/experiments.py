@@ -81,6 +81,7 @@ def _tell(launch: Launch, order: Order) -> None:
     logs.audit(
         "launch_on_behalf",
         by=order.requested_by,
+        by_kind="service",
         user=order.user,
         experiment=launch.experiment,
         launch_id=launch.id,

@@ -44,8 +44,9 @@ async def cancel(launch_id: str, token_info: dict[str, Any]) -> dict[str, Any]:
     """Cancel a launch that has not ended."""
     launch = await acting.find(launch_id, token_info)
     cancelled = await here().launches.cancel(launch)
-    if token_info["sub"] != launch.user:
-        logs.audit("launch_cancelled", by=token_info["sub"], user=launch.user, launch_id=launch.id)
+    if token_info["service"] or token_info["sub"] != launch.user:
+        who = acting.caller(token_info)
+        logs.audit("launch_cancelled", **who, user=launch.user, launch_id=launch.id)
     return await resource(cancelled)
 
 
@@ -112,7 +113,7 @@ async def resource(launch: Launch, asked_from: str | None = None) -> dict[str, A
         "state": launch.state,
         "experiment": launch.experiment,
         "user": launch.user,
-        "requested_by": launch.requested_by,
+        "requested_by": _service(launch.requested_by),
         "position": place,
         "path": launch.path,
         "location": location(launch, public_url) if launch.path else None,
@@ -120,6 +121,11 @@ async def resource(launch: Launch, asked_from: str | None = None) -> dict[str, A
         "created_at": _time(launch.created_at),
         "updated_at": _time(launch.updated_at),
     }
+
+
+def _service(name: str | None) -> dict[str, str] | None:
+    """Who asked on behalf of the user: a service, which may have the name of a user."""
+    return {"kind": "service", "name": name} if name is not None else None
 
 
 def location(launch: Launch, public_url: str) -> str:

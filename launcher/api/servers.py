@@ -3,7 +3,7 @@
 from typing import Any
 
 from launcher import logs
-from launcher.api import here
+from launcher.api import acting, here
 from launcher.errors import Forbidden
 from launcher.hub import servers
 
@@ -37,7 +37,7 @@ async def resume(token_info: dict[str, Any]) -> dict[str, Any]:
     """Let servers be started again, after some that failed."""
     _check_admin(token_info)
     await here().starter.resume()
-    logs.audit("starts_resumed", by=token_info["sub"])
+    logs.audit("starts_resumed", **acting.caller(token_info))
     return await _starts()
 
 
