@@ -407,7 +407,7 @@ def test_gunicorn_without_the_asgi_worker_says_what_to_add(hub, tmp_path):
 def _get(url):
     try:
         return requests.get(url, timeout=5)
-    except requests.ConnectionError:
+    except (requests.ConnectionError, requests.Timeout):
         return None
 
 
