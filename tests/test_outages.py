@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import psutil
 import pytest
@@ -35,12 +35,14 @@ def frozen(postgres):
     try:
         # the postmaster first, so that it starts no other
         for process in (postmaster, *postmaster.children(recursive=True)):
-            process.send_signal(signal.SIGSTOP)
-            stopped.append(process)
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.SIGSTOP)
+                stopped.append(process)
         yield
     finally:
         for process in stopped:
-            process.send_signal(signal.SIGCONT)
+            with suppress(psutil.NoSuchProcess):  # a backend whose client went away
+                process.send_signal(signal.SIGCONT)
 
 
 @contextmanager
