@@ -10,6 +10,8 @@ HUBS ?= 5.5.4 5.2.1
 BIN := .venv/bin
 SYSTEM := /opt/jupyterhub-experiment-launcher
 PROXY := node_modules/.bin
+# four tests at a time, most of which wait; a file stays with one worker, as its tests share a hub
+WORKERS := -n 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help run test test-fuzz test-model benchmark benchmark-burst benchmark-streams test-system test-notebooks test-hubs lint debian development clean
 
@@ -21,7 +23,7 @@ run: ## start a JupyterHub with the launcher here, and launch a first notebook
 	@$(BIN)/python deploy/demo.py --port $(PORT)
 
 test: development ## run the tests that need no root
-	@PATH="$(CURDIR)/$(BIN):$(CURDIR)/.node/$(PROXY):$$PATH" $(BIN)/pytest -m "not system" $(PYTEST)
+	@PATH="$(CURDIR)/$(BIN):$(CURDIR)/.node/$(PROXY):$$PATH" $(BIN)/pytest $(WORKERS) -m "not system" $(PYTEST)
 
 test-system: debian ## run the tests that need root and Debian's packages
 	@$(PYTHON) deploy/install.py system

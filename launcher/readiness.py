@@ -14,6 +14,7 @@ from mmap import mmap
 from launcher.errors import HubRefused, LauncherError, StoreUnavailable
 from launcher.flights import SingleFlight
 from launcher.hub import Hub, users
+from launcher.hub.version import FILTERS_TOKENS, version
 from launcher.outbound import Unreachable
 from launcher.store import Store, probe
 
@@ -40,7 +41,7 @@ HARMLESS = frozenset(
 UNFILTERED = (
     "The scope tokens has no filter: whoever holds the launcher's token can make a token of any"
     " user, administrators included. Give the service tokens!group=<a group of those who launch>"
-    " instead; see jupyterhub_config.py.example."
+    " instead (JupyterHub 5.5.3 and later heed that); see jupyterhub_config.py.example."
 )
 
 
@@ -149,13 +150,26 @@ class Readiness:
     async def _check_token(self) -> str:
         """What there is to say about a token that does; raises HubRefused, HubUnavailable."""
         try:
-            remark = self._judge((await users.identify_launcher(self._hub)).scopes)
+            scopes = (await users.identify_launcher(self._hub)).scopes
+            remark = self._judge(scopes)
+            if "tokens" not in scopes:
+                await self._require_filters()
         except HubRefused as error:
             self._may_launch = False
             self._refusal = (time.monotonic(), error)
             raise
         self._may_launch, self._refusal = True, None
         return remark
+
+    async def _require_filters(self) -> None:
+        """Raise HubRefused when the hub does not heed the filter of the scope tokens."""
+        known = await version(self._hub)
+        if known and known < FILTERS_TOKENS:
+            raise HubRefused(
+                f"JupyterHub {'.'.join(map(str, known))} lets a service make no token by a scope"
+                " tokens with a filter; 5.5.3 and later do. Update JupyterHub, or give the launcher's"
+                " service the scope tokens without a filter; see jupyterhub_config.py.example."
+            )
 
     def _judge(self, scopes: frozenset[str]) -> str:
         names = {scope.split("!")[0] for scope in scopes}

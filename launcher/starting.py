@@ -18,8 +18,9 @@ from launcher.errors import (
     fault,
 )
 from launcher.feed import Feed
-from launcher.hub import Hub, answers, servers
+from launcher.hub import Hub, servers
 from launcher.hub.starts import NotBegun, Start, Throttled
+from launcher.hub.version import LEAVES_REFUSALS, version
 from launcher.metrics import Metrics
 from launcher.store import Store, breaker, limit, starts
 from launcher.store.launches import Launch
@@ -217,7 +218,8 @@ class Starter:
     async def _counts(self, error: LauncherError) -> bool:
         """Whether the hub counts the failure among those in a row."""
         if isinstance(error, SpawnRefused) and self.limits.hub_failure_limit:
-            return await answers.counts_refusals(self._hub)
+            known = await version(self._hub)
+            return known is None or known < LEAVES_REFUSALS
         return isinstance(error, SpawnFailed | StartTimeout)
 
     async def _leave(self, user: str, start: Start) -> None:

@@ -7,5 +7,12 @@ import importlib.util
 
 pytest_plugins = ("realhub", "fakehub", "postgres")
 
+FIRST = ("test_real_", "test_demo", "test_distribution", "test_model", "test_slow", "test_starting")
+
 # `make test-notebooks` runs these in an environment of their own, with models and their libraries
 collect_ignore = [] if importlib.util.find_spec("grpc4bmi") else ["notebooks"]
+
+
+def pytest_collection_modifyitems(items):
+    """The files with hubs of their own first: the longest ones, while other workers do the rest."""
+    items.sort(key=lambda item: not item.path.name.startswith(FIRST))

@@ -1,6 +1,5 @@
 """A launcher under a real gunicorn of its own, with limits of the test's choice."""
 
-import socket
 import subprocess
 import sys
 from contextlib import contextmanager, suppress
@@ -8,14 +7,9 @@ from pathlib import Path
 
 import requests
 from fakehub import MAX_SECONDS, Gunicorn, environment, wait_until
+from ports import free_port
 
 HASTY = ("hasty:app",)
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 @contextmanager

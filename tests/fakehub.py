@@ -28,6 +28,7 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 import pytest
 import requests
 from aiohttp import web
+from ports import free_port
 
 with warnings.catch_warnings():
     # what connexion 3.3 imports is deprecated where it comes from
@@ -786,9 +787,7 @@ def _gunicorn(_fakehub, tmp_path_factory):
     folder = tmp_path_factory.mktemp("gunicorn")
     settings = [f"c.Launcher.{name} = {value}\n" for name, value in NO_LIMITS_PER_ADDRESS.items()]
     (folder / "launcher_config.py").write_text("".join(settings))
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-W", "ignore", "-m", "launcher", "serve", "--workers", "2"]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 import requests
+from ports import free_port
 
 DEMO = Path(__file__).parents[1] / "deploy/demo.py"
 READY_SECONDS = 90
@@ -78,12 +79,6 @@ class Demo:
         assert self.process.wait(STOP_SECONDS) == (-number if number == signal.SIGKILL else 0)
         assert not psutil.wait_procs(processes, timeout=STOP_SECONDS)[1]
         assert is_free(self.port)
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
 
 
 def is_free(port: int) -> bool:

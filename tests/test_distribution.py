@@ -14,6 +14,7 @@ import pytest
 import requests
 import yaml
 from fakehub import MAX_SECONDS, environment, wait_until
+from ports import free_port
 from test_openapi import OPERATIONS
 
 import launcher
@@ -160,9 +161,7 @@ def test_the_command_prints_a_configuration_that_python_takes(installed, elsewhe
 
 @pytest.fixture(scope="module")
 def _serving(installed, elsewhere, _fakehub):
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        url = f"127.0.0.1:{listener.getsockname()[1]}"
+    url = f"127.0.0.1:{free_port()}"
     with (elsewhere / "log").open("wb") as log:
         process = subprocess.Popen(
             [installed / "launcher", "serve", "--workers", "1", "--bind", url],

@@ -550,6 +550,22 @@ def test_a_launcher_without_its_scopes_launches_nothing(start_app, fakehub, alic
     assert fakehub.beyond_identification == []
 
 
+@pytest.mark.parametrize(
+    ("version", "serves"), [("6.1.1", True), ("5.5.3", True), ("5.5.2", False), ("5.2.1", False)]
+)
+def test_a_filter_that_the_hub_does_not_heed_is_told_before_anything_starts(
+    start_app, fakehub, alice, version, serves
+):
+    fakehub.version, fakehub.scopes = version, ("servers", "tokens!group=launcher-users")
+    client = start_app()
+    answer = client.launch(alice)
+    assert (answer.status_code == 200) is serves
+    if not serves:
+        assert f"JupyterHub {version} lets" in problem_of(answer, 503)["detail"]
+        assert "without a filter" in client.get("/ready").text
+        assert fakehub.beyond_identification == []
+
+
 # what is stored
 
 

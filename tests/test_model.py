@@ -9,7 +9,6 @@ each time; `make test-model` takes many new ones, and makes one that fails short
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -30,6 +29,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from ports import free_port
 
 from launcher import store
 from launcher.store import tables
@@ -342,9 +342,7 @@ def service(request, fakehub, tmp_path):
     """gunicorn with two workers, as `launcher serve` starts it."""
     database = request.getfixturevalue(request.param)()
     (tmp_path / "launcher_config.py").write_text(QUICK)
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-W", "ignore", "-m", "launcher", "serve", "--workers", "2"]
     environ = {**environment(fakehub, tmp_path), "LAUNCHER_DATABASE_URL": database, "PATH": ""}
     with (tmp_path / "log").open("wb") as log:

@@ -6,7 +6,8 @@ import shutil
 
 import pytest
 import requests
-from realhub import Process, free_port
+from ports import free_port
+from realhub import Process
 from requests.adapters import HTTPAdapter
 
 

@@ -4,9 +4,12 @@ import json
 import signal
 from urllib.parse import quote
 
+import jupyterhub
 import pytest
 import requests
 from realhub import wait_until
+
+from launcher.hub.version import FILTERS_TOKENS
 
 # a user's own configuration of their server: writes down every request that reaches it
 RECORD = """
@@ -118,6 +121,7 @@ def test_a_token_that_was_revoked_is_made_anew(hub, beside):
         assert beside.hello("revoked", hub=hub).status_code == 200
 
 
+HEEDED = jupyterhub.version_info[:3] >= FILTERS_TOKENS
 GROUP = """
 c.JupyterHub.load_groups = {"launcher-users": {"users": ["member"]}}
 c.JupyterHub.load_roles = [
@@ -149,6 +153,21 @@ def report(launcher):
     }
 
 
+heeded = pytest.mark.skipif(not HEEDED, reason="this JupyterHub heeds no filter of tokens")
+unheeded = pytest.mark.skipif(HEEDED, reason="this JupyterHub heeds filters of tokens")
+
+
+@unheeded
+def test_a_role_for_one_group_is_refused_where_the_hub_does_not_heed_it(group_hub, group_launcher):
+    answer = group_launcher.hello("member", hub=group_hub)
+    assert answer.status_code == 503
+    assert answer.json()["type"].endswith(":hub-refused")
+    assert f"JupyterHub {jupyterhub.__version__} lets a service" in answer.json()["detail"]
+    assert "without a filter" in report(group_launcher)["token"]["detail"]
+    assert not report(group_launcher)["token"]["ok"]
+
+
+@heeded
 def test_a_role_for_one_group_serves_its_members(group_hub, group_launcher):
     assert group_launcher.hello("member", hub=group_hub).status_code == 200
     wait_until(lambda: report(group_launcher).get("token", {}).get("ok"))
@@ -157,6 +176,7 @@ def test_a_role_for_one_group_serves_its_members(group_hub, group_launcher):
     assert "launcher" in {token["note"] for token in tokens}
 
 
+@heeded
 def test_somebody_outside_of_the_group_is_told_which_scope_is_missing(group_hub, group_launcher):
     answer = group_launcher.hello("stranger", hub=group_hub)
     assert answer.status_code == 503

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import requests
 from playwright.sync_api import sync_playwright
-from realhub import Process, free_port, wait_until
+from ports import free_port
+from realhub import Process, wait_until
 
 pytestmark = pytest.mark.system
 

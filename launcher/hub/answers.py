@@ -6,32 +6,18 @@ What a spawner, a hook or a proxy says is data: bounded, and as text that any da
 import re
 
 from launcher.errors import (
-    HubUnavailable,
     LauncherError,
     ServerLimit,
     SpawnFailed,
     SpawnRefused,
     StartTimeout,
 )
-from launcher.hub import Hub, servers
-from launcher.outbound import Answer, Unreachable
+from launcher.hub import servers
+from launcher.outbound import Answer
 from launcher.redaction import redact
 
 # a hub asks for 30 to 60 s; more is a mistake, or a proxy's
 MOST_SECONDS_TO_WAIT = 300.0
-
-
-async def counts_refusals(hub: Hub) -> bool:
-    """Whether the hub counts a hook's refusal among the failures in a row: before JupyterHub 6.
-
-    True when the hub does not say.
-    """
-    try:
-        answer = await hub.call("GET", kind="hub.version")
-        major = re.match(r"(\d{1,4})\.", str(answer.json()["version"]), re.ASCII)
-    except (HubUnavailable, Unreachable, LookupError, TypeError):
-        return True
-    return major is None or int(major[1]) < 6
 
 
 def words(said: object) -> str:
