@@ -167,8 +167,9 @@ class Readiness:
         if known and known < FILTERS_TOKENS:
             raise HubRefused(
                 f"JupyterHub {'.'.join(map(str, known))} lets a service make no token by a scope"
-                " tokens with a filter; 5.5.3 and later do. Update JupyterHub, or give the launcher's"
-                " service the scope tokens without a filter; see jupyterhub_config.py.example."
+                " tokens with a filter; 5.5.3 and later do. Update JupyterHub, or give the"
+                " launcher's service the scope tokens without a filter;"
+                " see jupyterhub_config.py.example."
             )
 
     def _judge(self, scopes: frozenset[str]) -> str:
