@@ -15,6 +15,9 @@ from launcher.store import idempotency, leases
 from launcher.store import launches as rows
 from launcher.store.launches import Bounds, Launch
 
+# statuses of failures that pass: a launch that ended so has written nothing
+RETRYABLE = (429, 503)
+
 
 @dataclass(frozen=True)
 class NotebookRequest:
@@ -89,9 +92,8 @@ def put_down(
     """
     if order.key is not None:
         body = _digest([launch.experiment, dict(order.parameters or {}), vars(request)])
-        known = idempotency.remember(connection, order.key_hash(), body, launch.id)
-        if known != (body, launch.id):
-            return _known(connection, body, *known), False
+        if known := _known(connection, order.key_hash(), body, launch.id):
+            return known, False
     rows.check_bounds(connection, launch.user, bounds)
     # ask at once for the name that it most likely ends with
     path = f"{launch.directory}/{launch.filename}"
@@ -99,10 +101,28 @@ def put_down(
     return rows.insert(connection, launch), held
 
 
-def _known(connection: sa.Connection, body: str, known_body: str, launch_id: str) -> Launch:
-    launch = rows.find(connection, launch_id)
-    if known_body != body or launch is None:
-        raise KeyReused(
-            "This Idempotency-Key came before with another request. Use a new key for each launch."
-        )
-    return launch
+def _known(connection: sa.Connection, key: str, body: str, new_id: str) -> Launch | None:
+    """The launch that the key stands for, None when that is the new one; raises KeyReused.
+
+    A key whose launch may be tried again (or is not stored any more) is free for the next request.
+    """
+    while True:
+        known_body, launch_id = idempotency.remember(connection, key, body, new_id)
+        if launch_id == new_id:
+            return None
+        launch = rows.find(connection, launch_id)
+        if launch is None or _may_be_tried_again(launch):
+            if idempotency.replace(connection, key, launch_id, body, new_id):
+                return None
+        elif known_body != body:
+            raise KeyReused(
+                "This Idempotency-Key came before with another request. Use a new key for each"
+                " launch."
+            )
+        else:
+            return launch
+
+
+def _may_be_tried_again(launch: Launch) -> bool:
+    """Whether it failed for a reason that passes, before anything began."""
+    return launch.state == "failed" and (launch.problem or {}).get("status") in RETRYABLE

@@ -18,6 +18,7 @@ from test_launches import (
 from test_logs import written  # noqa: F401
 
 from launcher import store
+from launcher.store import tables
 
 ASYNC = {"Prefer": "respond-async"}
 ON_BEHALF = "custom:launcher:on-behalf"
@@ -293,6 +294,48 @@ def test_a_key_is_remembered_after_a_restart(start_app, alice):
     second = start_app().launch(alice, headers=keyed(alice, "k"))
     assert first.json() == second.json()
     assert alice.notebooks == ["lab/hello.ipynb"]
+
+
+def test_a_key_whose_launch_found_the_queue_full_is_free_for_the_next_try(start_app, fakehub):
+    client = start_app(max_starts=1, max_queued=1)
+    one, two, three = (fakehub.add_user(starts=[Start(202, "never")]) for _ in range(3))
+    begun = begin(client, one)
+    wait_for(client, one, begun, "starting")
+    queued = begin(client, two)
+    wait_until(lambda: see(client, two, queued)["position"] == 1, "the place in the queue")
+    first = client.launch(three, headers=keyed(three, "k"))
+    assert problem_of(first, 429)["type"].endswith(":queue-full")
+    cancel(client, two, queued)
+    cancel(client, one, begun)
+    three.server = "ready"
+    again = [client.launch(three, headers=keyed(three, "k")) for _ in range(2)]
+    assert [answer.status_code for answer in again] == [200, 200]
+    assert linked(again[0]) == linked(again[1]) != linked(first)
+    assert three.notebooks == ["lab/hello.ipynb"]
+
+
+def test_repeats_at_once_of_a_key_that_is_free_again_are_one_launch(start_app, fakehub, alice):
+    apps = [start_app(hub_patience=1), start_app(hub_patience=1)]
+    fakehub.away = "proxy"
+    alice.server = "stopped"
+    problem_of(apps[0].launch(alice, headers=keyed(alice, "k")), 503)
+    fakehub.away = ""
+    alice.server = "ready"
+    answers = at_once(8, lambda n: apps[n % 2].launch(alice, headers=keyed(alice, "k")))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({linked(answer) for answer in answers}) == 1
+    assert alice.notebooks == ["lab/hello.ipynb"]
+
+
+def test_a_key_whose_launch_is_not_stored_any_more_is_free(start_app, alice):
+    client = start_app()
+    first = client.launch(alice, headers=keyed(alice, "k"))
+    engine = store._connect(client.settings.database_url)
+    with engine.begin() as connection:
+        connection.execute(tables.launches.delete())
+    engine.dispose()
+    second = client.launch(alice, headers=keyed(alice, "k"))
+    assert (first.status_code, second.status_code) == (200, 200)
 
 
 @pytest.mark.parametrize("other", [{"filename": "x.ipynb"}, {"if_exists": "fail"},

@@ -28,3 +28,14 @@ def remember(
     query = sa.select(idempotency_keys.c.body_hash, idempotency_keys.c.launch_id).where(here)
     kept = connection.execute(query).one()
     return kept.body_hash, kept.launch_id
+
+
+def replace(
+    connection: sa.Connection, key_hash: str, old_launch_id: str, body_hash: str, launch_id: str
+) -> bool:
+    """Whether the key, which stood for the old launch until now, stands for the new one."""
+    here = idempotency_keys.c.key_hash == key_hash
+    still = idempotency_keys.c.launch_id == old_launch_id
+    values = {"body_hash": body_hash, "launch_id": launch_id, "created_at": time.time()}
+    query = idempotency_keys.update().where(here & still).values(values)
+    return bool(connection.execute(query).rowcount)
