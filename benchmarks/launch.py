@@ -277,7 +277,8 @@ async def run(options, hub, launcher, forgetful):
     users = [hub.add_user(f"user{n}") for n in range(options.users)]
     tokens = {user: f"token {hub.token_of(user)}" for user in users}
     samples: dict = defaultdict(lambda: defaultdict(list))
-    connector = aiohttp.TCPConnector(limit=0)
+    # a PUT is not repeated: idle connections end here before the proxy ends them (after 5 s)
+    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=2)
     timeout = aiohttp.ClientTimeout(total=600)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
         by_token = Launched(session, launcher, tokens)
