@@ -317,6 +317,7 @@ def main():
         machine = {"python": platform.python_version(), "cores": os.cpu_count()}
         for part in options.parts:
             rows = {row: rounds for row, rounds in samples.items() if row.startswith(part)}
+            options.samples.mkdir(parents=True, exist_ok=True)
             text = json.dumps({"machine": machine, "memory": memory, "samples": rows})
             (options.samples / f"{part}.json").write_text(text)
         report(samples, memory)
