@@ -15,6 +15,8 @@ class LauncherError(Exception):
     status: ClassVar[int] = 500
     title: ClassVar[str] = "Something went wrong in the launcher"
     slug: ClassVar[str] = "internal"
+    is_temporary: ClassVar[bool] = False
+    """Whether the same request may succeed later, and nothing of it was carried out."""
 
     def __init__(
         self,
@@ -88,6 +90,7 @@ class UnknownUser(LauncherError):
     """The hub does not know the user, so it cannot start a server for them."""
 
     status, title, slug = 409, "The hub does not know this user", "unknown-user"
+    is_temporary = True
 
 
 class RequestTimeout(LauncherError):
@@ -136,18 +139,21 @@ class QueueFull(LauncherError):
     """As many servers wait for their start as the launcher lets."""
 
     status, title, slug = 429, "The queue is full", "queue-full"
+    is_temporary = True
 
 
 class TooManyLaunches(LauncherError):
     """The user has as many launches under way, or began as many lately, as one user may."""
 
     status, title, slug = 429, "Too many launches", "too-many-launches"
+    is_temporary = True
 
 
 class StartCooldown(LauncherError):
     """The last start of this user failed a moment ago, so that the next one has to wait."""
 
     status, title, slug = 429, "Your server failed to start a moment ago", "start-cooldown"
+    is_temporary = True
 
 
 class TooManyRequests(LauncherError):
@@ -178,6 +184,7 @@ class SpawnRefused(LauncherError):
     """The hub, its hook or its spawner refused to start the user's server: no use to repeat."""
 
     status, title, slug = 502, "The hub refused to start the server", "spawn-refused"
+    is_temporary = True
 
 
 class NameTooLong(ContentsFailed):
@@ -190,36 +197,42 @@ class HubUnavailable(LauncherError):
     """The hub is away, is starting, or answers nonsense."""
 
     status, title, slug = 503, "The hub cannot be reached", "hub-unavailable"
+    is_temporary = True
 
 
 class ServerLimit(LauncherError):
     """The hub runs as many servers as it may."""
 
     status, title, slug = 503, "The hub has no room for another server", "server-limit"
+    is_temporary = True
 
 
 class StartsFailing(LauncherError):
     """Servers of different users failed to start in a row: no start is tried at the moment."""
 
     status, title, slug = 503, "Servers do not start at the moment", "starts-failing"
+    is_temporary = True
 
 
 class HubBusy(LauncherError):
     """The hub had too many starts under way for all the time that a launch may wait."""
 
     status, title, slug = 503, "The hub is busy", "hub-busy"
+    is_temporary = True
 
 
 class HubRefused(LauncherError):
     """The hub does not accept the launcher's own token, or its scopes."""
 
     status, title, slug = 503, "The launcher has no access to the hub", "hub-refused"
+    is_temporary = True
 
 
 class StoreUnavailable(LauncherError):
     """The database does not take what has to be written down first."""
 
     status, title, slug = 503, "The launcher's database cannot be reached", "store-unavailable"
+    is_temporary = True
 
 
 class StartTimeout(LauncherError):
@@ -257,6 +270,11 @@ def slugs() -> list[str]:
 
 def _of_kind(slug: str) -> type[LauncherError]:
     return next((k for k in _families(LauncherError) if k.slug == slug), LauncherError)
+
+
+def is_temporary(problem: Mapping[str, Any]) -> bool:
+    """Whether what the problem tells of was not carried out, and may succeed later."""
+    return _of_kind(str(problem["type"]).removeprefix(TYPE_PREFIX)).is_temporary
 
 
 def title_of(slug: str) -> str:

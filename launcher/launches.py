@@ -26,13 +26,14 @@ from launcher.errors import (
     ServerUnresponsive,
     StoreUnavailable,
     fault,
+    is_temporary,
 )
 from launcher.feed import Feed
 from launcher.metrics import Metrics
 from launcher.orders import NotebookRequest, Order
 from launcher.placing import Attempt, NotOurs, Placing
 from launcher.starting import Starter
-from launcher.store import Store, limit, starts
+from launcher.store import Store, idempotency, limit, starts
 from launcher.store import launches as rows
 from launcher.store.launches import Bounds, Launch
 
@@ -84,6 +85,8 @@ class Launches:
         self._recording: dict[str, asyncio.Task[Launch]] = {}
         self._running: dict[str, asyncio.Task[Launch | None]] = {}
         self._faults: dict[str, asyncio.Task[None]] = {}
+        self._keys: dict[str, str] = {}
+        """The hashes of the idempotency keys of launches under way, by launch id."""
 
     async def open(
         self, order: Order, notebook: dict[str, Any], request: NotebookRequest
@@ -105,6 +108,8 @@ class Launches:
             orders.put_down, launch, order, request, self._bounds
         )
         if kept.id == launch.id:
+            if order.key is not None:
+                self._keys[kept.id] = order.key_hash()
             sure_until = time.monotonic() + FRESH_SECONDS if surely_held else 0.0
             self._begin(kept, Attempt(sure_until, may_be_there=False))
         return kept
@@ -196,6 +201,7 @@ class Launches:
 
     def _finished(self, launch: Launch, task: "asyncio.Task[Launch | None]") -> None:
         del self._running[launch.id]
+        self._keys.pop(launch.id, None)
         self._feed.wake([launch.id])
         if not task.cancelled() and (error := task.exception()):
             log.error("a launch was given up", exc_info=error, extra={"launch_id": launch.id})
@@ -219,7 +225,15 @@ class Launches:
             self._count(current)
             if current.state == "cancelled":
                 await self._placing.tidy(launch)
+            elif not attempt.may_be_there:
+                await self._forget_key(current)
         return current
+
+    async def _forget_key(self, launch: Launch) -> None:
+        """Let the key of a launch that failed before it began anything be used again."""
+        key_hash = self._keys.get(launch.id)
+        if key_hash and launch.problem and is_temporary(launch.problem):
+            await self._store.insist(idempotency.forget, key_hash, launch.id)
 
     def _count(self, launch: Launch) -> None:
         kind = str((launch.problem or {}).get("type", launch.state)).rpartition(":")[2]

@@ -15,9 +15,6 @@ from launcher.store import idempotency, leases
 from launcher.store import launches as rows
 from launcher.store.launches import Bounds, Launch
 
-# statuses of failures that pass: a launch that ended so has written nothing
-RETRYABLE = (429, 503)
-
 
 @dataclass(frozen=True)
 class NotebookRequest:
@@ -104,14 +101,14 @@ def put_down(
 def _known(connection: sa.Connection, key: str, body: str, new_id: str) -> Launch | None:
     """The launch that the key stands for, None when that is the new one; raises KeyReused.
 
-    A key whose launch may be tried again (or is not stored any more) is free for the next request.
+    A key whose launch is not stored any more is free for the next request.
     """
     while True:
         known_body, launch_id = idempotency.remember(connection, key, body, new_id)
         if launch_id == new_id:
             return None
         launch = rows.find(connection, launch_id)
-        if launch is None or _may_be_tried_again(launch):
+        if launch is None:
             if idempotency.replace(connection, key, launch_id, body, new_id):
                 return None
         elif known_body != body:
@@ -121,8 +118,3 @@ def _known(connection: sa.Connection, key: str, body: str, new_id: str) -> Launc
             )
         else:
             return launch
-
-
-def _may_be_tried_again(launch: Launch) -> bool:
-    """Whether it failed for a reason that passes, before anything began."""
-    return launch.state == "failed" and (launch.problem or {}).get("status") in RETRYABLE

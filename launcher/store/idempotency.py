@@ -1,4 +1,7 @@
-"""Idempotency keys: the same key and body is the same launch, for a day."""
+"""Idempotency keys: the same key and body is the same launch, for a day.
+
+A key does not stand for a launch that failed before it began anything.
+"""
 
 import time
 
@@ -39,3 +42,9 @@ def replace(
     values = {"body_hash": body_hash, "launch_id": launch_id, "created_at": time.time()}
     query = idempotency_keys.update().where(here & still).values(values)
     return bool(connection.execute(query).rowcount)
+
+
+def forget(connection: sa.Connection, key_hash: str, launch_id: str) -> None:
+    """The key stands for that launch no longer: the next request with it is a new launch."""
+    this = (idempotency_keys.c.key_hash == key_hash) & (idempotency_keys.c.launch_id == launch_id)
+    connection.execute(idempotency_keys.delete().where(this))
