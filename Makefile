@@ -33,7 +33,7 @@ test-notebooks: ## execute the experiments' notebooks, with models and data on t
 	@$(PYTHON) deploy/install.py notebooks
 	@PATH="$(CURDIR)/.notebooks/.venv/bin:$$PATH" .notebooks/.venv/bin/pytest tests/notebooks $(PYTEST)
 
-test-hubs: development ## run the real-hub tests on older JupyterHubs too (15 min, 800 MB)
+test-hubs: development ## run the real-hub tests on older JupyterHubs too (21 min, 800 MB)
 	@$(PYTHON) deploy/install.py hubs $(HUBS)
 	@failed=0; for hub in $(HUBS); do venv=$(CURDIR)/.hubs/$$hub/.venv; echo "JupyterHub $$hub:"; \
 	PATH="$$venv/bin:$(CURDIR)/.node/$(PROXY):$$PATH" $$venv/bin/pytest tests/test_real_*.py $(PYTEST) \

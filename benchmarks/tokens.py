@@ -1,6 +1,6 @@
 """What it costs to make a token for a server, beside the cheapest call to the hub.
 
-python benchmarks/tokens.py
+Run it with `python benchmarks/tokens.py`.
 """
 
 import statistics

@@ -181,7 +181,10 @@ class ServerExited(SpawnFailed):
 
 
 class SpawnRefused(LauncherError):
-    """The hub, its hook or its spawner refused to start the user's server: no use to repeat."""
+    """The hub, its hook or its spawner refused to start the user's server.
+
+    It would refuse again at once, so the launcher does not repeat it; later it may agree.
+    """
 
     status, title, slug = 502, "The hub refused to start the server", "spawn-refused"
     is_temporary = True

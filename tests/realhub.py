@@ -19,11 +19,11 @@ from ports import free_port
 
 CONFIG = Path(__file__).with_name("realhub_config.py")
 READY_SECONDS = 60
+DEAD_SECONDS = 15
 # Runs the code of the next argument. The module left out is wanted for a format of JSON Schema that
 # nothing here uses, and takes 1.7 s of processor to import.
 QUICK_PYTHON = [sys.executable, "-c"]
 QUICK_PYTHON += ["import sys; sys.modules['rfc3987_syntax'] = None; exec(sys.argv.pop(1))"]
-DEAD_SECONDS = 15
 
 
 def wait_until(true, seconds=READY_SECONDS, what="it"):

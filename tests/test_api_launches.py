@@ -299,24 +299,6 @@ def test_a_key_is_remembered_after_a_restart(start_app, alice):
     assert alice.notebooks == ["lab/hello.ipynb"]
 
 
-def test_a_key_whose_launch_found_the_queue_full_is_free_for_the_next_try(start_app, fakehub):
-    client = start_app(max_starts=1, max_queued=1)
-    one, two, three = (fakehub.add_user(starts=[Start(202, "never")]) for _ in range(3))
-    begun = begin(client, one)
-    wait_for(client, one, begun, "starting")
-    queued = begin(client, two)
-    wait_until(lambda: see(client, two, queued)["position"] == 1, "the place in the queue")
-    first = client.launch(three, headers=keyed(three, "k"))
-    assert problem_of(first, 429)["type"].endswith(":queue-full")
-    cancel(client, two, queued)
-    cancel(client, one, begun)
-    three.server = "ready"
-    again = [client.launch(three, headers=keyed(three, "k")) for _ in range(2)]
-    assert [answer.status_code for answer in again] == [200, 200]
-    assert linked(again[0]) == linked(again[1]) != linked(first)
-    assert three.notebooks == ["lab/hello.ipynb"]
-
-
 def test_repeats_at_once_of_a_key_that_is_free_again_are_one_launch(start_app, fakehub, alice):
     apps = [start_app(hub_patience=1), start_app(hub_patience=1)]
     fakehub.away = "proxy"
