@@ -10,8 +10,8 @@ HUBS ?= 5.5.4 5.2.1
 BIN := .venv/bin
 SYSTEM := /opt/jupyterhub-experiment-launcher
 PROXY := node_modules/.bin
-# four tests at a time, most of which wait; a file stays with one worker, as its tests share a hub
-WORKERS := -n 4 --dist loadfile --no-loadscope-reorder
+# three files at a time: most tests wait, but a hub waits 30 s at most for a service that starts
+WORKERS := -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help run test test-fuzz test-model benchmark benchmark-burst benchmark-streams test-system test-notebooks test-hubs lint debian development clean
 
