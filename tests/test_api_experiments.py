@@ -41,6 +41,8 @@ properties:
   note: {type: string, nullable: true, default: null, maxLength: 40}
 """
 
+OTHER_TEMPLATE = '# %% tags=["parameters"]\nwhen = ""\ncolour = "red"\nnote = None\n'
+
 NOTEBOOK = {"directory": "lab", "filename": "x.ipynb"}
 
 
@@ -55,8 +57,7 @@ def site(start_app, tmp_path):
     """An application with two experiments of the site's own."""
     folder = tmp_path / "experiments"
     write_experiment(folder / "site", SCHEMA)
-    other = '# %% tags=["parameters"]\nwhen = ""\ncolour = "red"\nnote = None\n'
-    write_experiment(folder / "other", OTHER, other)
+    write_experiment(folder / "other", OTHER, OTHER_TEMPLATE)
     return start_app(experiment_paths=[str(folder)])
 
 
