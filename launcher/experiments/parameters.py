@@ -140,7 +140,7 @@ def _of_format(schema: Mapping[str, Any], key: str) -> Iterator[Problem]:
     name = schema.get("format")
     if name is None:
         return
-    known = FORMATS.get(name) if isinstance(name, str) else None
+    known = FORMATS.get(name)
     if known is None:
         names = ", ".join(sorted(FORMATS))
         yield f"{key}/format", f"is none that can be checked; use a pattern, or one of: {names}"

@@ -66,6 +66,8 @@ def _notebook(text: str) -> dict[str, Any]:
         reason = " ".join(str(error).split())[:200]
         raise Unusable([("", f"cannot be read as a notebook: {reason}")]) from error
     plain: dict[str, Any] = _plain(notebook)
+    if plain["cells"] and _is_header(plain["cells"][0]):
+        raise Unusable([("its header", "cannot be read as YAML; mend it, or leave it out")])
     language = plain["metadata"]["kernelspec"].get("language", "python")
     if language.lower() != "python":
         key = "kernelspec in its header"
@@ -73,6 +75,11 @@ def _notebook(text: str) -> dict[str, Any]:
     if problems := list(not_json(plain)):
         raise Unusable(problems)
     return plain
+
+
+def _is_header(cell: Mapping[str, Any]) -> bool:
+    """Whether this is a header that jupytext could not read, and made a cell of."""
+    return cell["cell_type"] == "raw" and cell["source"].startswith("---\njupyter:")
 
 
 def _complete(notebook: Any) -> None:
