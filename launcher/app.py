@@ -33,6 +33,7 @@ from launcher.config import Launcher
 from launcher.contents import Contents
 from launcher.errors import LauncherError, StoreUnavailable
 from launcher.experiments import Catalogue
+from launcher.experiments.faults import MAX_FAULTS
 from launcher.feed import Feed
 from launcher.following import Follower
 from launcher.hub import Hub
@@ -41,7 +42,7 @@ from launcher.launches import Launches
 from launcher.logs import RequestId
 from launcher.metrics import Gauges, Metrics
 from launcher.placing import Placing
-from launcher.readiness import Readiness
+from launcher.readiness import Check, Readiness
 from launcher.starting import Starter
 from launcher.store import Store
 from launcher.store import launches as rows
@@ -135,6 +136,7 @@ class _Building:
             warned=warned,
             # where the proxy stands between, it is the proxy that does not listen
             hub_restarted=None if settings.reaches_hub_by_proxy else starter.hub_restarted,
+            found=_left_out(experiments),
         )
         try:
             async with self._upkeep(database, launches, starter, feed, readiness).running():
@@ -212,6 +214,16 @@ class _Building:
             tasks=(feed.run, starter.run, readiness.run),
             end_process=self.end_process,
         )
+
+
+def _left_out(experiments: Catalogue) -> tuple[Check, ...]:
+    """What /ready says of folders that are left out; the other experiments can be launched."""
+    if not experiments.faults:
+        return ()
+    shown = " ".join(str(fault) for fault in experiments.faults[:MAX_FAULTS])
+    more = len(experiments.faults) - MAX_FAULTS
+    rest = f" And {more} more: see the log." if more > 0 else ""
+    return (Check("experiments", True, f"Folders are left out. {shown}{rest}"),)
 
 
 async def _gauges(database: Store, starter: Starter) -> Gauges:

@@ -69,11 +69,13 @@ class Readiness:
         strict_scopes: bool,
         warned: mmap,
         hub_restarted: Callable[[float], Awaitable[None]] | None = None,
+        found: tuple[Check, ...] = (),
     ) -> None:
         """`holder` is the name of this process in the database.
 
         `hub_restarted` is called with a time (seconds since 1970) at which nobody listened at the
         hub's address, once somebody does again: a hub that restarts counts its failures anew.
+        `found` is reported with the rest: what was seen at the start and does not change.
         `warned` is a byte that all workers share: one warning is enough for all of them.
         """
         self._hub = hub
@@ -83,6 +85,7 @@ class Readiness:
         self._warned = warned
         self._hub_restarted = hub_restarted
         self._nobody_listened_at: float | None = None
+        self._found = found
         self._may_launch = False
         self._checks = NOT_YET
         self._checked_at = time.monotonic()
@@ -100,8 +103,9 @@ class Readiness:
         """What the last checks found."""
         age = time.monotonic() - self._checked_at
         if age > STALE_SECONDS:
-            return [*self._checks, Check("checks", False, f"The last check was {age:.0f} s ago.")]
-        return self._checks
+            late = Check("checks", False, f"The last check was {age:.0f} s ago.")
+            return [*self._checks, *self._found, late]
+        return [*self._checks, *self._found]
 
     async def require(self) -> None:
         """Raise HubRefused or HubUnavailable, unless the launcher's token was seen to do.

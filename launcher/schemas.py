@@ -6,17 +6,19 @@ The sentences name the field and the mend, and never repeat the value that was s
 import re
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
-from itertools import islice
+from fractions import Fraction
+from itertools import islice, pairwise
 from typing import Any
 
 import jsonschema
-from jsonschema import Draft4Validator, FormatChecker
+from jsonschema import Draft4Validator
 from jsonschema.exceptions import ValidationError
 
+from launcher import formats
 from launcher.errors import BadRequest
 
 MAX_ERRORS = 10
-_FORMATS = FormatChecker(["date-time", "uri"])
+ASCENDING = "x-ascending"
 
 
 def _nullable_type(validator: Any, types: Any, value: Any, schema: Mapping[str, Any]) -> Any:
@@ -41,8 +43,8 @@ def _too_long(value: Any, schema: Mapping[str, Any]) -> bool:
 
 
 def _format(validator: Any, name: str, value: Any, schema: Mapping[str, Any]) -> Any:
-    if not _too_long(value, schema):
-        yield from Draft4Validator.VALIDATORS["format"](validator, name, value, schema)
+    if not _too_long(value, schema) and (problem := formats.problem(name, value)):
+        yield ValidationError(problem)
 
 
 def _few_unknown(validator: Any, allowed: Any, value: Any, schema: Mapping[str, Any]) -> Any:
@@ -61,11 +63,30 @@ def _unknown(value: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[st
 
 
 def _whole_pattern(validator: Any, pattern: str, value: Any, schema: Mapping[str, Any]) -> Any:
-    if _too_long(value, schema):
-        return
+    if _too_long(value, schema) or formats.problem(schema.get("format", ""), value):
+        return  # that is said already, and better
     # in ECMA 262, which JSON Schema means, $ does not match before a trailing newline
     strict = re.sub(r"(?<!\\)\$$", r"\\Z", pattern)
     yield from Draft4Validator.VALIDATORS["pattern"](validator, strict, value, schema)
+
+
+def _multiple_of(
+    validator: Any, step: Any, value: Any, schema: Mapping[str, Any]
+) -> Iterator[ValidationError]:
+    # exact: for floats, 0.3 is no multiple of 0.1, and a number of 400 digits is too large
+    if validator.is_type(value, "number") and Fraction(str(value)) % Fraction(str(step)):
+        yield ValidationError("is no multiple")
+
+
+def _ascending(
+    validator: Any, names: list[str], value: Any, schema: Mapping[str, Any]
+) -> Iterator[ValidationError]:
+    """Each of these properties is not before, or below, the one that is named before it."""
+    present = [name for name in names if isinstance(value, dict) and name in value]
+    for first, second in pairwise(present):
+        kind = schema["properties"][second].get("format", "")
+        if not formats.in_order(kind, value[first], value[second]):
+            yield ValidationError(f"must not be before {first}", path=[second])
 
 
 _Validator = jsonschema.validators.extend(
@@ -76,6 +97,8 @@ _Validator = jsonschema.validators.extend(
         "pattern": _whole_pattern,
         "format": _format,
         "additionalProperties": _few_unknown,
+        "multipleOf": _multiple_of,
+        ASCENDING: _ascending,
     },
 )
 
@@ -84,7 +107,7 @@ class Checker:
     """Checks values against one schema; made once, used for every request."""
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
-        self._validator = _Validator(schema, format_checker=_FORMATS)
+        self._validator = _Validator(schema)
 
     def check(self, value: Any, pointer: str = "") -> None:
         """Fill defaults into `value`, or raise BadRequest that lists what is wrong.
@@ -97,9 +120,14 @@ class Checker:
             if len(errors) >= MAX_ERRORS:
                 break
         if errors:
-            first = errors[0]
-            field = first["pointer"].lstrip("/").replace("/", ".") or "The body"
-            raise BadRequest(f"{field} {first['detail']}.", errors=errors[:MAX_ERRORS])
+            raise refusal(errors)
+
+
+def refusal(errors: list[dict[str, str]]) -> BadRequest:
+    """The error that lists what is wrong: a JSON pointer and a sentence's end for each field."""
+    first = errors[0]
+    field = first["pointer"].lstrip("/").replace("/", ".") or "The body"
+    return BadRequest(f"{field} {first['detail']}.", errors=errors[:MAX_ERRORS])
 
 
 _checkers: dict[int, tuple[Mapping[str, Any], Checker]] = {}
@@ -116,55 +144,32 @@ def checker_of(schema: Mapping[str, Any]) -> Checker:
     return kept[1]
 
 
-def _pointer(base: str, *parts: object) -> str:
+def pointer_to(base: str, *parts: object) -> str:
+    """The JSON pointer (RFC 6901) of what stands at `parts` below `base`."""
     escaped = (str(part).replace("~", "~0").replace("/", "~1") for part in parts)
     return "/".join([base, *escaped])
 
 
 def _explained(error: ValidationError, base: str) -> Iterator[dict[str, str]]:
-    here = _pointer(base, *error.absolute_path)
+    here = pointer_to(base, *error.absolute_path)
     if error.validator == "required":
         # jsonschema raises one error for each name, and only its message says which
         missing = [n for n in error.validator_value if error.message.startswith(repr(n))]
         for name in missing[:1]:
-            yield {"pointer": _pointer(here, name), "detail": "is missing"}
+            yield {"pointer": pointer_to(here, name), "detail": "is missing"}
     elif error.validator == "additionalProperties":
         known = sorted(error.schema.get("properties", {}))
         mend = f"leave it out, or use one of: {', '.join(known)}" if known else "leave it out"
         for name in islice(_unknown(error.instance, error.schema), MAX_ERRORS):
             yield {
-                "pointer": _pointer(here, name[:64]),
+                "pointer": pointer_to(here, name[:64]),
                 "detail": f"is not a field of this request; {mend}",
             }
     else:
         yield {"pointer": here, "detail": _sentence(error)}
 
 
-def problem_in(schema: Mapping[str, Any]) -> str:
-    """What is wrong with a schema itself, or ''."""
-    try:
-        Draft4Validator.check_schema(schema)
-        for pattern in _patterns(schema):
-            re.compile(pattern)
-    except jsonschema.SchemaError as error:
-        return error.message
-    except re.error as error:
-        return f"a pattern is not a regular expression: {error}"
-    return ""
-
-
-def _patterns(schema: Any) -> Iterator[str]:
-    if isinstance(schema, Mapping):
-        if isinstance(schema.get("pattern"), str):
-            yield schema["pattern"]
-        for part in schema.values():
-            yield from _patterns(part)
-    elif isinstance(schema, list):
-        for part in schema:
-            yield from _patterns(part)
-
-
-_TYPES = {
+TYPES = {
     "object": "an object", "array": "a list", "string": "a string", "number": "a number",
     "integer": "a whole number", "boolean": "true or false",
 }  # fmt: skip
@@ -179,20 +184,29 @@ _SENTENCES = {
     "maxProperties": "may hold at most {0} fields",
     "minProperties": "must hold at least {0} fields",
     "pattern": "must match the pattern {0}",
-}
-
-_FORMAT_SENTENCES = {
-    "date-time": "must be a date and time as in RFC 3339, such as 2000-01-31T00:00:00Z",
-    "uri": "must be an absolute URI, such as https://example.org/data",
+    "multipleOf": "must be a multiple of {0}",
+    "uniqueItems": "must not hold the same item twice",
+    "anyOf": "must fit one of its schemas in anyOf, and fits none",
+    "oneOf": "must fit one of its schemas in oneOf, and not two",
+    "not": "must not be what its schema excludes in not",
 }
 
 
 def _sentence(error: ValidationError) -> str:
     value = error.validator_value
     if error.validator == "type":
-        return f"must be {_TYPES.get(value, value)}"
+        return f"must be {TYPES.get(value, value)}"
     if error.validator == "enum":
         return f"must be one of: {', '.join(str(choice) for choice in value)}"
-    if error.validator == "format":
-        return _FORMAT_SENTENCES.get(value, f"must have the format {value}")
-    return _SENTENCES.get(error.validator, "is not as openapi.yaml describes it").format(value)
+    if error.validator in ("format", ASCENDING):
+        return error.message
+    sentence = _SENTENCES.get(error.validator, "is not as its schema describes it")
+    return _exclusive(error, sentence).format(value)
+
+
+def _exclusive(error: ValidationError, sentence: str) -> str:
+    if error.validator == "maximum" and error.schema.get("exclusiveMaximum"):
+        return "must be below {0}"
+    if error.validator == "minimum" and error.schema.get("exclusiveMinimum"):
+        return "must be above {0}"
+    return sentence

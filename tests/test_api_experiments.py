@@ -5,7 +5,7 @@ import json
 
 import nbformat
 import pytest
-from fakehub import problem_of
+from fakehub import problem_of, wait_until
 
 from launcher.experiments import Catalogue
 
@@ -41,6 +41,8 @@ properties:
   note: {type: string, nullable: true, default: null, maxLength: 40}
 """
 
+OTHER_TEMPLATE = '# %% tags=["parameters"]\nwhen = ""\ncolour = "red"\nnote = None\n'
+
 NOTEBOOK = {"directory": "lab", "filename": "x.ipynb"}
 
 
@@ -55,8 +57,7 @@ def site(start_app, tmp_path):
     """An application with two experiments of the site's own."""
     folder = tmp_path / "experiments"
     write_experiment(folder / "site", SCHEMA)
-    other = '# %% tags=["parameters"]\nwhen = ""\ncolour = "red"\nnote = None\n'
-    write_experiment(folder / "other", OTHER, other)
+    write_experiment(folder / "other", OTHER, OTHER_TEMPLATE)
     return start_app(experiment_paths=[str(folder)])
 
 
@@ -184,3 +185,167 @@ def test_the_same_request_twice_makes_two_notebooks_of_the_same_template(site, a
     )
     assert first["template_sha256"] == second["template_sha256"]
     assert first["launch_id"] != second["launch_id"]
+
+
+# a site's own folders
+
+
+OPEN = """
+title: Open
+description: Takes any parameter.
+additionalProperties: true
+properties:
+  x: {}
+"""
+ADMIN = ("self", "access:services!service=launcher", "admin:servers")
+
+
+@pytest.fixture
+def mixed(start_app, tmp_path):
+    """An application with one experiment of the site's, and two folders that cannot be used."""
+    folder = tmp_path / "experiments"
+    write_experiment(folder / "open", OPEN, '# %% tags=["parameters"]\nx = 1\n')
+    write_experiment(folder / "broken", SCHEMA.replace("maxLength: 40", "format: colour"))
+    write_experiment(folder / "untagged", SCHEMA, "depth = 1\n")
+    return start_app(experiment_paths=[str(folder)])
+
+
+def test_folders_that_cannot_work_are_left_out_and_the_rest_is_launched(mixed, alice):
+    listed = mixed.get("/experiments", headers=alice.auth).json()
+    names = {experiment["name"] for experiment in listed["experiments"]}
+    assert names == {"open", *(e.name for e in Catalogue.load().all())}
+    problem_of(preview(mixed, alice, "broken"), 404)
+    body = {"notebook": NOTEBOOK, "parameters": {"x": 2}}
+    assert mixed.post("/experiments/open", json=body, headers=alice.auth).status_code == 200
+    assert mixed.launch(alice).status_code == 200
+
+
+def test_administrators_are_told_what_to_mend_and_others_are_not(mixed, fakehub, alice):
+    admin = fakehub.add_user(scopes=ADMIN)
+    broken, untagged = mixed.get("/experiments", headers=admin.auth).json()["left_out"]
+    assert (broken["file"], broken["key"]) == ("broken/parameters.yaml", "/properties/name/format")
+    assert "use a pattern, or one of: date" in broken["detail"]
+    assert (untagged["file"], untagged["key"]) == ("untagged/notebook.py", "")
+    assert "no cell tagged parameters" in untagged["detail"]
+    assert "left_out" not in mixed.get("/experiments", headers=alice.auth).json()
+
+
+def test_ready_tells_what_to_mend_and_is_ready(mixed, tmp_path):
+    answer = wait_until(lambda: (a := mixed.get("/ready")).status_code == 200 and a)
+    (check,) = [check for check in answer.json()["checks"] if check["name"] == "experiments"]
+    assert check["ok"] is True
+    assert "broken/parameters.yaml: /properties/name/format is none" in check["detail"]
+    assert "untagged/notebook.py has no cell tagged parameters" in check["detail"]
+    assert str(tmp_path) not in answer.text
+
+
+def test_ready_and_administrators_are_told_nothing_when_there_is_nothing(site, fakehub):
+    admin = fakehub.add_user(scopes=ADMIN)
+    assert site.get("/experiments", headers=admin.auth).json()["left_out"] == []
+    answer = wait_until(lambda: (a := site.get("/ready")).status_code == 200 and a)
+    assert "experiments" not in {check["name"] for check in answer.json()["checks"]}
+
+
+def deep(depth):
+    value = 1
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("my-param", 1), ("class", 1), ("__debug__", 1), ("", 1), ("a/b", 1), ("x" * 100 + "-", 1),
+     ("x", deep(101)), ("x", deep(201)), ("y", deep(500))],
+    ids=lambda value: str(value)[:20],
+)  # fmt: skip
+@pytest.mark.parametrize("suffix", ["", "/preview"])
+def test_a_parameter_that_cannot_be_written_is_named(mixed, alice, name, value, suffix):
+    body = {"notebook": NOTEBOOK, "parameters": {"fine": 1, name: value}}
+    problem = problem_of(
+        mixed.post(f"/experiments/open{suffix}", json=body, headers=alice.auth), 400
+    )
+    pointer = f"/parameters/{name[:64].replace('/', '~1')}"
+    assert [error["pointer"] for error in problem["errors"]] == [pointer]
+    assert alice.files == {}
+
+
+def test_any_other_parameter_is_assigned(mixed, alice):
+    parameters = {"x": deep(100), "naïve": [1], "_y": {"a b": None}}
+    assert injected(preview(mixed, alice, "open", parameters).json()) == parameters
+
+
+@pytest.mark.parametrize("body", [{}, {"parameters": {"depth": 2}}, {"notebook": NOTEBOOK}])
+def test_a_preview_needs_no_notebook(site, alice, body):
+    answer = site.post("/experiments/site/preview", json=body, headers=alice.auth)
+    depth = body.get("parameters", {}).get("depth", 1)
+    assert injected(answer.json())["depth"] == depth
+
+
+def test_a_preview_checks_the_notebook_that_it_is_sent(site, alice):
+    for notebook in ({"directory": "../x"}, {"directory": ""}, {}, None):
+        body = {"notebook": notebook}
+        problem_of(site.post("/experiments/site/preview", json=body, headers=alice.auth), 400)
+
+
+# ours
+
+
+SETUP = {"model": "wflow", "region": "donau"}
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "status"),
+    [
+        ("1990-01-01T00:00:00Z", "1990-12-31T00:00:00Z", 200),
+        ("1990-01-01T00:00:00Z", "1990-01-01T00:00:00Z", 200),
+        ("1990-01-01T12:00:00+02:00", "1990-01-01T11:00:00Z", 200),
+        ("1990-12-31T00:00:00Z", "1990-01-01T00:00:00Z", 400),
+        ("1990-01-01T11:00:00Z", "1990-01-01T12:00:00+02:00", 400),
+    ],
+)
+@pytest.mark.parametrize("classic", [True, False])
+def test_a_period_does_not_end_before_its_start(client, alice, start, end, status, classic):
+    setup = {"setup": {**SETUP, "period": {"start": start, "end": end}}}
+    path = "/threeclickscience" if classic else "/experiments/threeclickscience/preview"
+    body = {"notebook": NOTEBOOK, **(setup if classic else {"parameters": setup})}
+    answer = client.post(path, json=body, headers=alice.auth)
+    assert answer.status_code == status
+    if status == 400:
+        (error,) = problem_of(answer, 400)["errors"]
+        assert error["pointer"].endswith("/setup/period/end")
+        assert error["detail"] == "must not be before start"
+
+
+ADDRESSES = [
+    "https://example.org/dods/sst.nc?sst[0:1:9][2],lat,lon",
+    "HTTPS://example.org/dods/sst.nc",
+    "Http://example.org:8080/erddap/tabledap/x?time,t&time>=2000-01-01T00:00:00Z&s=\"a\"",
+    "http://example.org/données/été.nc",
+    "http://münchen.example/x",
+]  # fmt: skip
+NO_ADDRESSES = [
+    ("https://example.org/a b.nc", "SPACE"),
+    ("https://example.org/a\tb.nc", "U+0009"),
+    ("https://example.org/a\u200bb.nc", "ZERO WIDTH SPACE"),
+    ("ftp://example.org/a.nc", "http:// or https://"),
+    ("https:///a.nc", "host"),
+]
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_addresses_of_opendap_servers_are_taken(client, alice, address):
+    body = {"notebook": NOTEBOOK, "opendap": address}
+    assert client.post("/opendap", json=body, headers=alice.auth).status_code == 200
+    assert injected(json.loads(alice.files["lab/x.ipynb"])) == {"opendap": address}
+
+
+@pytest.mark.parametrize(("address", "named"), NO_ADDRESSES)
+@pytest.mark.parametrize("classic", [True, False])
+def test_what_an_address_may_not_hold_is_named(client, alice, address, named, classic):
+    path = "/opendap" if classic else "/experiments/opendap/preview"
+    parameters = {"opendap": address}
+    body = {"notebook": NOTEBOOK, **(parameters if classic else {"parameters": parameters})}
+    (error,) = problem_of(client.post(path, json=body, headers=alice.auth), 400)["errors"]
+    assert error["pointer"].endswith("/opendap")
+    assert named in error["detail"]

@@ -8,7 +8,17 @@ import pytest
 import launcher
 
 ROOT = Path(launcher.__file__).parent
-EVERYBODY = {"errors", "redaction", "urls", "outbound", "flights", "schemas", "logs", "metrics"}
+EVERYBODY = {
+    "errors",
+    "redaction",
+    "urls",
+    "outbound",
+    "flights",
+    "formats",
+    "schemas",
+    "logs",
+    "metrics",
+}
 PARTS = {"hub", "contents", "experiments", "store"}
 STORIES = {"orders", "launches", "starting", "following", "upkeep", "readiness"}
 
@@ -19,6 +29,7 @@ MAY_IMPORT = {
     "urls": set(),
     "outbound": set(),
     "flights": set(),
+    "formats": set(),
     "schemas": set(),
     "logs": set(),
     "metrics": {"metric_files"},

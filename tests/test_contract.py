@@ -71,7 +71,13 @@ OF_EVERY_ANSWER = {
     "cross-origin-resource-policy", "referrer-policy", "x-content-type-options", "x-request-id",
 }  # fmt: skip
 # What openapi.yaml says of these in words is more than a schema of OpenAPI 3.0 can say
-SAID_IN_WORDS = ("/notebook/directory", "/notebook/filename", "/parameters")
+SAID_IN_WORDS = (
+    "/notebook/directory",
+    "/notebook/filename",
+    "/parameters",
+    "/opendap",
+    "/setup/period/end",
+)
 # a cursor is one that the service gave; a key is of visible characters
 PARAMETERS_SAID_IN_WORDS = ("cursor is not one", "The header Idempotency-Key must be")
 

@@ -103,7 +103,7 @@ class Launcher:
 
     def preview(self, name: str, /, **parameters: Any) -> dict[str, Any]:
         """The notebook (nbformat 4.5) that would be launched; nothing is started or written."""
-        body = {"notebook": {"directory": "preview"}, "parameters": parameters}
+        body = {"parameters": parameters}
         fields = {200: {"cells": list, "metadata": dict}}
         path = ("experiments", name, "preview")
         return self._transport.call("POST", *path, body=body, fields=fields).value

@@ -1,20 +1,24 @@
 """The catalogue: every folder with a notebook.py and a parameters.yaml is an experiment."""
 
-import keyword
+import logging
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from launcher import schemas
 from launcher.errors import ConfigError, NotFound
-from launcher.experiments import render
+from launcher.experiments import parameters as schema_files
+from launcher.experiments import template as notebook_files
+from launcher.experiments.faults import Fault, Unusable
+from launcher.experiments.render import check_writable, render
+from launcher.experiments.template import Template
 from launcher.schemas import Checker
 
+log = logging.getLogger("launcher")
+
 OWN = Path(__file__).parent
+NOTEBOOK, SCHEMA = "notebook.py", "parameters.yaml"
 
 
 @dataclass(frozen=True)
@@ -25,21 +29,8 @@ class Experiment:
     title: str
     description: str
     schema: Mapping[str, Any]
-    template: render.Template
+    template: Template
     checker: Checker
-
-    @classmethod
-    def load(cls, folder: Path) -> "Experiment":
-        """The experiment in a folder; raises ConfigError."""
-        schema = _schema(folder / "parameters.yaml")
-        return cls(
-            name=folder.name,
-            title=schema["title"],
-            description=schema["description"].strip(),
-            schema=schema,
-            template=render.Template.load(folder / "notebook.py"),
-            checker=Checker(schema),
-        )
 
     def render(self, parameters: dict[str, Any], pointer: str = "") -> dict[str, Any]:
         """The notebook with these parameters (nbformat 4.5); raises BadRequest.
@@ -47,51 +38,76 @@ class Experiment:
         `pointer` is where the parameters stood in what was sent (JSON pointer, RFC 6901).
         """
         self.checker.check(parameters, pointer)
-        return self.template.render(self.name, parameters)
+        check_writable(parameters, pointer)
+        return render(self.template, self.name, parameters)
 
 
-def _schema(path: Path) -> dict[str, Any]:
+def load(folder: Path) -> Experiment | list[Fault]:
+    """The experiment in a folder, or what there is to mend."""
+    file = folder.name
     try:
-        schema = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path} cannot be read as YAML: {error}") from error
-    if not isinstance(schema, dict):
-        raise ConfigError(f"{path} must hold a JSON Schema.")
-    for field in ("title", "description"):
-        if not isinstance(schema.get(field), str):
-            raise ConfigError(f"{path} has no {field}.")
-    schema.setdefault("type", "object")
-    schema.setdefault("properties", {})
-    schema.setdefault("additionalProperties", False)
-    if problem := schemas.problem_in(schema):
-        raise ConfigError(f"{path} is not a JSON Schema that can be used: {problem}")
-    if schema["type"] != "object":
-        raise ConfigError(f"{path} must describe an object: a property for each parameter.")
-    for name in schema["properties"]:
-        if not name.isidentifier() or keyword.iskeyword(name):
-            raise ConfigError(f"{path}: {name!r} cannot be the name of a parameter in Python.")
-    return schema
+        _check_name(folder.name)
+        file = f"{folder.name}/{SCHEMA}"
+        schema = schema_files.read(_text(folder / SCHEMA))
+        file = f"{folder.name}/{NOTEBOOK}"
+        template = notebook_files.read(_text(folder / NOTEBOOK), schema)
+    except Unusable as error:
+        return [Fault(file, key, detail) for key, detail in error.problems]
+    return Experiment(
+        name=folder.name,
+        title=schema["title"],
+        description=schema["description"].strip(),
+        schema=schema,
+        template=template,
+        checker=Checker(schema),
+    )
+
+
+def _check_name(name: str) -> None:
+    if not re.fullmatch(r"[a-z][a-z0-9_-]{0,63}", name):
+        grammar = "lower-case letters, digits, - and _, a letter first, at most 64"
+        raise Unusable([("", f"has a name that no address takes; rename the folder: {grammar}")])
+
+
+def _text(path: Path) -> str:
+    """What is in a file, without a byte order mark; raises Unusable."""
+    if not path.is_file():
+        raise Unusable([("", "is missing; an experiment is a notebook.py and a parameters.yaml")])
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise Unusable([("", f"cannot be read: {error.strerror}")]) from error
+    except UnicodeDecodeError as error:
+        raise Unusable([("", f"is not UTF-8 at byte {error.start}; save it as UTF-8")]) from error
 
 
 class Catalogue:
     """All experiments of a launcher, by name."""
 
-    def __init__(self, experiments: Iterable[Experiment]) -> None:
+    def __init__(self, experiments: Iterable[Experiment], faults: Iterable[Fault] = ()) -> None:
         self._experiments = {experiment.name: experiment for experiment in experiments}
+        self.faults = tuple(faults)
+        """Of the folders that are left out."""
 
     @classmethod
     def load(cls, paths: Iterable[str | Path] = ()) -> "Catalogue":
-        """Our own experiments and those below `paths`; raises ConfigError."""
-        folders: dict[str, Path] = {}
+        """Our own experiments and those below `paths`; raises ConfigError.
+
+        A folder that cannot be used is left out and logged.
+        """
+        found: dict[str, Experiment] = {}
+        faults: list[Fault] = []
+        taken: dict[str, Path] = {}
         for path in (OWN, *map(Path, paths)):
             for folder in _folders(path):
-                if folder.name in folders:
-                    raise ConfigError(
-                        f"There are two experiments named {folder.name}: {folders[folder.name]} and"
-                        f" {folder}. Rename one of the folders."
-                    )
-                folders[folder.name] = folder
-        return cls(Experiment.load(folders[name]) for name in sorted(folders))
+                first = taken.setdefault(folder.name, folder)
+                loaded = load(folder) if first is folder else [_taken(folder, first)]
+                if isinstance(loaded, Experiment):
+                    found[loaded.name] = loaded
+                else:
+                    faults += loaded
+                    _tell(folder, loaded)
+        return cls((found[name] for name in sorted(found)), faults)
 
     def all(self) -> list[Experiment]:
         """Every experiment, by name."""
@@ -108,13 +124,22 @@ class Catalogue:
 
 
 def _folders(path: Path) -> list[Path]:
-    if not path.is_dir():
-        raise ConfigError(f"c.Launcher.experiment_paths names {path}, which is not a folder.")
-    folders = sorted(notebook.parent for notebook in path.glob("*/notebook.py"))
-    for folder in folders:
-        if not re.fullmatch(r"[a-z][a-z0-9_-]{0,63}", folder.name):
-            raise ConfigError(
-                f"{folder} cannot be an experiment: its name must be lower-case letters, digits, -"
-                " and _, and begin with a letter."
-            )
-    return folders
+    """The folders that are meant to be experiments."""
+    try:
+        folders = sorted(folder for folder in path.iterdir() if folder.is_dir())
+    except OSError as error:
+        raise ConfigError(
+            f"c.Launcher.experiment_paths names {path}, which is not a folder that can be read."
+        ) from error
+    return [each for each in folders if (each / NOTEBOOK).exists() or (each / SCHEMA).exists()]
+
+
+def _taken(folder: Path, first: Path) -> Fault:
+    owner = "the launcher's own" if first.parent == OWN else "another folder of experiment_paths"
+    return Fault(folder.name, "", f"has the name of {owner} experiment; rename one of the folders")
+
+
+def _tell(folder: Path, faults: Iterable[Fault]) -> None:
+    for fault in faults:
+        fields = {"folder": str(folder), "file": fault.file, "key": fault.key}
+        log.error("an experiment is left out", extra={**fields, "detail": str(fault)})

@@ -4,81 +4,60 @@ The tags are papermill's: the cell `parameters` holds the defaults, and the cell
 `injected-parameters` after it what was asked for.
 """
 
-import hashlib
-import keyword
 import uuid
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-import jupytext
-import nbformat
-
 import launcher
-from launcher.errors import ConfigError
+from launcher import schemas
+from launcher.experiments.names import problem_with
+from launcher.experiments.template import Template
 
-KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-
-
-@dataclass(frozen=True)
-class Template:
-    """A notebook in nbformat 4.5 without outputs, and where its parameters go."""
-
-    notebook: Mapping[str, Any]
-    parameters_at: int
-    sha256: str
-
-    @classmethod
-    def load(cls, path: Path) -> "Template":
-        """Read a script in jupytext's percent format; raises ConfigError."""
-        try:
-            text = path.read_text(encoding="utf-8")
-            notebook = jupytext.reads(text, fmt="py:percent")
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"{path} cannot be read as a notebook: {error}") from error
-        tagged = [n for n, cell in enumerate(notebook.cells) if "parameters" in _tags(cell)]
-        if len(tagged) > 1:
-            raise ConfigError(f"{path} has {len(tagged)} cells tagged parameters; one is enough.")
-        notebook.metadata = {
-            "kernelspec": KERNEL,
-            "language_info": {"name": "python", "file_extension": ".py"},
-        }
-        notebook.nbformat_minor = 5
-        for number, cell in enumerate(notebook.cells):
-            cell["id"] = f"cell-{number}"
-        nbformat.validate(notebook)
-        return cls(
-            notebook=_plain(notebook),
-            parameters_at=tagged[0] + 1 if tagged else 0,
-            sha256=hashlib.sha256(text.encode("utf-8")).hexdigest(),
-        )
-
-    def render(self, experiment: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """The notebook with a cell of assignments, and the record of what made it."""
-        notebook = deepcopy(dict(self.notebook))
-        if parameters:
-            notebook["cells"].insert(self.parameters_at, _injected(parameters))
-        notebook["metadata"]["launcher"] = {
-            "version": launcher.__version__,
-            "experiment": experiment,
-            "template_sha256": self.sha256,
-            "parameters": dict(parameters),
-            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
-        return notebook
+# Python 3.11 compiles 200 brackets inside each other; the dictionary around them is one more
+MAX_DEPTH = 100
 
 
-def _tags(cell: Mapping[str, Any]) -> list[str]:
-    return cell["metadata"].get("tags", [])
+def check_writable(parameters: Mapping[str, Any], pointer: str) -> None:
+    """Raise BadRequest for names and values that cannot be written as assignments."""
+    errors = []
+    for name, value in parameters.items():
+        if problem := problem_with(name) or _too_deep(value):
+            field = schemas.pointer_to(pointer, name[:64])
+            errors.append({"pointer": field, "detail": problem})
+    if errors:
+        raise schemas.refusal(errors)
 
 
-def _plain(value: Any) -> Any:
+def _too_deep(value: Any) -> str:
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [inner for each in level for inner in _inside(each)]
+        if not level:
+            return ""
+    return f"may hold at most {MAX_DEPTH} lists and objects inside each other"
+
+
+def _inside(value: Any) -> list[Any]:
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, list) else value
+        return list(value.values())
+    return value if isinstance(value, list) else []
+
+
+def render(template: Template, experiment: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The notebook with a cell of assignments, and the record of what made it."""
+    notebook = deepcopy(dict(template.notebook))
+    if parameters:
+        notebook["cells"].insert(template.parameters_at, _injected(parameters))
+    notebook["metadata"]["launcher"] = {
+        "version": launcher.__version__,
+        "experiment": experiment,
+        "template_sha256": template.sha256,
+        "parameters": dict(parameters),
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    return notebook
 
 
 def _injected(parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -88,12 +67,5 @@ def _injected(parameters: Mapping[str, Any]) -> dict[str, Any]:
         "id": f"injected-{uuid.uuid4().hex[:8]}",
         "metadata": {"tags": ["injected-parameters"]},
         "outputs": [],
-        "source": "\n".join(_assignment(name, value) for name, value in parameters.items()),
+        "source": "\n".join(f"{name} = {value!r}" for name, value in parameters.items()),
     }
-
-
-def _assignment(name: str, value: Any) -> str:
-    """`name = literal`; the name comes from a schema, and is checked all the same."""
-    if not name.isidentifier() or keyword.iskeyword(name):
-        raise ConfigError(f"The parameter {name!r} is not a name that Python takes.")
-    return f"{name} = {value!r}"

@@ -97,7 +97,8 @@ def web_address(url):
     """The address, when it is one on the web: no local file, no option of a command."""
     if not re.fullmatch(r"https?://\S+", url, re.IGNORECASE):
         raise ValueError(f"{url!r} is not an address that begins with http:// or https://.")
-    return url
+    scheme, rest = url.split("://", 1)
+    return f"{scheme.lower()}://{rest}"
 
 
 def download(url, path):

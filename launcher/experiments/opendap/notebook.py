@@ -34,7 +34,9 @@ need(xarray="xarray", netCDF4="netCDF4", matplotlib="matplotlib")
 
 # %%
 from html import escape
+from string import punctuation
 from textwrap import fill
+from urllib.parse import quote
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -52,7 +54,11 @@ plt.rcParams["text.parse_math"] = False  # a "$" in a title of the data is a "$"
 if not opendap.lower().startswith(("http://", "https://")):
     raise ValueError(f"An OPeNDAP address begins with http:// or https://, not so {opendap!r}.")
 
-dataset = xr.open_dataset(opendap, engine="netcdf4", decode_timedelta=False)
+# netCDF takes the scheme in lower case, and an address in ASCII
+scheme, rest = opendap.split("://", 1)
+address = f"{scheme.lower()}://{quote(rest, safe=punctuation)}"
+
+dataset = xr.open_dataset(address, engine="netcdf4", decode_timedelta=False)
 title = str(dataset.attrs.get("title") or opendap)
 display(HTML(f"<h3>{escape(title)}</h3>"))
 dataset

@@ -1,0 +1,136 @@
+"""YAML by the core schema of YAML 1.2: no is a string, and so are dates and times of day.
+
+PyYAML follows YAML 1.1, in which `[NL, NO]` is a string and a boolean.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from math import isfinite
+from typing import Any
+
+import yaml
+
+from launcher.experiments.faults import Unusable
+from launcher.schemas import pointer_to
+
+# enough for any schema; aliases of aliases grow without bound
+MAX_VALUES = 50_000
+MAX_DEPTH = 100
+
+_TAG = "tag:yaml.org,2002:"
+# YAML 1.2.2, section 10.3.2, with the characters that each begins with
+_RESOLVERS = {
+    "null": (r"null|Null|NULL|~|", ["~", "n", "N", ""]),
+    "bool": (r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    "int": (r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", list("-+0123456789")),
+    "float": (
+        r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
+        r"|[-+]?(?:\.inf|\.Inf|\.INF)|\.nan|\.NaN|\.NAN",
+        list("-+.0123456789"),
+    ),
+    # of YAML 1.1, and so common that it is kept
+    "merge": (r"<<", ["<"]),
+}
+
+
+class _Loader(yaml.SafeLoader):
+    """Knows the core schema, and takes no key twice."""
+
+    yaml_implicit_resolvers = {}  # noqa: RUF012 - PyYAML's own way
+    yaml_constructors = {
+        _TAG + name: yaml.SafeLoader.yaml_constructors[_TAG + name]
+        for name in ("null", "str", "seq", "map", "float")
+    } | {None: yaml.SafeLoader.yaml_constructors[None]}
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    raise yaml.composer.ComposerError(
+                        problem=f"the key {key.value!r} stands there twice",
+                        problem_mark=key.start_mark,
+                    )
+                seen.add(key.value)
+        return node
+
+
+def _int(loader: _Loader, node: yaml.ScalarNode) -> int:
+    text = str(loader.construct_scalar(node))
+    return int(text, 0) if text[:2] in ("0x", "0o") else int(text)
+
+
+def _bool(loader: _Loader, node: yaml.ScalarNode) -> bool:
+    return str(loader.construct_scalar(node)).lower() == "true"
+
+
+for _name, (_pattern, _first) in _RESOLVERS.items():
+    _Loader.add_implicit_resolver(_TAG + _name, re.compile(rf"(?:{_pattern})\Z"), _first)
+_Loader.add_constructor(_TAG + "int", _int)
+_Loader.add_constructor(_TAG + "bool", _bool)
+
+
+def load(text: str) -> Any:
+    """The value of JSON that the text holds; raises Unusable."""
+    try:
+        value = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader with fewer tags
+    except yaml.MarkedYAMLError as error:
+        raise Unusable([("", f"cannot be read as YAML: {_where(error)}")]) from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise Unusable([("", f"cannot be read as YAML: {reason}")]) from error
+    problems = list(not_json(value))
+    if problems:
+        raise Unusable(problems)
+    return value
+
+
+def _where(error: yaml.MarkedYAMLError) -> str:
+    mark = error.problem_mark or error.context_mark
+    place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+    return place + (error.problem or error.context or "it is not valid")
+
+
+def not_json(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """What JSON cannot hold, as pairs of a JSON pointer and a sentence's end."""
+    waiting, count = [(key, value, 0)], 0
+    while waiting:
+        key, value, depth = waiting.pop()
+        count += 1
+        if depth > MAX_DEPTH or count > MAX_VALUES:
+            yield key[:200], "is nested too deep or too large; does an alias (*) hold itself?"
+            return
+        if isinstance(value, dict):
+            yield from _names(key, value)
+            waiting += [(pointer_to(key, k), v, depth + 1) for k, v in reversed(value.items())]
+        elif isinstance(value, list):
+            items = reversed(list(enumerate(value)))
+            waiting += [(pointer_to(key, n), v, depth + 1) for n, v in items]
+        elif problem := _problem(value):
+            yield key, problem
+
+
+def _names(key: str, value: dict[Any, Any]) -> Iterator[tuple[str, str]]:
+    for name in value:
+        if not isinstance(name, str):
+            yield (
+                pointer_to(key, json.dumps(name)),
+                "is a name and not a text; write it between quotes",
+            )
+        elif problem := _problem(name):
+            yield key, f"has a name that {problem}"
+
+
+def _problem(value: Any) -> str:
+    if isinstance(value, float) and not isfinite(value):
+        return "is no number that JSON holds; write a finite number, or leave it out"
+    if isinstance(value, str):
+        try:
+            value.encode("utf-8")
+        except UnicodeEncodeError:
+            return "holds half a character; write the whole one"
+    elif not isinstance(value, (int, float, bool, type(None))):
+        return f"is a {type(value).__name__}; write a text between quotes"
+    return ""

@@ -1,0 +1,190 @@
+"""Reads the schema of an experiment's parameters, and looks for what would be passed over.
+
+A schema is one of OpenAPI 3.0. What is in it is heeded, or the folder is not used: nobody finds
+out from a notebook that a keyword did nothing.
+"""
+
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from typing import Any
+
+from jsonschema import Draft4Validator
+
+from launcher.errors import BadRequest
+from launcher.experiments import core_yaml
+from launcher.experiments.faults import Unusable
+from launcher.experiments.names import problem_with
+from launcher.formats import FORMATS
+from launcher.schemas import ASCENDING, TYPES, Checker, pointer_to
+
+_NUMBER = ("multipleOf", "maximum", "exclusiveMaximum", "minimum", "exclusiveMinimum")
+_OBJECT = ("maxProperties", "minProperties", "required", "properties", "additionalProperties")
+# keyword -> the types that it says something about
+_OF_TYPE = {
+    **dict.fromkeys(_NUMBER, ("number", "integer")),
+    **dict.fromkeys(("maxLength", "minLength", "pattern"), ("string",)),
+    **dict.fromkeys(("maxItems", "minItems", "uniqueItems", "items"), ("array",)),
+    **dict.fromkeys((*_OBJECT, ASCENDING), ("object",)),
+}
+_SEVERAL = ("allOf", "anyOf", "oneOf")
+_SAID = ("title", "description", "example", "deprecated", "externalDocs")
+_KNOWN = {*_OF_TYPE, *_SEVERAL, *_SAID, "type", "enum", "not", "format", "default", "nullable"}
+_PAIRS = (
+    ("minimum", "maximum"),
+    ("minLength", "maxLength"),
+    ("minItems", "maxItems"),
+    ("minProperties", "maxProperties"),
+)
+
+_MENDS = {
+    "$ref": "write the schema out in its place (an anchor and an alias of YAML do)",
+    "$defs": "write each schema out where it is used",
+    "definitions": "write each schema out where it is used",
+    "const": "write enum with this one value",
+    "examples": "write example with one value",
+    "patternProperties": "write additionalProperties with a schema",
+    "prefixItems": "write items with one schema",
+    "contains": "describe it in words and let the notebook check it",
+}
+_NO_MEND = "leave it out, or let the notebook check what it says"
+
+Problem = tuple[str, str]
+
+
+def read(text: str) -> dict[str, Any]:
+    """The schema in a parameters.yaml; raises Unusable."""
+    schema = core_yaml.load(text)
+    if not isinstance(schema, dict):
+        raise Unusable([("", "must hold a JSON Schema, with title, description and properties")])
+    schema = {"type": "object", "properties": {}, "additionalProperties": False, **schema}
+    for problems in (_of_the_whole, _of_structure, _of_words, _of_values):
+        if found := list(problems(schema)):
+            raise Unusable(found)
+    return schema
+
+
+def _of_the_whole(schema: Mapping[str, Any]) -> Iterator[Problem]:
+    for field in ("title", "description"):
+        if not isinstance(schema.get(field), str) or not schema[field].strip():
+            yield f"/{field}", "is missing or is no text; write one for those who choose"
+    if schema["type"] != "object":
+        yield "/type", "must be object, with a property for each parameter"
+    if not isinstance(schema["properties"], dict):
+        yield "/properties", "must hold a name and a schema for each parameter"
+        return
+    for name in schema["properties"]:
+        if problem := problem_with(name):
+            yield pointer_to("/properties", name), f"{problem}; choose another name"
+
+
+def _of_structure(schema: Mapping[str, Any]) -> Iterator[Problem]:
+    """What the meta-schema of JSON Schema says."""
+    for error in Draft4Validator(Draft4Validator.META_SCHEMA).iter_errors(schema):
+        key = pointer_to("", *error.absolute_path)
+        if error.absolute_path and error.absolute_path[-1] == "type":
+            yield key, _not_a_type()
+        else:
+            yield key, f"is not as JSON Schema has it: {error.message[:200]}"
+
+
+def _not_a_type() -> str:
+    kinds = ", ".join(TYPES)
+    return f"must be one of {kinds}; beside it, nullable: true lets null be given"
+
+
+def _of_words(schema: Mapping[str, Any], key: str = "") -> Iterator[Problem]:
+    """What is not heeded, here and in every schema inside."""
+    for word in schema:
+        if word not in _KNOWN and not (word.startswith("x-") and word != ASCENDING):
+            mend = _MENDS.get(word, _NO_MEND)
+            yield pointer_to(key, word), f"is a keyword that OpenAPI 3.0 does not have; {mend}"
+    yield from _of_type(schema, key)
+    yield from _of_format(schema, key)
+    yield from _of_pattern(schema, key)
+    yield from _of_object(schema, key)
+    for least, most in _PAIRS:
+        if least in schema and most in schema and schema[least] > schema[most]:
+            yield f"{key}/{least}", f"is above {most}, so that nothing fits; change one of them"
+    for place, inner in _inner(schema, key):
+        yield from _of_words(inner, place)
+
+
+def _inner(schema: Mapping[str, Any], key: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for name, inner in schema.get("properties", {}).items():
+        yield pointer_to(f"{key}/properties", name), inner
+    for word in ("items", "additionalProperties", "not"):
+        if isinstance(schema.get(word), dict):
+            yield f"{key}/{word}", schema[word]
+    for word in _SEVERAL:
+        for number, inner in enumerate(schema.get(word, ())):
+            yield f"{key}/{word}/{number}", inner
+
+
+def _of_type(schema: Mapping[str, Any], key: str) -> Iterator[Problem]:
+    kind = schema.get("type")
+    if "type" in schema and (not isinstance(kind, str) or kind not in TYPES):
+        yield f"{key}/type", _not_a_type()
+        return
+    for word in schema:
+        if kind and kind not in _OF_TYPE.get(word, (kind,)):
+            yield f"{key}/{word}", f"says nothing about the type {kind}; change one of the two"
+    if "nullable" in schema and not isinstance(schema["nullable"], bool):
+        yield f"{key}/nullable", "must be true or false"
+    if isinstance(schema.get("items"), list):
+        yield f"{key}/items", "must be one schema, for all items"
+
+
+def _of_format(schema: Mapping[str, Any], key: str) -> Iterator[Problem]:
+    name = schema.get("format")
+    if name is None:
+        return
+    known = FORMATS.get(name)
+    if known is None:
+        names = ", ".join(sorted(FORMATS))
+        yield f"{key}/format", f"is none that can be checked; use a pattern, or one of: {names}"
+    elif schema.get("type") not in known.types:
+        yield f"{key}/format", f"is a format of the type {known.types[0]}; write that type"
+
+
+def _of_pattern(schema: Mapping[str, Any], key: str) -> Iterator[Problem]:
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            re.compile(schema.get("pattern", ""))
+    except (re.error, RecursionError, OverflowError) as error:
+        yield f"{key}/pattern", f"is no regular expression of Python: {error}"
+
+
+def _of_object(schema: Mapping[str, Any], key: str) -> Iterator[Problem]:
+    known = schema.get("properties", {})
+    for name in schema.get("required", ()):
+        if name not in known and schema.get("additionalProperties") is False:
+            yield f"{key}/required", f"names {name!r}, which is not among the properties; add it"
+    names = schema.get(ASCENDING, [])
+    if ASCENDING in schema and not (
+        isinstance(names, list)
+        and len(names) > 1
+        and all(isinstance(name, str) and name in known for name in names)
+    ):
+        yield f"{key}/{ASCENDING}", "must be a list of two properties or more"
+
+
+def _of_values(schema: Mapping[str, Any], key: str = "") -> Iterator[Problem]:
+    """Values in the schema that it would refuse when somebody sends them."""
+    for word in ("default", "example"):
+        if word in schema:
+            yield from _of_value(schema, schema[word], f"{key}/{word}")
+    plain = {word: value for word, value in schema.items() if word != "enum"}
+    for number, value in enumerate(schema.get("enum", ())):
+        yield from _of_value(plain, value, f"{key}/enum/{number}")
+    for place, inner in _inner(schema, key):
+        yield from _of_values(inner, place)
+
+
+def _of_value(schema: Mapping[str, Any], value: Any, key: str) -> Iterator[Problem]:
+    try:
+        Checker(schema).check(deepcopy(value), key)
+    except BadRequest as error:
+        for each in error.errors:
+            yield each["pointer"], f"does not fit its own schema: it {each['detail']}"

@@ -1,0 +1,156 @@
+"""Reads the notebook of an experiment, and looks for what would overwrite its parameters."""
+
+import ast
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jupytext
+import nbformat
+import yaml
+
+from launcher.experiments.core_yaml import not_json
+from launcher.experiments.faults import Unusable
+
+KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+LANGUAGE = {"name": "python", "file_extension": ".py"}
+# what jupytext, its formats and the YAML of a header raise for a text that is none of theirs
+_UNREADABLE = (
+    *(ArithmeticError, AssertionError, AttributeError, LookupError, OSError, RuntimeError),
+    *(SyntaxError, TypeError, ValueError, yaml.YAMLError, nbformat.ValidationError),
+)
+_TAG = 'a cell that begins with the line # %% tags=["parameters"]'
+
+
+@dataclass(frozen=True)
+class Template:
+    """A notebook in nbformat 4.5 without outputs, and where its parameters go."""
+
+    notebook: Mapping[str, Any]
+    parameters_at: int
+    sha256: str
+
+
+def read(text: str, schema: Mapping[str, Any]) -> Template:
+    """The template in a script in jupytext's percent format; raises Unusable."""
+    notebook = _notebook(text)
+    tagged = [n for n, cell in enumerate(notebook["cells"]) if "parameters" in tags(cell)]
+    takes_any = bool(schema["properties"]) or schema["additionalProperties"] is not False
+    if len(tagged) > 1:
+        raise Unusable([("", f"has {len(tagged)} cells tagged parameters; tag one alone")])
+    if takes_any and not tagged:
+        raise Unusable([("", f"has no cell tagged parameters; add {_TAG} (the percent format)")])
+    if tagged and (problems := list(_overwriting(notebook["cells"], tagged[0], schema))):
+        raise Unusable(problems)
+    return Template(
+        notebook=notebook,
+        parameters_at=tagged[0] + 1 if tagged else 0,
+        sha256=hashlib.sha256(text.encode("utf-8")).hexdigest(),
+    )
+
+
+def tags(cell: Mapping[str, Any]) -> list[str]:
+    """The tags of a cell."""
+    found: list[str] = cell["metadata"].get("tags", [])
+    return found
+
+
+def _notebook(text: str) -> dict[str, Any]:
+    try:
+        notebook = jupytext.reads(text, fmt="py:percent")
+        _complete(notebook)
+        nbformat.validate(notebook)
+    except _UNREADABLE as error:
+        reason = " ".join(str(error).split())[:200]
+        raise Unusable([("", f"cannot be read as a notebook: {reason}")]) from error
+    plain: dict[str, Any] = _plain(notebook)
+    if plain["cells"] and _is_header(plain["cells"][0]):
+        raise Unusable([("its header", "cannot be read as YAML; mend it, or leave it out")])
+    language = plain["metadata"]["kernelspec"].get("language", "python")
+    if language.lower() != "python":
+        key = "kernelspec in its header"
+        raise Unusable([(key, f"is of {language}; parameters can be written in Python alone")])
+    if problems := list(not_json(plain)):
+        raise Unusable(problems)
+    return plain
+
+
+def _is_header(cell: Mapping[str, Any]) -> bool:
+    """Whether this is a header that jupytext could not read, and made a cell of."""
+    return cell["cell_type"] == "raw" and cell["source"].startswith("---\njupyter:")
+
+
+def _complete(notebook: Any) -> None:
+    """What a notebook of nbformat 4.5 has beside its cells; the template's own metadata stays."""
+    # what pairs a notebook with a script is of no use to who gets it
+    metadata = {key: value for key, value in notebook.metadata.items() if key != "jupytext"}
+    notebook.metadata = {"kernelspec": KERNEL, "language_info": LANGUAGE, **metadata}
+    notebook.nbformat_minor = 5
+    for number, cell in enumerate(notebook.cells):
+        cell["id"] = f"cell-{number}"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list) else value
+
+
+def _overwriting(
+    cells: list[dict[str, Any]], at: int, schema: Mapping[str, Any]
+) -> Iterator[tuple[str, str]]:
+    """Why values that are given would not be those that the notebook works with."""
+    where = "the cell tagged parameters"
+    if cells[at]["cell_type"] != "code":
+        yield where, f"is not code; make it {_TAG}"
+        return
+    if any("injected-parameters" in tags(cell) for cell in cells):
+        yield "the cell tagged injected-parameters", "is from an earlier run; remove it"
+    parsed = _parsed(cells[at]["source"])
+    if parsed is None:
+        yield where, "is not Python; it should hold assignments alone"
+        return
+    stored = _names(parsed, ast.Store)
+    for name in schema["properties"]:
+        if name not in stored:
+            yield where, f"does not assign to {name}, a property of parameters.yaml; add it there"
+    for name in _assigned_again(cells[at + 1 :], {*schema["properties"]}):
+        yield (
+            f"{name} in a cell after the one tagged parameters",
+            "is assigned to before anything reads it; remove that line",
+        )
+
+
+def _assigned_again(cells: list[dict[str, Any]], names: set[str]) -> Iterator[str]:
+    """The names that a plain assignment gives another value before anything reads theirs."""
+    unread = set(names)
+    for cell in cells:
+        if cell["cell_type"] != "code":
+            continue
+        parsed = _parsed(cell["source"])
+        if parsed is None:
+            return  # what does not parse may read all of them
+        for statement in parsed.body:
+            unread -= _names(statement, ast.Load)
+            if isinstance(statement, (ast.Assign, ast.AnnAssign)) and statement.value:
+                again = sorted(unread & _names(statement, ast.Store))
+                yield from again
+                unread -= {*again}
+
+
+def _names(node: ast.AST, context: type[ast.expr_context]) -> set[str]:
+    return {
+        each.id
+        for each in ast.walk(node)
+        if isinstance(each, ast.Name) and isinstance(each.ctx, context)
+    }
+
+
+def _parsed(source: str) -> ast.Module | None:
+    """The cell without the magics of IPython, None when it is not Python."""
+    try:
+        return ast.parse(re.sub(r"^[ \t]*[%!].*$", "", source, flags=re.MULTILINE))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
