@@ -40,6 +40,7 @@ from launcher.hub.tokens import ServerTokens
 from launcher.launches import Launches
 from launcher.logs import RequestId
 from launcher.metrics import Gauges, Metrics
+from launcher.outage import Outage, Shared
 from launcher.placing import Placing
 from launcher.readiness import Readiness
 from launcher.starting import Starter
@@ -74,7 +75,7 @@ def create_app(
     """
     experiments = Catalogue.load(settings.experiment_paths)
     secret = keys.secret(Path(settings.secret_file))
-    warned = mmap.mmap(-1, 1)  # shared with the workers that are forked later
+    shared = _Shared()
     metrics = Metrics(settings.metrics_folder)
 
     @asynccontextmanager
@@ -84,7 +85,7 @@ def create_app(
             outbound.open_session(metrics.upstream, connections=HUB_CONNECTIONS) as to_hub,
             outbound.open_session(metrics.upstream, connections=SERVER_CONNECTIONS) as to_servers,
             _Building(settings, to_hub, to_servers, metrics, stopping, end_process).parts(
-                experiments, secret, warned
+                experiments, secret, shared
             ) as parts,
         ):
             yield {"parts": parts}
@@ -102,6 +103,17 @@ def create_app(
     return RequestId(Timed(app, metrics))
 
 
+class _Shared:
+    """What this process shares with the workers that are forked later."""
+
+    def __init__(self) -> None:
+        memory = Shared()
+        self.database = Outage("the database", memory.record())
+        self.hub = Outage("the hub", memory.record())
+        self.token = Outage("the launcher's token", memory.record())
+        self.warned = mmap.mmap(-1, 1)
+
+
 @dataclass(frozen=True)
 class _Building:
     """What the parts of one process are made with."""
@@ -117,12 +129,12 @@ class _Building:
 
     @asynccontextmanager
     async def parts(
-        self, experiments: Catalogue, secret: bytes, warned: mmap.mmap
+        self, experiments: Catalogue, secret: bytes, shared: "_Shared"
     ) -> AsyncIterator[Parts]:
         """The parts, with what runs in the background."""
         settings = self.settings
-        database = Store(settings.database_url)
-        hub = Hub(self.to_hub, settings.hub_api_url, settings.api_token)
+        database = Store(settings.database_url, shared.database)
+        hub = Hub(self.to_hub, settings.hub_api_url, settings.api_token, shared.hub)
         tokens = ServerTokens(hub)
         feed = Feed(database)
         starter = self._starter(database, hub, feed)
@@ -132,7 +144,8 @@ class _Building:
             database,
             holder=self.holder,
             strict_scopes=settings.strict_scopes,
-            warned=warned,
+            warned=shared.warned,
+            outage=shared.token,
             # where the proxy stands between, it is the proxy that does not listen
             hub_restarted=None if settings.reaches_hub_by_proxy else starter.hub_restarted,
         )

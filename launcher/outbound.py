@@ -1,6 +1,7 @@
 """Calls to other programs: each with a timeout, a bound on the bytes read, and no redirects."""
 
 import json
+import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -21,6 +22,7 @@ WHOLE_SECONDS = 120.0
 class Unreachable(Exception):
     """No whole answer came back. `sent` is False when the request cannot have been carried out.
 
+    As text it is the reason, about "it": the other program. That names no address and no secret.
     `refused`: nobody listens at the address.
     """
 
@@ -34,7 +36,7 @@ class AnswerTooLarge(Unreachable):
     """More came than an answer of this kind may have; the rest was not read."""
 
     def __init__(self) -> None:
-        super().__init__("the answer is too large", sent=True)
+        super().__init__("its answer is too large", sent=True)
 
 
 @dataclass(frozen=True)
@@ -48,14 +50,19 @@ class Answer:
     @property
     def is_json(self) -> bool:
         """Whether the other program says that this is JSON."""
-        return self.headers.get("Content-Type", "").split(";")[0].strip() == "application/json"
+        return self.media_type == "application/json"
+
+    @property
+    def media_type(self) -> str:
+        """What the other program says that this is, without parameters."""
+        return self.headers.get("Content-Type", "").split(";")[0].strip().lower()
 
     def json(self) -> Any:
         """The decoded body; raises Unreachable when it is not JSON after all."""
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError) as error:
-            raise Unreachable("the answer is not JSON", sent=True) from error
+            raise Unreachable("its answer is not JSON", sent=True) from error
 
 
 @dataclass(frozen=True)
@@ -108,11 +115,49 @@ async def stream(
             yield response
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
         refused = isinstance(getattr(error, "os_error", None), ConnectionRefusedError)
-        raise Unreachable(type(error).__name__, sent=False, refused=refused) from error
+        raise Unreachable(_reason(error), sent=False, refused=refused) from error
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise Unreachable(type(error).__name__, sent=True) from error
+        raise Unreachable(_reason(error), sent=True) from error
     finally:
         session.observe(kind, status, time.perf_counter() - begun)
+
+
+# of OpenSSL (x509_vfy.h): the certificate is for another host, or for another IP address
+_OTHER_HOST = (62, 64)
+
+
+def _reason(error: Exception) -> str:
+    """Why no answer came, in words that hold no address."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return _about_certificate(error.certificate_error)
+    if isinstance(error, aiohttp.ClientConnectorSSLError):
+        said = getattr(error.os_error, "reason", None) or type(error.os_error).__name__
+        return f"no TLS connection can be made ({said}): does it speak HTTP without TLS?"
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "the name of its host cannot be resolved"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        if isinstance(error.os_error, ConnectionRefusedError):
+            return "nobody listens at its address (connection refused)"
+        said = os.strerror(error.os_error.errno) if error.os_error.errno else "no reason given"
+        return f"no connection can be made ({said.lower()})"
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return f"no connection could be made within {CONNECT_SECONDS:g} s"
+    if isinstance(error, TimeoutError):
+        return "no answer came in time"
+    if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError):
+        return "the connection was closed before an answer came"
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return "the answer broke off"
+    if isinstance(error, aiohttp.ClientResponseError):
+        return "the answer is not HTTP: is it an https address?"
+    return f"the call failed ({type(error).__name__})"
+
+
+def _about_certificate(error: Exception) -> str:
+    if getattr(error, "verify_code", 0) in _OTHER_HOST:
+        return "its certificate is for another host"
+    said = getattr(error, "verify_message", "") or "it does not pass"
+    return f"its certificate is not trusted ({said}); SSL_CERT_FILE names authorities to trust"
 
 
 async def fetch(

@@ -15,6 +15,7 @@ from launcher.errors import HubRefused, LauncherError, StoreUnavailable
 from launcher.flights import SingleFlight
 from launcher.hub import Hub, users
 from launcher.hub.version import FILTERS_TOKENS, version
+from launcher.outage import Outage
 from launcher.outbound import Unreachable
 from launcher.store import Store, probe
 
@@ -68,19 +69,22 @@ class Readiness:
         holder: str,
         strict_scopes: bool,
         warned: mmap,
+        outage: Outage,
         hub_restarted: Callable[[float], Awaitable[None]] | None = None,
     ) -> None:
         """`holder` is the name of this process in the database.
 
         `hub_restarted` is called with a time (seconds since 1970) at which nobody listened at the
         hub's address, once somebody does again: a hub that restarts counts its failures anew.
-        `warned` is a byte that all workers share: one warning is enough for all of them.
+        `warned` is a byte that all workers share: one warning is enough for all of them. `outage`
+        tells the log of the launcher's token; database and hub have their own.
         """
         self._hub = hub
         self._store = store
         self._holder = holder
         self._strict = strict_scopes
         self._warned = warned
+        self._outage = outage
         self._hub_restarted = hub_restarted
         self._nobody_listened_at: float | None = None
         self._may_launch = False
@@ -116,10 +120,6 @@ class Readiness:
 
     async def _check(self) -> None:
         checks = [await self._database(), *await self._hub_and_token()]
-        before = {check.name: check.ok for check in self._checks}
-        for check in checks:
-            if before.get(check.name, True) != check.ok:
-                _tell(check)
         self._checks, self._checked_at = checks, time.monotonic()
 
     async def _database(self) -> Check:
@@ -133,11 +133,13 @@ class Readiness:
         try:
             remark = await self._flights.share("token", self._check_token)
         except HubRefused as error:
+            self._outage.failed(error.detail)
             return [Check("hub", True), Check("token", False, error.detail)]
         except LauncherError as error:
             if isinstance(error.__cause__, Unreachable) and error.__cause__.refused:
                 self._nobody_listened_at = time.time()
             return [Check("hub", False, error.detail), Check("token", False, "not checked")]
+        self._outage.succeeded()
         await self._say_that_hub_restarted()
         return [Check("hub", True), Check("token", True, remark)]
 
@@ -201,12 +203,3 @@ class Readiness:
 def _expanded(names: set[str]) -> set[str]:
     # hubs before 6 have no start:servers; `servers` held it all along
     return names | ({"start:servers", "read:servers"} if "servers" in names else set())
-
-
-def _tell(check: Check) -> None:
-    """Log a change of state, once."""
-    fields = {"check": check.name, "detail": check.detail}
-    if check.ok:
-        log.info("a check passes again", extra=fields)
-    else:
-        log.error("a check fails", extra=fields)

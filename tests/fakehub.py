@@ -639,8 +639,8 @@ async def _end(runner):
 
 
 @contextmanager
-def served(hub: FakeHub):
-    """The hub on a port from the OS, on a loop of its own."""
+def served(hub: FakeHub, tls=None):
+    """The hub on a port from the OS, on a loop of its own; `tls` is an ssl.SSLContext."""
     loop, runner = asyncio.new_event_loop(), None
     thread = threading.Thread(target=loop.run_forever, name="fakehub", daemon=True)
     thread.start()
@@ -649,9 +649,10 @@ def served(hub: FakeHub):
         nonlocal runner
         runner = web.ServerRunner(web.Server(hub.answer, access_log=None), shutdown_timeout=0.1)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
+        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
         await site.start()
-        return f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}"
+        scheme = "https" if tls else "http"
+        return f"{scheme}://127.0.0.1:{site._server.sockets[0].getsockname()[1]}"
 
     hub.loop, hub.url = loop, asyncio.run_coroutine_threadsafe(start(), loop).result()
     try:

@@ -8,7 +8,17 @@ import pytest
 import launcher
 
 ROOT = Path(launcher.__file__).parent
-EVERYBODY = {"errors", "redaction", "urls", "outbound", "flights", "schemas", "logs", "metrics"}
+EVERYBODY = {
+    "errors",
+    "redaction",
+    "urls",
+    "outbound",
+    "flights",
+    "schemas",
+    "logs",
+    "metrics",
+    "outage",
+}
 PARTS = {"hub", "contents", "experiments", "store"}
 STORIES = {"orders", "launches", "starting", "following", "upkeep", "readiness"}
 
@@ -18,6 +28,7 @@ MAY_IMPORT = {
     "redaction": set(),
     "urls": set(),
     "outbound": set(),
+    "outage": set(),
     "flights": set(),
     "schemas": set(),
     "logs": set(),
