@@ -40,9 +40,9 @@ from launcher.hub.tokens import ServerTokens
 from launcher.launches import Launches
 from launcher.logs import RequestId
 from launcher.metrics import Gauges, Metrics
-from launcher.outage import Outage, Shared
+from launcher.outage import Outage, Record, Shared
 from launcher.placing import Placing
-from launcher.readiness import Readiness
+from launcher.readiness import Proxy, Readiness
 from launcher.starting import Starter
 from launcher.store import Store
 from launcher.store import launches as rows
@@ -83,7 +83,9 @@ def create_app(
         store.check_version(settings.database_url)
         async with (
             outbound.open_session(metrics.upstream, connections=HUB_CONNECTIONS) as to_hub,
-            outbound.open_session(metrics.upstream, connections=SERVER_CONNECTIONS) as to_servers,
+            outbound.open_session(
+                metrics.upstream, connections=SERVER_CONNECTIONS, tell=outbound.tell
+            ) as to_servers,
             _Building(settings, to_hub, to_servers, metrics, stopping, end_process).parts(
                 experiments, secret, shared
             ) as parts,
@@ -111,6 +113,8 @@ class _Shared:
         self.database = Outage("the database", memory.record())
         self.hub = Outage("the hub", memory.record())
         self.token = Outage("the launcher's token", memory.record())
+        self.proxy = Outage("the proxy", memory.record())
+        self.breaker = memory.record()
         self.warned = mmap.mmap(-1, 1)
 
 
@@ -137,7 +141,7 @@ class _Building:
         hub = Hub(self.to_hub, settings.hub_api_url, settings.api_token, shared.hub)
         tokens = ServerTokens(hub)
         feed = Feed(database)
-        starter = self._starter(database, hub, feed)
+        starter = self._starter(database, hub, feed, shared.breaker)
         launches = self._launches(database, tokens, starter, feed)
         readiness = Readiness(
             hub,
@@ -148,6 +152,7 @@ class _Building:
             outage=shared.token,
             # where the proxy stands between, it is the proxy that does not listen
             hub_restarted=None if settings.reaches_hub_by_proxy else starter.hub_restarted,
+            proxy=None if settings.reaches_hub_by_proxy else self._proxy(shared),
         )
         try:
             async with self._upkeep(database, launches, starter, feed, readiness).running():
@@ -170,7 +175,10 @@ class _Building:
             tokens.close()
             database.close()
 
-    def _starter(self, database: Store, hub: Hub, feed: Feed) -> Starter:
+    def _proxy(self, shared: "_Shared") -> Proxy:
+        return Proxy(self.to_servers, self.settings.proxy_url, shared.proxy)
+
+    def _starter(self, database: Store, hub: Hub, feed: Feed, told: Record) -> Starter:
         settings = self.settings
         limits = Limits(
             hub_failure_limit=settings.hub_failure_limit,
@@ -185,6 +193,7 @@ class _Building:
             feed,
             self.metrics,
             holder=self.holder,
+            told=told,
             limits=limits,
             timeout=settings.start_timeout,
             patience=settings.hub_patience,

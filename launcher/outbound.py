@@ -1,6 +1,7 @@
 """Calls to other programs: each with a timeout, a bound on the bytes read, and no redirects."""
 
 import json
+import logging
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -10,6 +11,11 @@ from typing import Any
 
 import aiohttp
 import yarl
+
+from launcher import logs
+
+log = logging.getLogger("launcher.outbound")
+log.addFilter(logs.OncePerMinute())
 
 # an answer that says no more than how a call went
 SHORT_BYTES = 64 * 2**10
@@ -72,13 +78,21 @@ class Session:
     http: aiohttp.ClientSession
     observe: Callable[[str, str, float], None]
     """Told the kind of a call, its status ('none': no answer came) and the seconds it took."""
+    tell: Callable[[str, Unreachable], None] = lambda kind, error: None
+    """Told the kind of a call that got no answer, and why."""
 
 
 @asynccontextmanager
 async def open_session(
-    observe: Callable[[str, str, float], None], *, connections: int
+    observe: Callable[[str, str, float], None],
+    *,
+    connections: int,
+    tell: Callable[[str, Unreachable], None] = lambda kind, error: None,
 ) -> AsyncIterator[Session]:
-    """A session without cookies, with at most that many connections at the same moment."""
+    """A session without cookies, with at most that many connections at the same moment.
+
+    `observe` and `tell` are told of calls as in `Session`.
+    """
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=10),
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -86,7 +100,7 @@ async def open_session(
         headers={"Accept-Encoding": "identity"},
         auto_decompress=False,
     ) as http:
-        yield Session(http, observe)
+        yield Session(http, observe, tell)
 
 
 @asynccontextmanager
@@ -115,11 +129,22 @@ async def stream(
             yield response
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
         refused = isinstance(getattr(error, "os_error", None), ConnectionRefusedError)
-        raise Unreachable(_reason(error), sent=False, refused=refused) from error
+        raise _told(session, kind, error, sent=False, refused=refused) from error
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise Unreachable(_reason(error), sent=True) from error
+        raise _told(session, kind, error, sent=True) from error
     finally:
         session.observe(kind, status, time.perf_counter() - begun)
+
+
+def _told(session: Session, kind: str, error: Exception, **how: bool) -> Unreachable:
+    unreachable = Unreachable(_reason(error), **how)
+    session.tell(kind, unreachable)
+    return unreachable
+
+
+def tell(kind: str, error: Unreachable) -> None:
+    """Tell the log that a call got no answer: once a minute for each kind and reason."""
+    log.warning("a call got no answer", extra={"kind": kind, "reason": str(error)})
 
 
 # of OpenSSL (x509_vfy.h): the certificate is for another host, or for another IP address

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from mmap import mmap
 
+from launcher import outbound, urls
 from launcher.errors import HubRefused, LauncherError, StoreUnavailable
 from launcher.flights import SingleFlight
 from launcher.hub import Hub, users
@@ -24,6 +25,7 @@ log = logging.getLogger("launcher")
 CHECK_SECONDS = 5.0
 # while something is wrong
 RECHECK_SECONDS = 3.0
+PROXY_SECONDS = 5.0
 # a report that old was not followed by another one: the checks hang
 STALE_SECONDS = 30.0
 
@@ -58,6 +60,39 @@ class Check:
 NOT_YET = [Check("start", False, "The first check is not over yet.")]
 
 
+@dataclass(frozen=True)
+class Proxy:
+    """The hub's proxy, through which notebooks reach users' servers."""
+
+    session: outbound.Session
+    url: str
+    outage: Outage
+
+    async def check(self) -> Check:
+        """Whether it takes calls: an answer other than a redirect, whatever it says of the hub."""
+        if not (reason := await self._reason()):
+            self.outage.succeeded()
+            return Check("proxy", True)
+        self.outage.failed(reason)
+        detail = f"Users' servers cannot be reached through the hub's proxy: {reason}."
+        return Check("proxy", False, detail)
+
+    async def _reason(self) -> str:
+        url = urls.join(self.url, "hub", "health")
+        try:
+            answer = await outbound.fetch(
+                self.session, "GET", url, kind="proxy.check", seconds=PROXY_SECONDS
+            )
+        except Unreachable as error:
+            return str(error)
+        if 300 <= answer.status < 400:
+            return (
+                f"it redirects ({answer.status}), which is not followed: its address is another"
+                " one, such as https in place of http"
+            )
+        return ""
+
+
 class Readiness:
     """Checks now and again, and reports what it found last."""
 
@@ -71,13 +106,15 @@ class Readiness:
         warned: mmap,
         outage: Outage,
         hub_restarted: Callable[[float], Awaitable[None]] | None = None,
+        proxy: "Proxy | None" = None,
     ) -> None:
         """`holder` is the name of this process in the database.
 
         `hub_restarted` is called with a time (seconds since 1970) at which nobody listened at the
         hub's address, once somebody does again: a hub that restarts counts its failures anew.
         `warned` is a byte that all workers share: one warning is enough for all of them. `outage`
-        tells the log of the launcher's token; database and hub have their own.
+        tells the log of the launcher's token; database and hub have their own. `proxy` is looked at
+        where the hub's API is not reached through it.
         """
         self._hub = hub
         self._store = store
@@ -85,6 +122,7 @@ class Readiness:
         self._strict = strict_scopes
         self._warned = warned
         self._outage = outage
+        self._proxy = proxy
         self._hub_restarted = hub_restarted
         self._nobody_listened_at: float | None = None
         self._may_launch = False
@@ -120,6 +158,8 @@ class Readiness:
 
     async def _check(self) -> None:
         checks = [await self._database(), *await self._hub_and_token()]
+        if self._proxy:
+            checks.append(await self._proxy.check())
         self._checks, self._checked_at = checks, time.monotonic()
 
     async def _database(self) -> Check:

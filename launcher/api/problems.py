@@ -24,6 +24,9 @@ CHALLENGE = 'Basic realm="JupyterHub", charset="UTF-8"'
 def launcher_error(request: Any, error: Exception) -> ConnexionResponse:
     """A failure that one of our own errors tells."""
     assert isinstance(error, LauncherError)  # noqa: S101
+    # a launch that failed has a line of its own
+    if error.status >= 500 and "Link" not in error.headers:
+        log.warning("a request failed", extra={"type": error.slug, "reason": error.detail})
     headers = dict(error.headers)
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
