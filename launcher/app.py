@@ -77,6 +77,8 @@ def create_app(
     secret = keys.secret(Path(settings.secret_file))
     shared = _Shared()
     metrics = Metrics(settings.metrics_folder)
+    paths = yaml.safe_load(SPECIFICATION.read_text(encoding="utf-8"))["paths"]
+    methods = problems.Methods(paths, settings.prefix)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[Mapping[str, Any]]:
@@ -93,10 +95,10 @@ def create_app(
             yield {"parts": parts}
 
     app = Starlette(
-        routes=[*web.routes(settings.prefix), Mount("/", OnlyJSON(_api(settings.prefix)))],
+        routes=[*web.routes(settings.prefix), Mount("/", OnlyJSON(_api(settings.prefix, methods)))],
         middleware=_middleware(settings),
         exception_handlers={
-            HTTPException: problems.page_error,
+            HTTPException: functools.partial(problems.page_error, methods=methods),
             Exception: problems.page_fault,
         },
         lifespan=lifespan,
@@ -267,7 +269,7 @@ def _policy(settings: Launcher) -> Policy:
     )
 
 
-def _api(prefix: str) -> AsyncApp:
+def _api(prefix: str, methods: problems.Methods) -> AsyncApp:
     api = AsyncApp(
         "launcher",
         specification_dir=str(SPECIFICATION.parent),
@@ -283,8 +285,7 @@ def _api(prefix: str) -> AsyncApp:
     for function in (auth.token, auth.basic, auth.metrics_reader):
         _keep_signature(function)
     api.add_error_handler(LauncherError, problems.launcher_error)
-    paths = yaml.safe_load(SPECIFICATION.read_text(encoding="utf-8"))["paths"]
-    http_error = functools.partial(problems.http_error, methods=problems.Methods(paths, prefix))
+    http_error = functools.partial(problems.http_error, methods=methods)
     api.add_error_handler(ProblemException, http_error)
     api.add_error_handler(HTTPException, http_error)
     api.add_error_handler(Exception, problems.unexpected)
