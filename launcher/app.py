@@ -41,8 +41,9 @@ from launcher.hub.tokens import ServerTokens
 from launcher.launches import Launches
 from launcher.logs import RequestId
 from launcher.metrics import Gauges, Metrics
+from launcher.outage import Outage, Record, Shared
 from launcher.placing import Placing
-from launcher.readiness import Check, Readiness
+from launcher.readiness import Check, Proxy, Readiness
 from launcher.starting import Starter
 from launcher.store import Store
 from launcher.store import launches as rows
@@ -75,32 +76,49 @@ def create_app(
     """
     experiments = Catalogue.load(settings.experiment_paths)
     secret = keys.secret(Path(settings.secret_file))
-    warned = mmap.mmap(-1, 1)  # shared with the workers that are forked later
+    shared = _Shared()
     metrics = Metrics(settings.metrics_folder)
+    paths = yaml.safe_load(SPECIFICATION.read_text(encoding="utf-8"))["paths"]
+    methods = problems.Methods(paths, settings.prefix)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[Mapping[str, Any]]:
         store.check_version(settings.database_url)
         async with (
             outbound.open_session(metrics.upstream, connections=HUB_CONNECTIONS) as to_hub,
-            outbound.open_session(metrics.upstream, connections=SERVER_CONNECTIONS) as to_servers,
+            outbound.open_session(
+                metrics.upstream, connections=SERVER_CONNECTIONS, tell=outbound.tell
+            ) as to_servers,
             _Building(settings, to_hub, to_servers, metrics, stopping, end_process).parts(
-                experiments, secret, warned
+                experiments, secret, shared
             ) as parts,
         ):
             yield {"parts": parts}
 
     app = Starlette(
-        routes=[*web.routes(settings.prefix), Mount("/", OnlyJSON(_api(settings.prefix)))],
+        routes=[*web.routes(settings.prefix), Mount("/", OnlyJSON(_api(settings.prefix, methods)))],
         middleware=_middleware(settings),
         exception_handlers={
-            HTTPException: problems.page_error,
+            HTTPException: functools.partial(problems.page_error, methods=methods),
             Exception: problems.page_fault,
         },
         lifespan=lifespan,
     )
     # around all of it, and no middleware: Starlette's own answer to a fault is outside of those
     return RequestId(Timed(app, metrics))
+
+
+class _Shared:
+    """What this process shares with the workers that are forked later."""
+
+    def __init__(self) -> None:
+        memory = Shared()
+        self.database = Outage("the database", memory.record())
+        self.hub = Outage("the hub", memory.record())
+        self.token = Outage("the launcher's token", memory.record())
+        self.proxy = Outage("the proxy", memory.record())
+        self.breaker = memory.record()
+        self.warned = mmap.mmap(-1, 1)
 
 
 @dataclass(frozen=True)
@@ -118,25 +136,27 @@ class _Building:
 
     @asynccontextmanager
     async def parts(
-        self, experiments: Catalogue, secret: bytes, warned: mmap.mmap
+        self, experiments: Catalogue, secret: bytes, shared: "_Shared"
     ) -> AsyncIterator[Parts]:
         """The parts, with what runs in the background."""
         settings = self.settings
-        database = Store(settings.database_url)
-        hub = Hub(self.to_hub, settings.hub_api_url, settings.api_token)
+        database = Store(settings.database_url, shared.database)
+        hub = Hub(self.to_hub, settings.hub_api_url, settings.api_token, shared.hub)
         tokens = ServerTokens(hub)
         feed = Feed(database)
-        starter = self._starter(database, hub, feed)
+        starter = self._starter(database, hub, feed, shared.breaker)
         launches = self._launches(database, tokens, starter, feed)
         readiness = Readiness(
             hub,
             database,
             holder=self.holder,
             strict_scopes=settings.strict_scopes,
-            warned=warned,
+            warned=shared.warned,
+            outage=shared.token,
             # where the proxy stands between, it is the proxy that does not listen
             hub_restarted=None if settings.reaches_hub_by_proxy else starter.hub_restarted,
             found=_left_out(experiments),
+            proxy=None if settings.reaches_hub_by_proxy else self._proxy(shared),
         )
         try:
             async with self._upkeep(database, launches, starter, feed, readiness).running():
@@ -159,7 +179,10 @@ class _Building:
             tokens.close()
             database.close()
 
-    def _starter(self, database: Store, hub: Hub, feed: Feed) -> Starter:
+    def _proxy(self, shared: "_Shared") -> Proxy:
+        return Proxy(self.to_servers, self.settings.proxy_url, shared.proxy)
+
+    def _starter(self, database: Store, hub: Hub, feed: Feed, told: Record) -> Starter:
         settings = self.settings
         limits = Limits(
             hub_failure_limit=settings.hub_failure_limit,
@@ -174,6 +197,7 @@ class _Building:
             feed,
             self.metrics,
             holder=self.holder,
+            told=told,
             limits=limits,
             timeout=settings.start_timeout,
             patience=settings.hub_patience,
@@ -257,7 +281,7 @@ def _policy(settings: Launcher) -> Policy:
     )
 
 
-def _api(prefix: str) -> AsyncApp:
+def _api(prefix: str, methods: problems.Methods) -> AsyncApp:
     api = AsyncApp(
         "launcher",
         specification_dir=str(SPECIFICATION.parent),
@@ -273,8 +297,7 @@ def _api(prefix: str) -> AsyncApp:
     for function in (auth.token, auth.basic, auth.metrics_reader):
         _keep_signature(function)
     api.add_error_handler(LauncherError, problems.launcher_error)
-    paths = yaml.safe_load(SPECIFICATION.read_text(encoding="utf-8"))["paths"]
-    http_error = functools.partial(problems.http_error, methods=problems.Methods(paths, prefix))
+    http_error = functools.partial(problems.http_error, methods=methods)
     api.add_error_handler(ProblemException, http_error)
     api.add_error_handler(HTTPException, http_error)
     api.add_error_handler(Exception, problems.unexpected)

@@ -31,6 +31,7 @@ from launcher.errors import (
 from launcher.feed import Feed
 from launcher.metrics import Metrics
 from launcher.orders import NotebookRequest, Order
+from launcher.outbound import Unreachable
 from launcher.placing import Attempt, NotOurs, Placing
 from launcher.starting import Starter
 from launcher.store import Store, idempotency, limit, starts
@@ -213,8 +214,10 @@ class Launches:
         task.add_done_callback(lambda _: self._faults.pop(launch.id, None))
 
     async def _fail_and_tell(self, launch: Launch, error: LauncherError) -> None:
-        await self._fail(launch, error)
+        failed = await self._fail(launch, error)
         self._feed.wake([launch.id])
+        if failed:
+            self._tell_end(failed)
 
     async def _see_through(self, launch: Launch, attempt: Attempt) -> Launch | None:
         """The launch at its end; None when another process goes on with it."""
@@ -222,7 +225,7 @@ class Launches:
         while current and not current.ended:
             current = await self._advance(current, attempt) or await self._ours(launch)
         if current:
-            self._count(current)
+            self._tell_end(current)
             if current.state == "cancelled":
                 await self._placing.tidy(launch)
             elif not attempt.may_be_there:
@@ -235,9 +238,15 @@ class Launches:
         if key_hash and launch.problem and is_temporary(launch.problem):
             await self._store.insist(idempotency.forget, key_hash, launch.id)
 
-    def _count(self, launch: Launch) -> None:
-        kind = str((launch.problem or {}).get("type", launch.state)).rpartition(":")[2]
+    def _tell_end(self, launch: Launch) -> None:
+        """Count a launch that has ended, and tell the log why when it failed."""
+        problem = launch.problem or {}
+        kind = str(problem.get("type", launch.state)).rpartition(":")[2]
         self._metrics.launch_ended(kind)
+        if launch.state == "failed":
+            extra = {"type": kind, "reason": problem.get("detail"), "launch_id": launch.id}
+            extra |= {"user": launch.user, "experiment": launch.experiment}
+            log.warning("a launch failed", extra=extra)
 
     async def _ours(self, launch: Launch) -> Launch | None:
         """The launch as it is now, None when another process has it."""
@@ -258,8 +267,8 @@ class Launches:
         began = time.monotonic()
         try:
             path = await self._upload(launch, attempt)
-        except ServerGone:
-            return await self._without_server(launch)
+        except ServerGone as gone:
+            return await self._without_server(launch, _reason(gone))
         except NotOurs:
             return None
         except HubUnavailable as error:
@@ -297,13 +306,13 @@ class Launches:
     async def _fail(self, launch: Launch, error: LauncherError) -> Launch | None:
         return await self._store.insist(rows.end, launch, state="failed", problem=error.problem())
 
-    async def _without_server(self, launch: Launch) -> Launch | None:
+    async def _without_server(self, launch: Launch, reason: str) -> Launch | None:
         """The launch once its server was started, or with the reason why it was not.
 
-        Raises StoreUnavailable.
+        `reason` is why no call reached the server. Raises StoreUnavailable.
         """
         try:
-            waiting = await self._wait_again(launch)
+            waiting = await self._wait_again(launch, reason)
         except StoreUnavailable:
             raise
         except LauncherError as error:
@@ -319,16 +328,24 @@ class Launches:
                 break  # nobody starts the server: look whether it is there, and ask again
         return waiting
 
-    async def _wait_again(self, launch: Launch) -> Launch | None:
+    async def _wait_again(self, launch: Launch, reason: str) -> Launch | None:
         """The launch, waiting for its server; raises ContentsFailed, QueueFull, StartsFailing."""
         if launch.state == "uploading":
             if launch.rounds >= MAX_ROUNDS:
                 raise ContentsFailed(
-                    "The server runs, but cannot be reached. Stop it and try again."
+                    f"The server runs, but cannot be reached{reason}. Stop it and try again."
                 )
             if launch.rounds > 1:
                 await asyncio.sleep(min(ROUND_SECONDS, 0.1 * 2**launch.rounds))
         return await self._starter.wait_for(launch)
+
+
+def _reason(gone: ServerGone) -> str:
+    """Why a server could not be reached, to be put after a sentence; '' when it answered."""
+    cause: BaseException | None = gone
+    while cause and not isinstance(cause, Unreachable):
+        cause = cause.__cause__
+    return f": {cause}" if cause else ""
 
 
 def _abandoned(launch: Launch) -> LaunchAbandoned:

@@ -64,13 +64,15 @@ class OncePerMinute(logging.Filter):
 
     def __init__(self) -> None:
         super().__init__()
-        self._seen: dict[tuple[str, str], tuple[float, int]] = {}
+        self._seen: dict[tuple[str, ...], tuple[float, int]] = {}
         """When a message was let through, and how many were not since."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the record is to be written."""
         # the rest of the message and of the traceback differs from one attempt to the next
-        key = (record.getMessage().partition("\n")[0], str(record.exc_info and record.exc_info[1]))
+        about = [str(vars(record).get(name, "")) for name in ("kind", "reason")]
+        message = record.getMessage().partition("\n")[0]
+        key = (message, str(record.exc_info and record.exc_info[1]), *about)
         at, left_out = self._seen.get(key, (0.0, 0))
         now = time.monotonic()
         if at and now - at < REPEATED_SECONDS:

@@ -1,6 +1,8 @@
 """Calls to other programs: each with a timeout, a bound on the bytes read, and no redirects."""
 
 import json
+import logging
+import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -9,6 +11,11 @@ from typing import Any
 
 import aiohttp
 import yarl
+
+from launcher import logs
+
+log = logging.getLogger("launcher.outbound")
+log.addFilter(logs.OncePerMinute())
 
 # an answer that says no more than how a call went
 SHORT_BYTES = 64 * 2**10
@@ -21,6 +28,7 @@ WHOLE_SECONDS = 120.0
 class Unreachable(Exception):
     """No whole answer came back. `sent` is False when the request cannot have been carried out.
 
+    As text it is the reason, about "it": the other program. That names no address and no secret.
     `refused`: nobody listens at the address.
     """
 
@@ -34,7 +42,7 @@ class AnswerTooLarge(Unreachable):
     """More came than an answer of this kind may have; the rest was not read."""
 
     def __init__(self) -> None:
-        super().__init__("the answer is too large", sent=True)
+        super().__init__("its answer is too large", sent=True)
 
 
 @dataclass(frozen=True)
@@ -48,14 +56,19 @@ class Answer:
     @property
     def is_json(self) -> bool:
         """Whether the other program says that this is JSON."""
-        return self.headers.get("Content-Type", "").split(";")[0].strip() == "application/json"
+        return self.media_type == "application/json"
+
+    @property
+    def media_type(self) -> str:
+        """What the other program says that this is, without parameters."""
+        return self.headers.get("Content-Type", "").split(";")[0].strip().lower()
 
     def json(self) -> Any:
         """The decoded body; raises Unreachable when it is not JSON after all."""
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError) as error:
-            raise Unreachable("the answer is not JSON", sent=True) from error
+            raise Unreachable("its answer is not JSON", sent=True) from error
 
 
 @dataclass(frozen=True)
@@ -65,13 +78,21 @@ class Session:
     http: aiohttp.ClientSession
     observe: Callable[[str, str, float], None]
     """Told the kind of a call, its status ('none': no answer came) and the seconds it took."""
+    tell: Callable[[str, Unreachable], None] = lambda kind, error: None
+    """Told the kind of a call that got no answer, and why."""
 
 
 @asynccontextmanager
 async def open_session(
-    observe: Callable[[str, str, float], None], *, connections: int
+    observe: Callable[[str, str, float], None],
+    *,
+    connections: int,
+    tell: Callable[[str, Unreachable], None] = lambda kind, error: None,
 ) -> AsyncIterator[Session]:
-    """A session without cookies, with at most that many connections at the same moment."""
+    """A session without cookies, with at most that many connections at the same moment.
+
+    `observe` and `tell` are told of calls as in `Session`.
+    """
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=10),
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -79,7 +100,7 @@ async def open_session(
         headers={"Accept-Encoding": "identity"},
         auto_decompress=False,
     ) as http:
-        yield Session(http, observe)
+        yield Session(http, observe, tell)
 
 
 @asynccontextmanager
@@ -108,11 +129,60 @@ async def stream(
             yield response
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
         refused = isinstance(getattr(error, "os_error", None), ConnectionRefusedError)
-        raise Unreachable(type(error).__name__, sent=False, refused=refused) from error
+        raise _told(session, kind, error, sent=False, refused=refused) from error
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise Unreachable(type(error).__name__, sent=True) from error
+        raise _told(session, kind, error, sent=True) from error
     finally:
         session.observe(kind, status, time.perf_counter() - begun)
+
+
+def _told(session: Session, kind: str, error: Exception, **how: bool) -> Unreachable:
+    unreachable = Unreachable(_reason(error), **how)
+    session.tell(kind, unreachable)
+    return unreachable
+
+
+def tell(kind: str, error: Unreachable) -> None:
+    """Tell the log that a call got no answer: once a minute for each kind and reason."""
+    log.warning("a call got no answer", extra={"kind": kind, "reason": str(error)})
+
+
+# of OpenSSL (x509_vfy.h): the certificate is for another host, or for another IP address
+_OTHER_HOST = (62, 64)
+
+
+def _reason(error: Exception) -> str:
+    """Why no answer came, in words that hold no address."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return _about_certificate(error.certificate_error)
+    if isinstance(error, aiohttp.ClientConnectorSSLError):
+        said = getattr(error.os_error, "reason", None) or type(error.os_error).__name__
+        return f"no TLS connection can be made ({said}): does it speak HTTP without TLS?"
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "the name of its host cannot be resolved"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        if isinstance(error.os_error, ConnectionRefusedError):
+            return "nobody listens at its address (connection refused)"
+        said = os.strerror(error.os_error.errno) if error.os_error.errno else "no reason given"
+        return f"no connection can be made ({said.lower()})"
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return f"no connection could be made within {CONNECT_SECONDS:g} s"
+    if isinstance(error, TimeoutError):
+        return "no answer came in time"
+    if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError):
+        return "the connection was closed before an answer came"
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return "the answer broke off"
+    if isinstance(error, aiohttp.ClientResponseError):
+        return "the answer is not HTTP: is it an https address?"
+    return f"the call failed ({type(error).__name__})"
+
+
+def _about_certificate(error: Exception) -> str:
+    if getattr(error, "verify_code", 0) in _OTHER_HOST:
+        return "its certificate is for another host"
+    said = getattr(error, "verify_message", "") or "it does not pass"
+    return f"its certificate is not trusted ({said}); SSL_CERT_FILE names authorities to trust"
 
 
 async def fetch(

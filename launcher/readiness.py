@@ -11,10 +11,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from mmap import mmap
 
+from launcher import outbound, urls
 from launcher.errors import HubRefused, LauncherError, StoreUnavailable
 from launcher.flights import SingleFlight
 from launcher.hub import Hub, users
 from launcher.hub.version import FILTERS_TOKENS, version
+from launcher.outage import Outage
 from launcher.outbound import Unreachable
 from launcher.store import Store, probe
 
@@ -23,6 +25,7 @@ log = logging.getLogger("launcher")
 CHECK_SECONDS = 5.0
 # while something is wrong
 RECHECK_SECONDS = 3.0
+PROXY_SECONDS = 5.0
 # a report that old was not followed by another one: the checks hang
 STALE_SECONDS = 30.0
 
@@ -57,6 +60,39 @@ class Check:
 NOT_YET = [Check("start", False, "The first check is not over yet.")]
 
 
+@dataclass(frozen=True)
+class Proxy:
+    """The hub's proxy, through which notebooks reach users' servers."""
+
+    session: outbound.Session
+    url: str
+    outage: Outage
+
+    async def check(self) -> Check:
+        """Whether it takes calls: an answer other than a redirect, whatever it says of the hub."""
+        if not (reason := await self._reason()):
+            self.outage.succeeded()
+            return Check("proxy", True)
+        self.outage.failed(reason)
+        detail = f"Users' servers cannot be reached through the hub's proxy: {reason}."
+        return Check("proxy", False, detail)
+
+    async def _reason(self) -> str:
+        url = urls.join(self.url, "hub", "health")
+        try:
+            answer = await outbound.fetch(
+                self.session, "GET", url, kind="proxy.check", seconds=PROXY_SECONDS
+            )
+        except Unreachable as error:
+            return str(error)
+        if 300 <= answer.status < 400:
+            return (
+                f"it redirects ({answer.status}), which is not followed: its address is another"
+                " one, such as https in place of http"
+            )
+        return ""
+
+
 class Readiness:
     """Checks now and again, and reports what it found last."""
 
@@ -68,21 +104,27 @@ class Readiness:
         holder: str,
         strict_scopes: bool,
         warned: mmap,
+        outage: Outage,
         hub_restarted: Callable[[float], Awaitable[None]] | None = None,
         found: tuple[Check, ...] = (),
+        proxy: "Proxy | None" = None,
     ) -> None:
         """`holder` is the name of this process in the database.
 
         `hub_restarted` is called with a time (seconds since 1970) at which nobody listened at the
         hub's address, once somebody does again: a hub that restarts counts its failures anew.
         `found` is reported with the rest: what was seen at the start and does not change.
-        `warned` is a byte that all workers share: one warning is enough for all of them.
+        `warned` is a byte that all workers share: one warning is enough for all of them. `outage`
+        tells the log of the launcher's token; database and hub have their own. `proxy` is looked at
+        where the hub's API is not reached through it.
         """
         self._hub = hub
         self._store = store
         self._holder = holder
         self._strict = strict_scopes
         self._warned = warned
+        self._outage = outage
+        self._proxy = proxy
         self._hub_restarted = hub_restarted
         self._nobody_listened_at: float | None = None
         self._found = found
@@ -120,10 +162,8 @@ class Readiness:
 
     async def _check(self) -> None:
         checks = [await self._database(), *await self._hub_and_token()]
-        before = {check.name: check.ok for check in self._checks}
-        for check in checks:
-            if before.get(check.name, True) != check.ok:
-                _tell(check)
+        if self._proxy:
+            checks.append(await self._proxy.check())
         self._checks, self._checked_at = checks, time.monotonic()
 
     async def _database(self) -> Check:
@@ -137,11 +177,13 @@ class Readiness:
         try:
             remark = await self._flights.share("token", self._check_token)
         except HubRefused as error:
+            self._outage.failed(error.detail)
             return [Check("hub", True), Check("token", False, error.detail)]
         except LauncherError as error:
             if isinstance(error.__cause__, Unreachable) and error.__cause__.refused:
                 self._nobody_listened_at = time.time()
             return [Check("hub", False, error.detail), Check("token", False, "not checked")]
+        self._outage.succeeded()
         await self._say_that_hub_restarted()
         return [Check("hub", True), Check("token", True, remark)]
 
@@ -205,12 +247,3 @@ class Readiness:
 def _expanded(names: set[str]) -> set[str]:
     # hubs before 6 have no start:servers; `servers` held it all along
     return names | ({"start:servers", "read:servers"} if "servers" in names else set())
-
-
-def _tell(check: Check) -> None:
-    """Log a change of state, once."""
-    fields = {"check": check.name, "detail": check.detail}
-    if check.ok:
-        log.info("a check passes again", extra=fields)
-    else:
-        log.error("a check fails", extra=fields)

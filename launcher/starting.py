@@ -22,7 +22,9 @@ from launcher.hub import Hub, servers
 from launcher.hub.starts import NotBegun, Start, Throttled
 from launcher.hub.version import LEAVES_REFUSALS, version
 from launcher.metrics import Metrics
+from launcher.outage import Record
 from launcher.store import Store, breaker, limit, starts
+from launcher.store.breaker import STATES
 from launcher.store.launches import Launch
 from launcher.store.limit import Limits, Status
 from launcher.store.starts import Taken
@@ -45,17 +47,22 @@ class Starter:
         metrics: Metrics,
         *,
         holder: str,
+        told: Record,
         limits: Limits,
         timeout: float,
         patience: float,
         queue_timeout: float,
     ) -> None:
-        """`timeout` bounds a start, `patience` the wait for a hub that is away, in seconds."""
+        """`timeout` bounds a start, `patience` the wait for a hub that is away, in seconds.
+
+        `told` is the state of the breaker that the log knows of, for all workers of a master.
+        """
         self._store = store
         self._hub = hub
         self._feed = feed
         self._metrics = metrics
         self._holder = holder
+        self._told = told
         self.limits = limits
         self._timeout = timeout
         self._patience = patience
@@ -135,10 +142,24 @@ class Starter:
             )
             self._forget_said(said)
         self._failing = seen.failing
+        self._tell_state(seen.before)
         self._feed.wake(seen.changed)
         for taken in seen.taken:
             self._attend_to(taken)
         await self._check_on(seen.ours)
+
+    def _tell_state(self, now: Status) -> None:
+        """Tell the log that the breaker has another state: the first process that sees it does."""
+        state = STATES.index(now.state)
+        if self._told.read()[0] == state:
+            return
+        with self._told.alone():
+            told, since, *_ = self._told.read()
+            if told == state or now.now <= since:
+                return
+            self._told.write(state, now.now, 0, 0)
+        extra = {"failed_in_a_row": now.failed, "last_failure": now.kind or None}
+        log.warning(f"the breaker is {now.state}", extra=extra)
 
     def _forget_said(self, written: Mapping[str, Sequence[Mapping[str, object]]]) -> None:
         """Keep what was said while the rest was being written down."""

@@ -33,6 +33,8 @@ class Seen:
     """The users whose servers this process starts, and whether nobody waits for them any more."""
     failing: bool
     """Whether a success that somebody else began would be news."""
+    before: Status
+    """How the starts were going."""
 
 
 def queue_up(connection: sa.Connection, launch: Launch, limits: Limits) -> Launch | None:
@@ -114,7 +116,7 @@ def look(
     taken, moved = _next(connection, holder, queue_timeout, now)
     ours = starts.held_by(connection, holder) if now.in_flight or taken else []
     failing = now.state != CLOSED or bool(limits.hub_failure_limit and now.failed)
-    return Seen([*left, *taken], told + moved, ours, failing)
+    return Seen([*left, *taken], told + moved, ours, failing, now)
 
 
 def _next(

@@ -4,6 +4,12 @@ The databases of both kinds, PostgreSQL's server too, are in postgres.py.
 """
 
 import importlib.util
+import io
+import logging
+
+import pytest
+
+from launcher import logs
 
 pytest_plugins = ("realhub", "fakehub", "postgres")
 
@@ -16,3 +22,17 @@ collect_ignore = [] if importlib.util.find_spec("grpc4bmi") else ["notebooks"]
 def pytest_collection_modifyitems(items):
     """The files with hubs of their own first: the longest ones, while other workers do the rest."""
     items.sort(key=lambda item: not item.path.name.startswith(FIRST))
+
+
+@pytest.fixture
+def written():
+    """Everything that the loggers of the launcher write in this process."""
+    handler = logging.StreamHandler(io.StringIO())
+    handler.setFormatter(logs.JSONLines())
+    logger = logging.getLogger("launcher")
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    yield handler.stream
+    logger.setLevel(level)
+    logger.removeHandler(handler)

@@ -95,6 +95,8 @@ class Start:
     message: str = ""
     headers: tuple[tuple[str, str], ...] = ()
     messages: tuple[str, ...] = ()  # what the spawner says while it starts
+    begins_after: float = 0.0  # until the hub begins with it, as one that refreshes a user first
+    answers_after: float = 0.0  # until its POST is answered; sooner, once the start has ended
     stream: bytes = b""  # what comes in the progress stream before that, as it is
     endless: bool = False  # whether that is repeated for as long as anybody listens
 
@@ -177,6 +179,7 @@ class FakeHub:
         self.away = ""  # "proxy" (503), "refused" (no answer), "starting" (404 pages)
         self.away_for = 0  # hub calls that find it so, and then it is back; 0: until told
         self.token_refused = False
+        self.proxy_answer = None  # what the proxy answers to the launcher's check of it
         self.version = "6.1.1"
         self.scopes: tuple[str, ...] = SERVICE_SCOPES
         self.login = "form"  # or "oauth", "redirect", "otp"; else a sign-in page of its own
@@ -229,6 +232,9 @@ class FakeHub:
         own = call.headers.get("Authorization") == f"token {self.token}"
         # the launcher's check of its own token comes when it likes
         (self.checks if own and path == "/hub/api/user" else self.calls).append(call)
+        if path == "/hub/health":
+            self.calls.remove(call)
+            return self.proxy_answer() if self.proxy_answer else web.Response()
         if path.startswith("/hub/"):
             return await self._hub(request, call, path)
         if path.startswith("/user/"):
@@ -336,7 +342,7 @@ class FakeHub:
         if call.method == "GET" and len(segments) == 2:
             return _json(self._model(user))
         if call.method == "POST" and segments[2:] == ["server"]:
-            return self._start(user)
+            return await self._start(user)
         if call.method == "DELETE" and segments[2:] == ["server"]:
             return await self._stop(user)
         if call.method == "GET" and segments[2:] == ["server", "progress"]:
@@ -371,7 +377,7 @@ class FakeHub:
         servers = {} if user.server == "stopped" else {"": {**server, "url": url}}
         return {"name": user.name, "kind": "user", "servers": servers}
 
-    def _start(self, user):
+    async def _start(self, user):
         if user.server == "spawning":
             return web.Response(status=202, content_type="text/plain")
         if user.server == "stopping":
@@ -379,6 +385,7 @@ class FakeHub:
         if user.server == "ready":
             return _json({"status": 400, "message": f"{user.name} is already running"}, 400)
         start = user.starts.pop(0) if user.starts else Start()
+        await asyncio.sleep(start.begins_after)
         if start.status in (201, 202) or start.outcome:
             user.server, user.failure, user.ended = "spawning", "", asyncio.Event()
             user.started, user.said = datetime.now(UTC).isoformat(), start.messages
@@ -388,6 +395,10 @@ class FakeHub:
             self.most_at_risk = max(self.most_at_risk, self.failures + spawning)
             loop = asyncio.get_running_loop()
             loop.call_later(start.seconds, self._end_start, user, start, user.ended)
+        if start.answers_after:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(start.answers_after):
+                    await user.ended.wait()
         if start.status in (201, 202):
             return web.Response(status=start.status, content_type="text/plain")
         model = {"status": start.status, "message": start.message}
@@ -639,8 +650,8 @@ async def _end(runner):
 
 
 @contextmanager
-def served(hub: FakeHub):
-    """The hub on a port from the OS, on a loop of its own."""
+def served(hub: FakeHub, tls=None):
+    """The hub on a port from the OS, on a loop of its own; `tls` is an ssl.SSLContext."""
     loop, runner = asyncio.new_event_loop(), None
     thread = threading.Thread(target=loop.run_forever, name="fakehub", daemon=True)
     thread.start()
@@ -649,9 +660,10 @@ def served(hub: FakeHub):
         nonlocal runner
         runner = web.ServerRunner(web.Server(hub.answer, access_log=None), shutdown_timeout=0.1)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
+        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
         await site.start()
-        return f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}"
+        scheme = "https" if tls else "http"
+        return f"{scheme}://127.0.0.1:{site._server.sockets[0].getsockname()[1]}"
 
     hub.loop, hub.url = loop, asyncio.run_coroutine_threadsafe(start(), loop).result()
     try:

@@ -15,7 +15,6 @@ from test_launches import (
     stored,
     stream_lines,
 )
-from test_logs import written  # noqa: F401
 
 from launcher import store
 from launcher.store import tables
@@ -692,7 +691,7 @@ def launch_for(client, name, headers, **more):
     return client.post("/hello", params={"user": name}, json=BODY, headers=headers, **more)
 
 
-def test_a_service_with_the_scope_launches_for_whom_it_names(client, alice, portal, written):  # noqa: F811
+def test_a_service_with_the_scope_launches_for_whom_it_names(client, alice, portal, written):
     answer = launch_for(client, alice.name, portal)
     assert path_of(answer) == "lab/hello.ipynb"
     assert f"/user/{alice.name}/" in answer.json()["location"]
@@ -742,7 +741,7 @@ def test_a_service_without_the_scope_is_403(client, fakehub, alice):
 
 
 @pytest.mark.parametrize("scopes", [(), ("admin:servers",), (ON_BEHALF,)])
-def test_a_user_launches_for_nobody_else(client, fakehub, alice, written, scopes):  # noqa: F811
+def test_a_user_launches_for_nobody_else(client, fakehub, alice, written, scopes):
     own = ("self", "access:services!service=launcher")
     mallory = fakehub.add_user(scopes=own + scopes)
     problem_of(launch_for(client, alice.name, mallory.auth), 403)
@@ -771,7 +770,7 @@ def test_a_service_sees_the_launches_that_it_made_and_no_others(client, fakehub,
     assert len(page(client, alice)["launches"]) == 2
 
 
-def test_a_service_watches_and_cancels_what_it_made(client, fakehub, portal, written):  # noqa: F811
+def test_a_service_watches_and_cancels_what_it_made(client, fakehub, portal, written):
     user = fakehub.add_user(starts=[Start(202, "never")])
     made = linked(launch_for(client, user.name, portal | ASYNC))
     wait_until(lambda: user.server == "spawning", "the start")

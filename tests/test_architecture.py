@@ -18,6 +18,7 @@ EVERYBODY = {
     "schemas",
     "logs",
     "metrics",
+    "outage",
 }
 PARTS = {"hub", "contents", "experiments", "store"}
 STORIES = {"orders", "launches", "starting", "following", "upkeep", "readiness"}
@@ -28,6 +29,7 @@ MAY_IMPORT = {
     "redaction": set(),
     "urls": set(),
     "outbound": set(),
+    "outage": set(),
     "flights": set(),
     "formats": set(),
     "schemas": set(),

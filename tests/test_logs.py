@@ -1,7 +1,6 @@
 """The log: a line for each request, with an id that the answer has too, and nothing secret."""
 
 import base64
-import io
 import json
 import logging
 import os
@@ -30,20 +29,6 @@ FORGED = '{"event":"forged"}'
 
 def new_id():
     return uuid.uuid4().hex
-
-
-@pytest.fixture
-def written():
-    """Everything that the loggers of the launcher write in this process."""
-    handler = logging.StreamHandler(io.StringIO())
-    handler.setFormatter(logs.JSONLines())
-    logger = logging.getLogger("launcher")
-    level = logger.level
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    yield handler.stream
-    logger.setLevel(level)
-    logger.removeHandler(handler)
 
 
 def lines_of(text, request_id):

@@ -16,11 +16,11 @@ import sqlalchemy as sa
 from fakehub import at_once, problem_of, wait_until
 from test_store import a_launch
 
-from launcher import store
+from launcher import outage, store
 from launcher.errors import StoreUnavailable
 from launcher.feed import Feed
 from launcher.following import Follower
-from launcher.store import launches, leases, outage, probe
+from launcher.store import launches, leases, probe
 
 UNAVAILABLE = "urn:problem-type:launcher:store-unavailable"
 # what a client waits for, a few times what is promised: the machine may be busy
@@ -195,7 +195,7 @@ async def test_an_outage_is_one_line_at_its_begin_and_one_at_its_end(new_sqlite,
 
 def test_a_database_that_can_be_read_only_is_not_said_to_be_back(log, mocker):
     mocker.patch.object(outage, "QUIET_SECONDS", 0.0)
-    state = outage.Outage()
+    state = outage.Outage("the database")
     state.failed("database or disk is full", writing=True)
     state.succeeded(writing=False)
     assert not log.of("used again")
@@ -255,7 +255,7 @@ async def test_a_postgresql_without_space_for_new_blocks_is_found_out(postgres_u
 
 FULL_DISK = """
 import asyncio, json, os, sys
-from launcher import store
+from launcher import outage, store
 from launcher.errors import StoreUnavailable
 from launcher.store import probe
 

@@ -21,7 +21,7 @@ from startkit import all_done, begun, has_queued, people, status, write
 from test_api_launches import begin, cancel, see, wait_for
 from test_launches import path_of, start_lines, stream_lines
 
-from launcher import store, turns
+from launcher import outage, store, turns
 from launcher.feed import Feed
 from launcher.starting import Starter
 from launcher.store import starts as start_rows
@@ -339,7 +339,8 @@ async def test_starts_that_break_one_after_the_other_are_each_told(mocker):
 
     starter = Starter(
         mocker.Mock(run=run), None, Feed(None), None,
-        holder="one", limits=None, timeout=1, patience=1, queue_timeout=1,
+        holder="one", told=outage.Shared().record(), limits=None,
+        timeout=1, patience=1, queue_timeout=1,
     )  # fmt: skip
     starter._broken.append("first")
     await starter._check_on([])

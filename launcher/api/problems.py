@@ -24,6 +24,9 @@ CHALLENGE = 'Basic realm="JupyterHub", charset="UTF-8"'
 def launcher_error(request: Any, error: Exception) -> ConnexionResponse:
     """A failure that one of our own errors tells."""
     assert isinstance(error, LauncherError)  # noqa: S101
+    # a launch that failed has a line of its own
+    if error.status >= 500 and "Link" not in error.headers:
+        log.warning("a request failed", extra={"type": error.slug, "reason": error.detail})
     headers = dict(error.headers)
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
@@ -33,18 +36,37 @@ def launcher_error(request: Any, error: Exception) -> ConnexionResponse:
 
 
 class Methods:
-    """Which methods each path takes: the framework names those of one operation alone."""
+    """Which methods each path takes, and where a proxy may have changed a path."""
 
     def __init__(self, paths: Mapping[str, Mapping[str, Any]], prefix: str) -> None:
         """`paths` is that part of the OpenAPI document; `prefix` stands before each of them."""
+        self._prefix = prefix
+        own = {path: re.sub(r"\{\w+\}", "[^/]+", path) for path in paths}
         self._known = [
-            (re.compile(re.escape(prefix) + re.sub(r"\{\w+\}", "[^/]+", path)), _allow(item))
+            (re.compile(re.escape(prefix) + own[path]), _allow(item))
             for path, item in paths.items()
         ]
+        self._ends = re.compile(
+            "(/[^/]+)+(" + "|".join(p for p in own.values() if "[" not in p) + ")"
+        )
 
     def allowed(self, path: str) -> str:
         """The header Allow (RFC 9110) of a path, or ''."""
         return next((allow for known, allow in self._known if known.fullmatch(path)), "")
+
+    def misplaced(self, path: str) -> str:
+        """Why there is nothing at a path that a proxy cut or made longer; '' otherwise."""
+        if self._prefix and not f"{path}/".startswith(f"{self._prefix}/"):
+            return (
+                f"The launcher answers below {self._prefix}/, and this request came without that"
+                " prefix: a proxy in front of it may remove it. See docs/troubleshooting.md."
+            )
+        if not self._prefix and self._ends.fullmatch(path):
+            return (
+                "There is nothing here, but at a shorter path. Where a proxy passes requests on"
+                " with a prefix, set BASE_PATH to that. See docs/troubleshooting.md."
+            )
+        return ""
 
 
 def _allow(item: Mapping[str, Any]) -> str:
@@ -56,19 +78,20 @@ def http_error(request: Any, error: Exception, methods: Methods | None = None) -
     """A failure that the web framework found: no such path or method, wrong media type."""
     assert isinstance(error, HTTPException)  # noqa: S101
     status = HTTPStatus(error.status_code)
+    misplaced = methods.misplaced(request.url.path) if methods and status == 404 else ""
     problem = {
         "type": TYPE_PREFIX + status.phrase.lower().replace(" ", "-"),
         "title": status.phrase,
         "status": status.value,
-        "detail": _DETAILS.get(status.value, status.description or status.phrase),
+        "detail": misplaced or _DETAILS.get(status.value, status.description or status.phrase),
     }
     allow = methods.allowed(request.url.path) if methods and status == 405 else ""
     return _response(request, problem, {"Allow": allow} if allow else {})
 
 
-def page_error(request: Request, error: Exception) -> Response:
+def page_error(request: Request, error: Exception, methods: Methods | None = None) -> Response:
     """The same for what is found before the API is reached."""
-    return _page(http_error(request, error))
+    return _page(http_error(request, error, methods))
 
 
 def page_fault(request: Request, error: Exception) -> Response:

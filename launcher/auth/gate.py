@@ -9,6 +9,7 @@ from typing import Any
 from cachetools import TTLCache
 from jupyterhub.services.auth import check_scopes
 
+from launcher import logs
 from launcher.auth.addresses import Proxies, client_address, disbelieved
 from launcher.auth.digests import derived, digest
 from launcher.auth.throttle import MAX_REMEMBERED, Address, Limits, Throttle
@@ -74,7 +75,7 @@ class Gate:
         """The user or service that may read metrics; raises as `by_token` does."""
         identity = await self._owner(token, where)
         if not (identity.admin or check_scopes({"read:metrics"}, identity.scopes)):
-            raise Forbidden("This needs a token that holds the scope read:metrics.")
+            raise _refused(identity, "This needs a token that holds the scope read:metrics.")
         return identity
 
     async def by_password(self, username: str, password: str, where: Callable[[], str]) -> Identity:
@@ -117,6 +118,7 @@ class Gate:
                 self._wrong[key] = True
                 self._proved.pop(key, None)
                 await self._throttle.unknown_token(address)
+                logs.audit("token_refused", reason=_UNKNOWN_TOKEN, address=where)
                 raise Unauthorized(_UNKNOWN_TOKEN)
         return self._remember(key, identity)
 
@@ -173,18 +175,25 @@ class Gate:
         if identity.kind != "user":
             if ON_BEHALF in identity.scopes:
                 return identity
-            raise Forbidden(
+            raise _refused(
+                identity,
                 "This is the token of a service. Launching needs a user's own token, or a service"
-                f" whose role holds the scope {ON_BEHALF}."
+                f" whose role holds the scope {ON_BEHALF}.",
             )
         scope = f"access:services!service={self._policy.service_name}"
         if needs_scope and not check_scopes({scope}, identity.scopes):
-            raise Forbidden(f"This needs a token that holds the scope {scope}.")
+            raise _refused(identity, f"This needs a token that holds the scope {scope}.")
         return identity
 
 
 _UNKNOWN_TOKEN = "The hub does not know this token. Make a new one on the hub's page Token."  # noqa: S105
 _WRONG_PASSWORD = "The hub does not let anybody in with this name and password."  # noqa: S105
+
+
+def _refused(identity: Identity, reason: str) -> Forbidden:
+    """The error for a token that may not do this, which the audit log is told."""
+    logs.audit("token_refused", reason=reason, by=identity.name, by_kind=identity.kind)
+    return Forbidden(reason)
 
 
 def _may_be_right(username: str, password: str) -> bool:

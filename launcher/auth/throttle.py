@@ -14,8 +14,8 @@ from cachetools import TTLCache
 
 from launcher import logs
 from launcher.auth.digests import derived, digest
-from launcher.errors import TooManyRequests
-from launcher.hub import unavailable
+from launcher.errors import HubUnavailable, TooManyRequests
+from launcher.hub import RETRY_AFTER_SECONDS
 from launcher.store import Store, login_attempts
 from launcher.store.login_attempts import WINDOW_SECONDS, Refusal
 
@@ -90,7 +90,11 @@ class Throttle:
             async with asyncio.timeout(WAIT_SECONDS):
                 await line.acquire()
         except TimeoutError as error:
-            raise unavailable() from error
+            raise HubUnavailable(
+                "The hub takes too long to check names, passwords or tokens. Try again in a few"
+                " seconds.",
+                retry_after=RETRY_AFTER_SECONDS,
+            ) from error
         try:
             refuse(address)
             yield

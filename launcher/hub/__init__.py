@@ -1,10 +1,11 @@
 """JupyterHub's REST API, as far as the launcher needs it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from launcher import outbound, urls
 from launcher.errors import HubRefused, HubUnavailable
+from launcher.outage import Outage
 from launcher.outbound import Answer, Session, Unreachable
 
 RETRY_AFTER_SECONDS = 10
@@ -19,6 +20,7 @@ class Hub:
     session: Session
     api_url: str
     token: str
+    outage: Outage = field(default_factory=lambda: Outage("the hub"), compare=False)
 
     def url(self, *segments: str) -> str:
         """The URL of something below the API."""
@@ -42,18 +44,19 @@ class Hub:
                 **{"most": MODEL_BYTES, **options},
             )
         except Unreachable as error:
-            raise unavailable() from error
-        if not is_from_hub(answer):
-            raise unavailable()
+            raise self.unavailable(str(error)) from error
+        if reason := not_from_hub(answer):
+            raise self.unavailable(reason)
+        self.outage.succeeded()
         return answer
 
-
-def unavailable() -> HubUnavailable:
-    """The error of a hub that is away."""
-    return HubUnavailable(
-        "The hub does not answer at the moment. Try again in a few seconds.",
-        retry_after=RETRY_AFTER_SECONDS,
-    )
+    def unavailable(self, reason: str = "its answer is not what its API gives") -> HubUnavailable:
+        """The error of a hub that cannot be used, which the log is told; `reason` is about "it"."""
+        self.outage.failed(reason)
+        return HubUnavailable(
+            f"The hub cannot be used at the moment: {reason}. Try again in a few seconds.",
+            retry_after=RETRY_AFTER_SECONDS,
+        )
 
 
 def refused() -> HubRefused:
@@ -64,11 +67,21 @@ def refused() -> HubRefused:
     )
 
 
-def is_from_hub(answer: Answer) -> bool:
-    """Whether the hub itself answered, neither the proxy nor a hub that is still starting.
+def not_from_hub(answer: Answer) -> str:
+    """Why this is no answer of the hub itself, but of a proxy or of something else; '' if it is.
 
     While the hub starts, its API is a 404 page; while it is away, the proxy answers 503.
     """
     if answer.status in (502, 503, 504):
-        return False
-    return answer.status < 400 or answer.is_json
+        return f"a proxy answers for it ({answer.status}): the hub does not run, or is starting"
+    if 300 <= answer.status < 400:
+        return (
+            f"it redirects ({answer.status}), which is not followed: its address is another one,"
+            " such as https in place of http"
+        )
+    if answer.media_type == "text/html" or (answer.status >= 400 and not answer.is_json):
+        return (
+            f"a web page came in place of an answer of its API ({answer.status}): the hub is"
+            " starting, or its address is another one"
+        )
+    return ""

@@ -11,7 +11,7 @@ from aiohttp import StreamReader
 
 from launcher import outbound, urls
 from launcher.errors import HubUnavailable, Unauthorized
-from launcher.hub import Hub, login_page, unavailable
+from launcher.hub import Hub, login_page
 from launcher.hub.users import Identity, from_answer
 from launcher.outbound import Answer, Unreachable
 
@@ -40,7 +40,7 @@ async def open_form(hub: Hub) -> LoginForm:
     """
     answer = await _call(hub, "GET", "login", {})
     if answer.status >= 404:  # which a hub that is still starting answers
-        raise unavailable()
+        raise hub.unavailable(f"its sign-in page has status {answer.status}")
     form = _password_form(hub, answer)
     cookies = _cookies(answer)
     if form is None or "_xsrf" not in cookies:
@@ -73,7 +73,7 @@ async def submit(hub: Hub, form: LoginForm, username: str, password: str) -> Ide
     if answer.status == 200 and login_page.forms(answer.body):
         raise NoPasswords(f"This hub asks for more than a name and a password. {_INSTEAD}")
     if answer.status not in (302, 303):
-        raise unavailable()
+        raise hub.unavailable(f"its sign-in form answers with status {answer.status}")
     identity = await _whoami(hub, cookies | _cookies(answer))
     if identity is None:
         # a page of the site's own that asks for more; stock hubs let in whom they redirect
@@ -120,7 +120,7 @@ def _is_login(hub: Hub, address: str) -> bool:
 
 async def _whoami(hub: Hub, cookies: dict[str, str]) -> Identity | None:
     headers = {"X-XSRFToken": cookies["_xsrf"]}
-    return from_answer(await _call(hub, "GET", "api/user", cookies, headers=headers))
+    return from_answer(hub, await _call(hub, "GET", "api/user", cookies, headers=headers))
 
 
 def _base(hub: Hub) -> str:
@@ -151,7 +151,7 @@ async def _call(
         ) as response:
             return Answer(response.status, response.headers, await _beginning(response.content))
     except Unreachable as error:
-        raise unavailable() from error
+        raise hub.unavailable(str(error)) from error
 
 
 async def _beginning(content: StreamReader) -> bytes:

@@ -1,5 +1,6 @@
 """The hub's progress stream of a server that starts (JupyterHub REST API, server-sent events)."""
 
+import dataclasses
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
@@ -22,8 +23,9 @@ async def events(hub: Hub, user: str) -> AsyncGenerator[dict[str, Any], None]:
     when the hub goes away, or says more than MAX_EVENTS or MAX_STREAM_BYTES; raises Unreachable.
     """
     url = hub.url("users", user, "server", "progress")
+    session = dataclasses.replace(hub.session, tell=outbound.tell)
     async with outbound.stream(
-        hub.session,
+        session,
         "GET",
         url,
         kind="hub.progress",

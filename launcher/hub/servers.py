@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from launcher.errors import UnknownUser
-from launcher.hub import Hub, refused, unavailable
+from launcher.hub import Hub, refused
 from launcher.outbound import Answer, Unreachable
 
 # `slow_spawn_timeout` of the hub, after which it answers 202, is 10 s by default
@@ -58,13 +58,13 @@ async def _user(hub: Hub, user: str) -> dict[str, Any]:
     answer = await hub.call("GET", "users", user, kind="hub.state")
     _raise_for_access(answer, user)
     if answer.status != 200:
-        raise unavailable()
+        raise hub.unavailable(f"it answers with status {answer.status}")
     try:
         model = answer.json()
     except Unreachable as error:
-        raise unavailable() from error
+        raise hub.unavailable(str(error)) from error
     if not (isinstance(model, dict) and "name" in model and isinstance(model.get("servers"), dict)):
-        raise unavailable()
+        raise hub.unavailable()
     return model
 
 

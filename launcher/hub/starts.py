@@ -23,6 +23,9 @@ STOP_POLL_SECONDS = 0.5
 REASON_SECONDS = 10.0
 # a spawner that says something new all the time fills nobody's disk
 MOST_MESSAGES = 200
+# a hub answers a request to start when the server runs, or after 10 s (`slow_spawn_timeout`); by
+# then it has begun
+HEARD_AFTER_SECONDS = 0.5
 
 # what the spawner says while it starts: a sentence, and per cent
 Said = Callable[[str, int | None], None]
@@ -64,6 +67,9 @@ class Start:
         self._said = said
         self._told: set[str] = set()
         self._asked: asyncio.Task[Answer] | None = None
+        self._overheard: asyncio.Task[bool] | None = None
+        """Follows the stream since before the hub answered."""
+        self._is_followed = False
         self._asked_at = begun_at or 0.0
         self._left = begun_at is not None
         self._certain = False
@@ -95,6 +101,8 @@ class Start:
             raise StartTimeout(
                 "The server was not ready in time. It may still come up: try again in a minute."
             ) from error
+        finally:
+            self._stop_overhearing()
         return await self._ready()
 
     async def _ready(self) -> Ready:
@@ -147,12 +155,44 @@ class Start:
 
     async def _ask(self) -> Answer:
         """The hub's answer, which it may give after 10 s; asked for also if nobody waits for it."""
+        self._stop_overhearing()
         self._asked_at = time.time()
         self._asked = asyncio.create_task(servers.post_start(self._hub, self._user))
         self._asked.add_done_callback(lambda task: task.cancelled() or task.exception())
-        answer = await asyncio.shield(self._asked)
+        self._overheard = asyncio.create_task(self._overhear(self._asked))
+        self._overheard.add_done_callback(lambda task: task.cancelled() or task.exception())
+        try:
+            answer = await asyncio.shield(self._asked)
+        except LauncherError:
+            self._stop_overhearing()
+            raise
+        if not self._is_followed:
+            self._stop_overhearing()
         self._heard_at = time.monotonic()
         return answer
+
+    async def _overhear(self, asked: asyncio.Task[Answer]) -> bool:
+        """What `_follow` does, begun while the hub has not answered.
+
+        How a stream ends before the hub answered is not believed: until it begins, the stream says
+        how the start before this one ended.
+        """
+        for delay in _delays(HEARD_AFTER_SECONDS):
+            await asyncio.sleep(delay)
+            try:
+                ready = await self._follow()
+            except LauncherError:
+                if asked.done():
+                    raise
+            else:
+                if asked.done():
+                    return ready
+        return False
+
+    def _stop_overhearing(self) -> None:
+        if self._overheard:
+            self._overheard.cancel()
+            self._overheard = None
 
     async def _state(self) -> ServerState:
         now = await servers.state(self._hub, self._user)
@@ -203,7 +243,8 @@ class Start:
     async def _wait_until_ready(self) -> None:
         """Follow the progress stream, again when it breaks; the user's model decides between."""
         for delay in _delays():
-            if await self._follow():
+            overheard, self._overheard = self._overheard, None
+            if await (overheard or self._follow()):
                 return
             now = await self._state()
             if now.ready:
@@ -219,13 +260,17 @@ class Start:
         """True when the stream says ready, False when it ends; raises the failure in it."""
         with suppress(Unreachable):
             async with aclosing(progress.events(self._hub, self._user)) as events:
-                async for event in events:
-                    self._heard_at = time.monotonic()
-                    if event.get("ready") is True:
-                        return True
-                    if event.get("failed"):
-                        raise failure(words(event.get("message")))
-                    self._pass_on(event)
+                try:
+                    async for event in events:
+                        self._is_followed = True
+                        self._heard_at = time.monotonic()
+                        if event.get("ready") is True:
+                            return True
+                        if event.get("failed"):
+                            raise failure(words(event.get("message")))
+                        self._pass_on(event)
+                finally:
+                    self._is_followed = False
         return False
 
     def _pass_on(self, event: Mapping[str, object]) -> None:

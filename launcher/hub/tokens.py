@@ -15,7 +15,7 @@ from cachetools import LRUCache
 
 from launcher.errors import HubRefused, LauncherError
 from launcher.flights import SingleFlight
-from launcher.hub import Hub, servers, unavailable
+from launcher.hub import Hub, servers
 from launcher.outbound import Answer, Unreachable
 
 LIFETIME_SECONDS = 3600
@@ -88,7 +88,7 @@ class ServerTokens:
             answer = await self._ask(user)
         if answer.status == 403:
             await self._explain(user, answer)
-        value = _token_in(answer)
+        value = _token_in(self._hub, answer)
         token = _Token(value, asked_at + (1 - RENEWED_BEFORE) * self._lifetime)
         self._tokens[user] = token
         return token
@@ -116,12 +116,13 @@ def _most_seconds(answer: Answer) -> int:
     return int(found[1]) if found else 0
 
 
-def _token_in(answer: Answer) -> str:
+def _token_in(hub: Hub, answer: Answer) -> str:
     if answer.status in (200, 201):
         try:
             value = answer.json()["token"]
         except (Unreachable, KeyError, TypeError) as error:
-            raise unavailable() from error
+            raise hub.unavailable() from error
         if isinstance(value, str) and re.fullmatch(r"[\x21-\x7e]{1,1024}", value):
             return value
-    raise unavailable()
+        raise hub.unavailable()
+    raise hub.unavailable(f"it answers with status {answer.status}")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from launcher.hub import Hub, refused, unavailable
+from launcher.hub import Hub, refused
 from launcher.outbound import Answer, Unreachable
 
 
@@ -19,14 +19,14 @@ class Identity:
     admin: bool
 
 
-def from_model(model: Mapping[str, Any]) -> Identity:
+def from_model(hub: Hub, model: Mapping[str, Any]) -> Identity:
     """The identity in a user model of the hub; raises HubUnavailable."""
     try:
         name, kind, scopes = model["name"], model["kind"], model["scopes"]
         if not (_is_name(name) and isinstance(kind, str) and _are_scopes(scopes)):
-            raise unavailable()
+            raise hub.unavailable()
     except (KeyError, TypeError) as error:
-        raise unavailable() from error
+        raise hub.unavailable() from error
     # scopes say what one may do; the model's flag `admin` does not
     return Identity(name, kind, frozenset(scopes), admin="admin:servers" in scopes)
 
@@ -40,21 +40,21 @@ def _are_scopes(value: object) -> bool:
     return isinstance(value, list | tuple) and all(isinstance(scope, str) for scope in value)
 
 
-def from_answer(answer: Answer) -> Identity | None:
+def from_answer(hub: Hub, answer: Answer) -> Identity | None:
     """Whom the hub's answer to `GET /user` is about, None when nobody; raises HubUnavailable."""
     if answer.status in (401, 403):
         return None
     if answer.status != 200:
-        raise unavailable()
+        raise hub.unavailable(f"it answers with status {answer.status}")
     try:
-        return from_model(answer.json())
+        return from_model(hub, answer.json())
     except Unreachable as error:
-        raise unavailable() from error
+        raise hub.unavailable(str(error)) from error
 
 
 async def identify(hub: Hub, token: str) -> Identity | None:
     """Whose token it is, None when nobody's; raises HubUnavailable."""
-    return from_answer(await hub.call("GET", "user", kind="hub.identify", token=token))
+    return from_answer(hub, await hub.call("GET", "user", kind="hub.identify", token=token))
 
 
 async def identify_launcher(hub: Hub) -> Identity:

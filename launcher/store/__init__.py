@@ -11,10 +11,10 @@ from typing import Concatenate, ParamSpec, TypeVar
 import sqlalchemy as sa
 
 from launcher.errors import StoreUnavailable
+from launcher.outage import Outage
 from launcher.store import deadline
 from launcher.store.engine import ONLY_READS, PAUSE_SECONDS, THREADS, TRIES
 from launcher.store.engine import connect as _connect
-from launcher.store.outage import Outage
 from launcher.store.versions import alembic as _alembic
 from launcher.store.versions import check_version, migrate
 
@@ -35,14 +35,14 @@ INSIST_SECONDS = 1.0
 class Store:
     """Runs units of work, each a function of a connection, in one transaction on a thread."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, outage: Outage | None = None) -> None:
         self._engine = _connect(url)
         self._reading = self._engine.execution_options(**{ONLY_READS: True})
         # in SQLite one transaction writes at a time, and whoever reads waits for none of them
         alone = self._engine.dialect.name == "sqlite"
         self._threads = ThreadPoolExecutor(1 if alone else THREADS, thread_name_prefix="store")
         self._readers = ThreadPoolExecutor(1, "store-reads") if alone else self._threads
-        self._outage = Outage()
+        self._outage = outage or Outage("the database")
 
     async def run(
         self,

@@ -1,0 +1,199 @@
+"""Why the hub cannot be reached: the same reason in the problem, at /ready and in the log."""
+
+import json
+import socket
+
+import pytest
+import requests
+from certificates import Authority
+from edge import serving
+from fakehub import (
+    LOST,
+    FakeHub,
+    json_answer,
+    page_answer,
+    problem_of,
+    served,
+    wait_until,
+)
+from ports import free_port
+
+from launcher import outbound
+
+SECRET = "s3cretHost"
+
+
+@pytest.fixture
+def authority(tmp_path):
+    return Authority(tmp_path)
+
+
+def lines(text, event):
+    """The lines with that event, as the log has them."""
+    return [line for line in map(json.loads, text.splitlines()) if line["event"] == event]
+
+
+def hub_check(client):
+    checks = client.get("/ready").json()["checks"]
+    return next((check for check in checks if check["name"] == "hub"), None)
+
+
+def failing(client):
+    """The detail of the failed check of the hub, once there is one."""
+    found = wait_until(hub_check.__get__(client), "a check of the hub")
+    assert not found["ok"]
+    return found["detail"]
+
+
+def environment(url):
+    return {"JUPYTERHUB_URL": url}
+
+
+def told_everywhere(client, person, written):
+    """The reason at /ready, which is that of the problem and of the log, once."""
+    detail = failing(client)
+    problem = problem_of(client.get("/user", headers=person.auth), 503)
+    assert problem["detail"] == detail
+    [line] = lines(written.getvalue(), "the hub cannot be used")
+    assert line["level"] == "ERROR"
+    assert line["reason"] in detail
+    for text in (detail, written.getvalue()):
+        assert "127.0.0.1" not in text
+        assert person.token not in text
+    return line["reason"]
+
+
+CERTIFICATES = {
+    "self-signed": ({"own": True}, "its certificate is not trusted (self-signed certificate)"),
+    "private": ({}, "its certificate is not trusted (unable to get local issuer certificate)"),
+    "expired": ({"own": True, "days": -1}, "its certificate is not trusted ("),
+}
+
+
+@pytest.mark.parametrize("which", CERTIFICATES)
+def test_a_certificate_that_is_not_trusted_is_called_that(start_app, authority, written, which):
+    settings, reason = CERTIFICATES[which]
+    with served(FakeHub(), authority.server(**settings)) as hub:
+        client = start_app(environment(hub.url))
+        assert told_everywhere(client, hub.add_user(), written).startswith(reason)
+
+
+def test_a_private_authority_is_trusted_with_ssl_cert_file(fakehub, authority, tmp_path):
+    with served(FakeHub(), authority.server()) as hub:
+        alice = hub.add_user(server="ready")
+        environ = {"SSL_CERT_FILE": str(authority.bundle)}
+        with serving(hub, tmp_path, environ=environ) as launcher:
+            body = {"notebook": {"directory": "lab", "filename": "hello.ipynb"}}
+            answer = requests.post(
+                f"{launcher.url}/hello", json=body, headers=alice.auth, timeout=60
+            )
+            assert answer.status_code == 200, answer.text
+            assert alice.notebooks == ["lab/hello.ipynb"]
+
+
+def test_a_certificate_for_another_name_is_called_that(fakehub, authority, tmp_path):
+    with served(FakeHub(), authority.server(address="192.0.2.7")) as hub:
+        environ = {"SSL_CERT_FILE": str(authority.bundle)}
+        with serving(hub, tmp_path, environ=environ) as launcher:
+
+            def details():
+                checks = requests.get(f"{launcher.url}/ready", timeout=9).json()["checks"]
+                return [check["detail"] for check in checks if check["name"] == "hub"]
+
+            [detail] = wait_until(details, "a check")
+            assert "its certificate is for another host" in detail
+            assert "127.0.0.1" not in detail
+
+
+def test_http_where_the_hub_speaks_tls_is_called_that(start_app, authority, written):
+    with served(FakeHub(), authority.server()) as hub:
+        client = start_app(environment(hub.url.replace("https", "http")))
+        reason = told_everywhere(client, hub.add_user(), written)
+        assert reason in (
+            "the connection was closed before an answer came",
+            "the answer is not HTTP: is it an https address?",
+        )
+
+
+def test_tls_where_the_hub_speaks_http_is_called_that(start_app, fakehub, written):
+    client = start_app(environment(fakehub.url.replace("http", "https")))
+    reason = told_everywhere(client, fakehub.add_user(), written)
+    assert reason.startswith("no TLS connection can be made (")
+
+
+def test_a_host_without_an_address_is_called_that(start_app, fakehub, written):
+    client = start_app(environment(f"http://{SECRET}.invalid:8000"))
+    reason = told_everywhere(client, fakehub.add_user(), written)
+    assert reason == "the name of its host cannot be resolved"
+    assert SECRET not in written.getvalue()
+
+
+def test_a_port_where_nobody_listens_is_called_that(start_app, fakehub, written):
+    client = start_app(environment(f"http://127.0.0.1:{free_port()}"))
+    reason = told_everywhere(client, fakehub.add_user(), written)
+    assert reason == "nobody listens at its address (connection refused)"
+
+
+async def test_a_hub_that_says_nothing_is_called_that():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        async with outbound.open_session(lambda *call: None, connections=1) as session:
+            with pytest.raises(outbound.Unreachable, match=r"^no answer came in time$"):
+                await outbound.fetch(session, "GET", url, kind="hub.state", seconds=0.2)
+
+
+ANSWERS = {
+    "redirect": (
+        page_answer(301, location="https://elsewhere.example/hub/api/user"),
+        "it redirects (301), which is not followed",
+    ),
+    "page": (page_answer(200, "Welcome"), "a web page came in place of an answer of its API (200)"),
+    "starting": (page_answer(404), "a web page came in place of an answer of its API (404)"),
+    "proxy": (page_answer(503), "a proxy answers for it (503)"),
+    "nonsense": (json_answer([1]), "its answer is not what its API gives"),
+    "lost": (LOST, "the connection was closed before an answer came"),
+}
+
+
+@pytest.mark.parametrize("which", ANSWERS)
+def test_an_answer_that_is_not_of_the_hubs_api_is_called_that(
+    start_app, fakehub, alice, written, which
+):
+    client = start_app()
+    answer, reason = ANSWERS[which]
+    # a connection that is lost when it was used before is tried again by aiohttp
+    fakehub.hub_answers += [("GET", "/hub/api/user", answer)] * 2
+    problem = problem_of(client.get("/user", headers=alice.auth), 503)
+    assert reason in problem["detail"]
+    assert "elsewhere" not in problem["detail"]
+    [line] = lines(written.getvalue(), "the hub cannot be used")
+    assert line["reason"].startswith(reason)
+
+
+@pytest.mark.parametrize("which", ["redirect", "page"])
+def test_such_an_answer_to_a_start_is_no_refusal_of_it(start_app, fakehub, which):
+    client = start_app(hub_patience=1)
+    answer, reason = ANSWERS[which]
+    bob = fakehub.add_user()
+    fakehub.hub_answers += [("POST", f"/users/{bob.name}/server", answer)] * 99
+    problem = problem_of(client.launch(bob), 503)
+    assert problem["type"].endswith(":hub-unavailable")
+    assert reason in problem["detail"]
+
+
+def test_a_hub_that_goes_away_and_comes_back_is_told(start_app, fakehub, alice, written):
+    client = start_app()
+    assert client.get("/user", headers=alice.auth).status_code == 200
+    fakehub.away = "proxy"
+    wait_until(lambda: client.get("/ready").status_code == 503, "the report")
+    for person in [fakehub.add_user() for _ in range(8)]:
+        problem_of(client.get("/user", headers=person.auth), 503)
+    fakehub.away = ""
+    wait_until(lambda: lines(written.getvalue(), "the hub can be used again"), "a line")
+    wait_until(lambda: client.get("/ready").status_code == 200, "the report")
+    text = written.getvalue()
+    away, *_ = lines(text, "the hub cannot be used")
+    assert away["reason"].startswith("a proxy answers for it (503)")
+    back, *_ = lines(text, "the hub can be used again")
+    assert back["seconds"] >= 0
+    assert not lines(text, "a check fails")
