@@ -6,6 +6,7 @@ The tags are papermill's: the cell `parameters` holds the defaults, and the cell
 
 import hashlib
 import keyword
+import sys
 import uuid
 from collections.abc import Mapping
 from copy import deepcopy
@@ -21,6 +22,18 @@ import launcher
 from launcher.errors import ConfigError
 
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+# As ipykernel says it: where a notebook says anything else, JupyterLab writes what the kernel says
+# and shows the notebook as changed. The version is right where servers use the launcher's Python;
+# which one a user's kernel has is known only once it runs.
+LANGUAGE_INFO = {
+    "codemirror_mode": {"name": "ipython", "version": 3},
+    "file_extension": ".py",
+    "mimetype": "text/x-python",
+    "name": "python",
+    "nbconvert_exporter": "python",
+    "pygments_lexer": "ipython3",
+    "version": sys.version.split()[0],
+}
 
 
 @dataclass(frozen=True)
@@ -44,7 +57,7 @@ class Template:
             raise ConfigError(f"{path} has {len(tagged)} cells tagged parameters; one is enough.")
         notebook.metadata = {
             "kernelspec": KERNEL,
-            "language_info": {"name": "python", "file_extension": ".py"},
+            "language_info": LANGUAGE_INFO,
         }
         notebook.nbformat_minor = 5
         for number, cell in enumerate(notebook.cells):
