@@ -39,6 +39,14 @@ def join(base: str, *segments: str, query: Mapping[str, str] | None = None) -> s
     return f"{url}?{urlencode(query)}" if query else url
 
 
+def below_root(home_path: str, user: str) -> tuple[str, ...]:
+    """The components of the user's home below the root of their server.
+
+    `home_path` is a path such as `home/{username}`, '' where the root is the home.
+    """
+    return tuple(part.replace("{username}", user) for part in home_path.split("/") if part)
+
+
 def _decoded(text: str) -> str:
     """`text` as the last of any number of programs that decode it would see it."""
     while (again := unquote(text)) != text:

@@ -605,7 +605,7 @@ def left_by_a_dead_process(settings, user, *, state, path="lab/x.ipynb", **field
     return launch
 
 
-@pytest.mark.parametrize("left", ["x.ipynb", "launcher-{}.part", None])
+@pytest.mark.parametrize("left", ["x.ipynb", "launcher-{}.ipynb", None])
 @pytest.mark.parametrize("state", ["queued", "starting", "uploading"])
 def test_a_launch_taken_up_again_after_a_crash_makes_one_notebook(
     start_app, fakehub, alice, state, left
