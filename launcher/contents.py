@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
@@ -18,6 +19,7 @@ from launcher.errors import (
     ContentsFailed,
     HubRefused,
     InsufficientStorage,
+    InTheWay,
     LauncherError,
     NotWritable,
     UploadRefused,
@@ -25,7 +27,7 @@ from launcher.errors import (
 from launcher.outbound import Answer, AnswerTooLarge, Session, Unreachable
 from launcher.refusals import GONE_STATUSES, ServerError, ServerGone, TokenRefused
 
-__all__ = ["Ambiguous", "Contents", "ServerGone"]
+__all__ = ["Ambiguous", "Contents", "OlderText", "ServerGone"]
 
 Path = Sequence[str]
 
@@ -39,8 +41,10 @@ DELETE_SECONDS = 10.0
 # Words of the contents API's own routes (…/checkpoints, …/checkpoints/<id>, …/trust), which hide
 # directories of that name. Its router looks at the path before it is decoded.
 _ROUTE_WORDS = ("checkpoints", "trust")
-# of the texts that jupytext pairs a notebook with; see docs/decisions.md
+# of the texts that jupytext pairs most notebooks with; `rename` finds the others
 _PAIRED = (".py", ".md")
+# the least by which such a text is older than the notebook, which was renamed a moment ago
+_OLDER = timedelta(seconds=60)
 
 # what the calls of the contents API are counted as
 _KINDS = {
@@ -54,6 +58,10 @@ _KINDS = {
 
 class Ambiguous(Exception):
     """No answer: the call may have been carried out, or may still be."""
+
+
+class OlderText(Exception):
+    """The notebook is there, and jupytext pairs it with an older text: nobody can open it."""
 
 
 class TokenSource(Protocol):
@@ -129,9 +137,10 @@ class Contents:
                 raise refusals.explained(error) from error
 
     async def rename(self, user: str, source: Path, target: Path) -> bool:
-        """Give a file its name; False when the name is taken. Raises ServerGone, Ambiguous.
+        """Give a file its name; False when the name is taken.
 
         The server refuses a name that leads to something; see `exists` for what it replaces.
+        Raises ServerGone, Ambiguous, OlderText.
         """
         body = {"path": "/".join(self._below_root(user, target))}
         try:
@@ -141,6 +150,8 @@ class Contents:
         if answer.status == 409:
             return False
         self._expect(answer, (200,), user, target)
+        if _is_of_older_text(answer.json()):
+            raise OlderText
         return True
 
     async def exists(self, user: str, path: Path) -> bool:
@@ -237,6 +248,9 @@ class Contents:
                 await self._make_directory(user, path[:depth])
             except ServerError as error:
                 why = refusals.explained(error)
+                there = path[:depth]
+                if error.message == "Unhandled error" and await self.kind(user, there):
+                    why = InTheWay(f"{'/'.join(there)} is there, and is no directory.")
                 if self.home_path and not await self.kind(user, ()):
                     why = ContentsFailed(
                         "The home directory is not where c.Launcher.home_path says, below the root"
@@ -357,6 +371,18 @@ def _with_name(url: str, name: str) -> str:
     if name not in _ROUTE_WORDS:
         return urls.join(url, name)
     return f"{url}/%{ord(name[0]):02X}{name[1:]}"
+
+
+def _is_of_older_text(model: Mapping[str, Any]) -> bool:
+    """Whether the model of a notebook has the time of a text that jupytext pairs it with.
+
+    jupytext says when the text was changed, and the file system when the notebook was renamed.
+    """
+    try:
+        changed, made = (datetime.fromisoformat(model[key]) for key in ("last_modified", "created"))
+        return made - changed > _OLDER
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return False
 
 
 def _spellings(name: str) -> tuple[str, ...]:

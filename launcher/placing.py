@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 
-from launcher.contents import Ambiguous, Contents, ServerGone
+from launcher.contents import Ambiguous, Contents, OlderText, ServerGone
 from launcher.errors import ContentsFailed, FileExists, InTheWay, LauncherError
 from launcher.store import Store, leases
 from launcher.store import launches as rows
@@ -231,6 +231,10 @@ class Placing:
             except Ambiguous:
                 unsure = True
                 await asyncio.sleep(LEASE_POLL_SECONDS)
+            except OlderText:
+                await self._contents.delete(launch.user, path)
+                await self._put(launch, temporary)
+                return False
             except ContentsFailed:
                 # the temporary is gone when the unanswered call was carried out
                 if unsure and await self._was_renamed(launch, temporary, path):
