@@ -208,7 +208,7 @@ class _Building:
         self, database: Store, tokens: ServerTokens, starter: Starter, feed: Feed
     ) -> Launches:
         settings = self.settings
-        contents = Contents(self.to_servers, settings.proxy_url, tokens)
+        contents = Contents(self.to_servers, settings.proxy_url, tokens, settings.home_path)
         return Launches(
             database,
             Placing(database, contents),

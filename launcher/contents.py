@@ -6,24 +6,28 @@ server is its user's: whatever it answers is data, bounded and checked.
 """
 
 import asyncio
-import re
+import unicodedata
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
-from launcher import outbound, urls
+from launcher import outbound, refusals, urls
 from launcher.errors import (
     ContentsFailed,
     HubRefused,
-    HubUnavailable,
     InsufficientStorage,
     InTheWay,
     LauncherError,
-    NameTooLong,
+    NotWritable,
+    UploadRefused,
 )
 from launcher.outbound import Answer, AnswerTooLarge, Session, Unreachable
+from launcher.refusals import GONE_STATUSES, ServerError, ServerGone, TokenRefused
+
+__all__ = ["Ambiguous", "Contents", "OlderText", "ServerGone"]
 
 Path = Sequence[str]
 
@@ -34,6 +38,14 @@ MAX_NOTEBOOK_BYTES = 20 * 2**20
 # of a file that is taken back: nobody waits longer for that
 DELETE_SECONDS = 10.0
 
+# Words of the contents API's own routes (…/checkpoints, …/checkpoints/<id>, …/trust), which hide
+# directories of that name. Its router looks at the path before it is decoded.
+_ROUTE_WORDS = ("checkpoints", "trust")
+# of the texts that jupytext pairs most notebooks with; `rename` finds the others
+_PAIRED = (".py", ".md")
+# the least by which such a text is older than the notebook, which was renamed a moment ago
+_OLDER = timedelta(seconds=60)
+
 # what the calls of the contents API are counted as
 _KINDS = {
     "GET": "contents.read",
@@ -42,29 +54,14 @@ _KINDS = {
     "POST": "contents.checkpoint",
     "DELETE": "contents.delete",
 }
-_GONE_STATUSES = frozenset({301, 302, 303, 307, 308, 424, 502, 503, 504})
-# pages of the hub's, which answers where no server is routed
-_GONE_PAGES = frozenset({401, 403, 404, 405})
-
-
-class ServerGone(Exception):
-    """The user's server is not there, or not reached yet: the hub has to start it."""
 
 
 class Ambiguous(Exception):
     """No answer: the call may have been carried out, or may still be."""
 
 
-class _TokenRefused(Exception):
-    """The server does not accept the token that it was sent."""
-
-
-class _ServerError(Exception):
-    """The server's own 500; `message` is for classification, never for users."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__("the user's server failed")
-        self.message = message
+class OlderText(Exception):
+    """The notebook is there, and jupytext pairs it with an older text: nobody can open it."""
 
 
 class TokenSource(Protocol):
@@ -90,6 +87,8 @@ class Contents:
     session: Session
     proxy_url: str
     tokens: TokenSource
+    home_path: str = ""
+    """The home below the server's root, see urls.below_root; all paths here are below the home."""
     _slots: WeakValueDictionary[str, asyncio.Semaphore] = field(default_factory=WeakValueDictionary)
 
     async def look_for_server(self, user: str) -> None:
@@ -105,7 +104,7 @@ class Contents:
                 answer = await outbound.fetch(self.session, "GET", url, kind="contents.probe")
         except Unreachable as error:
             raise ServerGone from error
-        if answer.status in _GONE_STATUSES:
+        if answer.status in GONE_STATUSES:
             raise ServerGone
 
     def prepare(self, user: str) -> None:
@@ -125,8 +124,8 @@ class Contents:
             await self._make_directories(user, path[:-1])
         try:
             await self._put(user, path, model)
-        except _ServerError as first:
-            explained = _explained(first)
+        except ServerError as first:
+            explained = refusals.explained(first)
             if isinstance(explained, InsufficientStorage):
                 # a second try leaves the server's hidden backup of the first, which stays for ever
                 raise explained from first
@@ -134,28 +133,71 @@ class Contents:
             await self._make_directories(user, path[:-1])
             try:
                 await self._put(user, path, model)
-            except _ServerError as error:
-                raise _explained(error) from error
+            except ServerError as error:
+                raise refusals.explained(error) from error
 
     async def rename(self, user: str, source: Path, target: Path) -> bool:
-        """Give a file its name; False when the name is taken. Raises ServerGone, Ambiguous."""
+        """Give a file its name; False when the name is taken.
+
+        The server refuses a name that leads to something; see `exists` for what it replaces.
+        Raises ServerGone, Ambiguous, OlderText.
+        """
+        body = {"path": "/".join(self._below_root(user, target))}
         try:
-            answer = await self._call("PATCH", user, source, json={"path": "/".join(target)})
-        except _ServerError as error:
-            raise _explained(error) from error
+            answer = await self._call("PATCH", user, source, json=body)
+        except ServerError as error:
+            raise refusals.explained(error) from error
         if answer.status == 409:
             return False
-        _expect(answer, (200,), target)
+        self._expect(answer, (200,), user, target)
+        if _is_of_older_text(answer.json()):
+            raise OlderText
         return True
 
     async def exists(self, user: str, path: Path) -> bool:
-        """Whether something has that name. Raises ServerGone."""
-        return await self.kind(user, path) != ""
+        """Whether something has that name, in either normal form of Unicode. Raises ServerGone.
+
+        True for what a rename would replace, too: a link that leads nowhere is found, and one that
+        leads to itself or through a file is a 500.
+        """
+        return any([await self.kind(user, (*path[:-1], name)) for name in _spellings(path[-1])])
+
+    async def is_paired(self, user: str, path: Path) -> bool:
+        """Whether a text stands beside the notebook's name that jupytext would pair it with.
+
+        Raises ServerGone.
+        """
+        stem = path[-1].removesuffix(".ipynb")
+        looks = [self.kind(user, (*path[:-1], stem + extension)) for extension in _PAIRED]
+        return any(await asyncio.gather(*looks))
 
     async def kind(self, user: str, path: Path) -> str:
-        """What has that name: file, notebook or directory, or ''. Raises ServerGone."""
-        model = await self._read(user, path, {"content": "0"})
-        return "" if model is None else str(model.get("type") or "file")
+        """What has that name: file, notebook, directory, unknown, or ''. Raises ServerGone."""
+        try:
+            answer = await self._call("GET", user, path, query={"content": "0"})
+        except Ambiguous as error:
+            raise ServerGone from error
+        except ServerError:
+            return "unknown"  # what is not there is a 404
+        if answer.status == 404:
+            return ""
+        if answer.status == 400 or refusals.message(answer).startswith("Permission denied"):
+            return "unknown"
+        self._expect(answer, (200,), user, path)
+        return str(answer.json().get("type") or "unknown")
+
+    async def find_directory(self, user: str, path: Path) -> Path:
+        """The directory as it is spelled in the home: as asked for, or in Unicode's form NFD.
+
+        Raises ServerGone. A name that is the same in both forms costs no call.
+        """
+        found: tuple[str, ...] = ()
+        for name in path:
+            other = next((n for n in _spellings(name) if n != name), name)
+            if other != name and not await self.kind(user, (*found, name)):
+                name = other if await self.kind(user, (*found, other)) == "directory" else name
+            found += (name,)
+        return found
 
     async def holds(self, user: str, path: Path, text: str) -> bool:
         """Whether there is a file of that name that holds the text (ASCII). Raises ServerGone."""
@@ -164,65 +206,95 @@ class Contents:
             answer = await self._call("GET", user, path, query=query, needle=text.encode())
         except Ambiguous as error:
             raise ServerGone from error
-        except _ServerError as error:
-            raise _explained(error) from error
+        except ServerError as error:
+            raise refusals.explained(error) from error
         return answer.status == 200 and bool(answer.body)
 
     async def make_checkpoint(self, user: str, path: Path) -> None:
-        """Keep the file as it is now in a checkpoint of its own. Raises ServerGone, Ambiguous."""
+        """Keep the file as it is now in a checkpoint of its own.
+
+        Raises ServerGone, Ambiguous, InsufficientStorage, CheckpointFailed.
+        """
         try:
             answer = await self._call("POST", user, path, action="checkpoints")
-        except _ServerError as error:
-            raise _explained(error) from error
+        except ServerError as error:
+            why = refusals.explained(error)
+            if isinstance(why, InsufficientStorage):
+                raise InsufficientStorage(
+                    "There is no space left for a checkpoint of the file that is there, so it was"
+                    " not replaced. Delete something first."
+                ) from error
+            raise refusals.no_checkpoint(
+                why.detail
+                if isinstance(why, NotWritable)
+                else "It may be no regular file, or have a name that is too long."
+            ) from error
+        if 400 <= answer.status < 500:
+            raise refusals.no_checkpoint(refusals.refused(answer, "Its directory").detail)
         if answer.status != 201:
-            raise ContentsFailed(
-                "The server could not make a checkpoint of the file that is there."
-            )
+            raise refusals.no_checkpoint("The server gave no reason.")
 
     async def delete(self, user: str, path: Path) -> None:
         """Remove a file, if the server lets us and answers within seconds."""
         try:
             async with asyncio.timeout(DELETE_SECONDS):
                 await self._call("DELETE", user, path)
-        except (ServerGone, Ambiguous, _ServerError, LauncherError, TimeoutError):
+        except (ServerGone, Ambiguous, ServerError, LauncherError, TimeoutError):
             return  # a file of ours that stays under its temporary name harms nobody
 
     async def _make_directories(self, user: str, path: Path) -> None:
         for depth in range(1, len(path) + 1):
             try:
                 await self._make_directory(user, path[:depth])
-            except _ServerError as error:
-                raise _explained(error) from error
+            except ServerError as error:
+                why = refusals.explained(error)
+                there = path[:depth]
+                if error.message == "Unhandled error" and await self.kind(user, there):
+                    why = InTheWay(f"{'/'.join(there)} is there, and is no directory.")
+                if self.home_path and not await self.kind(user, ()):
+                    why = ContentsFailed(
+                        "The home directory is not where c.Launcher.home_path says, below the root"
+                        " of the user's server. The launcher's administrator can mend that."
+                    )
+                raise why from error
+            except NotWritable as error:
+                if depth > 1 or self.home_path:
+                    raise
+                raise NotWritable(
+                    f"{error.detail} If the server's root is not the home (notebook_dir or"
+                    " root_dir is set), the launcher's administrator sets c.Launcher.home_path."
+                ) from error
 
     async def _make_directory(self, user: str, path: Path) -> None:
+        model = {"type": "directory"}
         try:
-            await self._put(user, path, {"type": "directory"})
-        except _ServerError:
+            await self._put(user, path, model)
+        except ServerError:
             # two at the same moment: one of them is a 500 "File exists", and fine when repeated
-            await self._put(user, path, {"type": "directory"})
+            await self._put(user, path, model)
+        except UploadRefused:
+            # a hook that takes *.ipynb only refuses directories, those that are there too
+            if await self.kind(user, path) != "directory":
+                raise
 
     async def _put(self, user: str, path: Path, model: Mapping[str, Any]) -> None:
         answer = await self._call("PUT", user, path, json=model)
-        if answer.status in (400, 409):
-            # "... is not a directory": a file stands where a directory is needed, or the reverse
-            raise InTheWay(
-                f"{'/'.join(path)} cannot be made: a file or directory of that name, or of one"
-                " above it, is in the way."
-            )
-        _expect(answer, (200, 201), path)
+        self._expect(answer, (200, 201), user, path)
 
-    async def _read(self, user: str, path: Path, query: Mapping[str, str]) -> dict[str, Any] | None:
+    def _below_root(self, user: str, path: Path) -> Path:
+        return (*urls.below_root(self.home_path, user), *path)
+
+    def _expect(self, answer: Answer, statuses: Sequence[int], user: str, path: Path) -> None:
+        """Success is the status, the type and the content, never the status alone."""
         try:
-            answer = await self._call("GET", user, path, query=query)
-        except Ambiguous as error:
-            raise ServerGone from error
-        except _ServerError as error:
-            raise _explained(error) from error
-        if answer.status in (400, 404):
-            # 400: what is there is no notebook
-            return None if answer.status == 404 else {}
-        _expect(answer, (200,), path)
-        return answer.json()
+            fits = answer.status in statuses and answer.is_json
+            if fits and answer.json().get("path") == "/".join(self._below_root(user, path)):
+                return
+        except (Unreachable, AttributeError):
+            pass
+        if 400 <= answer.status < 500 and answer.status not in (404, 405):
+            raise refusals.refused(answer, "/".join(path))
+        raise refusals.no_contents_api()
 
     async def _call(
         self,
@@ -234,19 +306,25 @@ class Contents:
         query: Mapping[str, str] | None = None,
         **options: Any,
     ) -> Answer:
-        url = urls.join(self.proxy_url, "user", user, "api", "contents", *path)
-        url = urls.join(url, action) if action else _told_from_action(url)
-        url = urls.join(url, query=query)
+        url = urls.join(self.proxy_url, "user", user, "api", "contents")
+        for name in self._below_root(user, path):
+            url = _with_name(url, name)
+        url = urls.join(url, *([action] if action else []), query=query)
         token = await self.tokens.token_for(user)
         try:
             return await self._call_with(token, method, user, url, **options)
-        except _TokenRefused:
+        except TokenRefused:
             # it ended early: the hub lost its database, or somebody revoked it
             self.tokens.forget(user, token)
         token = await self.tokens.token_for(user)
         try:
             return await self._call_with(token, method, user, url, **options)
-        except _TokenRefused as error:
+        except TokenRefused as error:
+            if method != "GET" and await self._accepts(token, user):
+                raise UploadRefused(
+                    "The user's server refuses the notebook (HTTP 403) without a reason. A"
+                    " pre_save_hook may do so."
+                ) from error
             self.tokens.forget(user, token)
             raise HubRefused(
                 "The user's server does not accept the token that the hub made for it."
@@ -264,11 +342,19 @@ class Contents:
                     self.session, method, url, kind=_KINDS[method], headers=headers, **options
                 )
         except AnswerTooLarge as error:
-            raise _no_contents_api() from error
+            raise refusals.no_contents_api() from error
         except Unreachable as error:
             raise (Ambiguous if error.sent else ServerGone) from error
-        _raise_for_state(answer)
+        refusals.raise_for_state(answer)
         return answer
+
+    async def _accepts(self, token: str, user: str) -> bool:
+        """Whether the server answers a look at the home with that token."""
+        url = urls.join(self.proxy_url, "user", user, "api", "contents", query={"content": "0"})
+        try:
+            return (await self._call_with(token, "GET", user, url)).status == 200
+        except (TokenRefused, ServerError):
+            return False
 
     @asynccontextmanager
     async def _slot(self, user: str) -> AsyncIterator[None]:
@@ -280,81 +366,25 @@ class Contents:
             yield
 
 
-def _told_from_action(url: str) -> str:
-    # the contents API has routes …/checkpoints and …/trust, which hide directories of that name;
-    # its router looks at the path before it is decoded
-    return re.sub(r"/(c|t)(heckpoints|rust)$", lambda m: f"/%{ord(m[1]):02X}{m[2]}", url)
+def _with_name(url: str, name: str) -> str:
+    """The URL with a name of a path behind it, which no route of the contents API takes for its."""
+    if name not in _ROUTE_WORDS:
+        return urls.join(url, name)
+    return f"{url}/%{ord(name[0]):02X}{name[1:]}"
 
 
-def _raise_for_state(answer: Answer) -> None:
-    """Tell an answer of the contents API from one that says the server is gone."""
-    message = _message(answer)
-    if answer.status in _GONE_STATUSES:
-        raise ServerGone
-    if answer.status >= 400 and not answer.is_json:
-        raise _of_a_page(answer.status)
-    if answer.status == 500 and "Failed to connect to Hub API" in message:
-        raise HubUnavailable("The hub does not answer at the moment.", retry_after=10)
-    if answer.status >= 500:
-        raise _ServerError(message)
-    # what a server answers to a token that it does not know, to a change and to a look
-    if answer.status in (401, 403) and ("_xsrf" in message or message in ("", "Forbidden")):
-        raise _TokenRefused
-    if answer.status in (401, 403):
-        raise ContentsFailed("The user's server does not let the launcher write there.")
+def _is_of_older_text(model: Mapping[str, Any]) -> bool:
+    """Whether the model of a notebook has the time of a text that jupytext pairs it with.
 
-
-def _of_a_page(status: int) -> Exception:
-    """What a page instead of JSON means: no server, or a proxy in between with limits."""
-    if status in _GONE_PAGES or status >= 500:
-        return ServerGone()
-    if status == 413:
-        return ContentsFailed(
-            "A proxy in front of the user's server takes no request of that size (HTTP 413). Ask"
-            " the hub's administrator to raise its limit, or send smaller parameters."
-        )
-    return ContentsFailed(
-        f"Something in front of the user's server refused the notebook (HTTP {status}). Try again"
-        " in a minute."
-    )
-
-
-def _message(answer: Answer) -> str:
-    if answer.status < 400 or not answer.is_json:
-        return ""
+    jupytext says when the text was changed, and the file system when the notebook was renamed.
+    """
     try:
-        return str(answer.json().get("message") or "")
-    except (Unreachable, AttributeError):
-        return ""
+        changed, made = (datetime.fromisoformat(model[key]) for key in ("last_modified", "created"))
+        return made - changed > _OLDER
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return False
 
 
-def _expect(answer: Answer, statuses: Sequence[int], path: Path) -> None:
-    """Success is the status, the type and the content, never the status alone."""
-    try:
-        fits = answer.status in statuses and answer.is_json
-        if fits and answer.json().get("path") == "/".join(path):
-            return
-    except (Unreachable, AttributeError):
-        pass
-    raise _no_contents_api()
-
-
-def _no_contents_api() -> ContentsFailed:
-    return ContentsFailed("The server gave an answer that no contents API gives.")
-
-
-def _explained(error: _ServerError) -> LauncherError:
-    """The server's 500 in words of ours: its message holds the absolute path of the home."""
-    found = re.search(r"\[Errno ([0-9]{1,4})\]", error.message)
-    number = int(found[1]) if found else 0
-    if number in (28, 122):
-        return InsufficientStorage(
-            "There is no space left for the notebook. Delete something first."
-        )
-    if number == 36:
-        return NameTooLong("The server's file system does not take a name of that length.")
-    if number in (1, 13, 30):
-        return ContentsFailed("The directory cannot be written to.")
-    if number == 20 or "not a directory" in error.message.lower():
-        return InTheWay("A file stands where the directory should be made.")
-    return ContentsFailed("The server failed to write the notebook and gave no reason.")
+def _spellings(name: str) -> tuple[str, ...]:
+    """The name, and the same in the other normal form of Unicode where that differs."""
+    return tuple(dict.fromkeys((name, unicodedata.normalize("NFD", name))))

@@ -168,6 +168,30 @@ class ContentsFailed(LauncherError):
     status, title, slug = 502, "The notebook could not be written", "contents-failed"
 
 
+class NotWritable(ContentsFailed):
+    """The directory belongs to somebody else, or its file system is read-only."""
+
+    title, slug = "The directory is not writable", "not-writable"
+
+
+class UploadRefused(ContentsFailed):
+    """A rule of the user's server, such as a pre_save_hook, refuses the notebook."""
+
+    title, slug = "The server refuses the notebook", "upload-refused"
+
+
+class ProxyRefused(ContentsFailed):
+    """A proxy in front of the user's server refuses the request, most often for its size."""
+
+    title, slug = "A proxy refuses the notebook", "proxy-refused"
+
+
+class CheckpointFailed(ContentsFailed):
+    """The file that is to be replaced was kept, because no checkpoint of it could be made."""
+
+    title, slug = "The file was not replaced", "checkpoint-failed"
+
+
 class SpawnFailed(LauncherError):
     """The hub tried to start the user's server, and it did not start."""
 

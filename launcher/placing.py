@@ -1,18 +1,19 @@
 """Puts a notebook into a home under a name that is free, and touches nothing that is there.
 
 The notebook is written under a temporary name and then renamed: a rename refuses a name that is
-taken. Two renames at the same moment can both succeed, so a lease of the name goes before.
+taken, but replaces a link that leads nowhere, so a look goes before. Two renames at the same moment
+can both succeed, so a lease of the name goes before, too.
 """
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 
-from launcher.contents import Ambiguous, Contents, ServerGone
+from launcher.contents import Ambiguous, Contents, OlderText, ServerGone
 from launcher.errors import ContentsFailed, FileExists, InTheWay, LauncherError
 from launcher.store import Store, leases
 from launcher.store import launches as rows
@@ -53,9 +54,14 @@ def candidate(filename: str, number: int) -> str:
 
 def _temporary(launch: Launch, takeovers: int) -> Path:
     # not made of the filename, which may be as long as the file system takes; another one for each
-    # process, because one that was taken for dead may go on
+    # process, because one that was taken for dead may go on; that of a notebook, because a
+    # pre_save_hook may take nothing else
     number = f".{takeovers}" if takeovers else ""
-    return (*launch.directory.split("/"), f"launcher-{launch.id}{number}.part")
+    return (*_directory(launch), f"launcher-{launch.id}{number}.ipynb")
+
+
+def _directory(launch: Launch) -> Path:
+    return tuple(launch.directory.split("/"))
 
 
 async def first_free(taken: Callable[[int], Awaitable[bool]], after: int) -> int:
@@ -90,6 +96,9 @@ class Placing:
         """
         if not launch.rounds:
             await self._contents.look_for_server(launch.user)
+        wanted, launch = launch, await self._spelled(launch)
+        if launch is not wanted:
+            attempt.sure_until = 0.0  # that lease is of the other spelling
         if attempt.may_be_there and (path := await self._placed_before(launch)):
             return path
         if launch.if_exists == "replace":
@@ -97,8 +106,9 @@ class Placing:
             return await self._replace(launch)
         temporary = _temporary(launch, launch.takeovers)
         try:
-            await self._put(launch, temporary)
-            path = await self._name(launch, temporary, attempt)
+            async with self._looking(launch) as is_free:
+                await self._put(launch, temporary)
+                path = await self._name(launch, temporary, attempt, is_free)
         except (LauncherError, NotOurs):
             await self._contents.delete(launch.user, temporary)
             raise
@@ -116,11 +126,38 @@ class Placing:
 
     async def discard(self, launch: Launch) -> None:
         """Remove what an upload that is given up may have left under a temporary name."""
-        await self._remove_temporaries(launch, launch.takeovers + 1)
+        with suppress(ServerGone, LauncherError):
+            launch = await self._spelled(launch)
+            await self._remove_temporaries(launch, launch.takeovers + 1)
 
     def prepare(self, launch: Launch) -> None:
         """Have the token of the launch's server made while the server starts."""
         self._contents.prepare(launch.user)
+
+    async def _spelled(self, launch: Launch) -> Launch:
+        """The launch with its directory as it is spelled in the home."""
+        directory = "/".join(await self._contents.find_directory(launch.user, _directory(launch)))
+        return launch if directory == launch.directory else replace(launch, directory=directory)
+
+    @asynccontextmanager
+    async def _looking(self, launch: Launch) -> AsyncIterator["asyncio.Task[bool]"]:
+        """A look at the wanted name, which goes on while the notebook is written."""
+        path = (*_directory(launch), launch.filename)
+        look = asyncio.create_task(self._is_free(launch, path))
+        # nobody may ask what it found
+        look.add_done_callback(lambda task: task.cancelled() or task.exception())
+        try:
+            yield look
+        finally:
+            look.cancel()
+
+    async def _is_free(self, launch: Launch, path: Path) -> bool:
+        """Whether neither the name is taken nor a text beside it that jupytext would pair."""
+        taken = (
+            self._contents.exists(launch.user, path),
+            self._contents.is_paired(launch.user, path),
+        )
+        return not any(await asyncio.gather(*taken))
 
     async def _remove_temporaries(self, launch: Launch, takeovers: int) -> None:
         """Remove the temporary files of the first processes that had the launch."""
@@ -148,19 +185,25 @@ class Placing:
                 await asyncio.sleep(LEASE_POLL_SECONDS)
         raise ServerGone
 
-    async def _name(self, launch: Launch, temporary: Path, attempt: Attempt) -> Path:
-        """Rename the temporary file to a name that is free."""
+    async def _name(
+        self, launch: Launch, temporary: Path, attempt: Attempt, first: Awaitable[bool]
+    ) -> Path:
+        """Rename the temporary file to a name that is free; `first` says whether the wanted is."""
         number, names = 0, _Names(launch)
         while True:
             path = names.path(number)
             surely_held = number == 0 and time.monotonic() < attempt.sure_until
             if surely_held or await self._take(launch, path):
                 attempt.may_be_there = True
-                if await self._rename(launch, temporary, path):
+                is_free = await (first if number == 0 else self._is_free(launch, path))
+                if await self._rename(launch, temporary, path, is_free=is_free):
                     return path
                 await self._store.run(leases.release_path, launch.id, "/".join(path))
             if launch.if_exists == "fail":
-                raise FileExists(f"{'/'.join(path)} exists, and if_exists is fail.")
+                raise FileExists(
+                    f"{'/'.join(path)} exists, or a text that jupytext would pair with it, and"
+                    " if_exists is fail."
+                )
             number = await first_free(lambda n: self._is_taken(launch, names.path(n)), after=number)
 
     async def _take(self, launch: Launch, path: Path) -> bool:
@@ -176,16 +219,22 @@ class Placing:
             raise NotOurs
         return is_held or await self._contents.exists(launch.user, path)
 
-    async def _rename(self, launch: Launch, temporary: Path, path: Path) -> bool:
+    async def _rename(self, launch: Launch, temporary: Path, path: Path, *, is_free: bool) -> bool:
         """Rename; after a call that no answer came to, look whether the file is this launch's."""
         # a call of an earlier round, or of a process that was taken for dead, may come late
-        unsure = launch.rounds > 0
+        unsure = launch.rounds > 0 or launch.takeovers > 0
+        if not is_free:
+            return unsure and await self._was_renamed(launch, temporary, path)
         for _ in range(MAX_LOOKS):
             try:
                 renamed = await self._contents.rename(launch.user, temporary, path)
             except Ambiguous:
                 unsure = True
                 await asyncio.sleep(LEASE_POLL_SECONDS)
+            except OlderText:
+                await self._contents.delete(launch.user, path)
+                await self._put(launch, temporary)
+                return False
             except ContentsFailed:
                 # the temporary is gone when the unanswered call was carried out
                 if unsure and await self._was_renamed(launch, temporary, path):
@@ -208,7 +257,7 @@ class Placing:
 
     async def _replace(self, launch: Launch) -> Path:
         """Write over the file that is there, after a checkpoint of it."""
-        path = (*launch.directory.split("/"), launch.filename)
+        path = (*_directory(launch), launch.filename)
         for _ in range(LEASE_POLLS):
             if await self._take(launch, path):
                 break
@@ -250,7 +299,7 @@ class _Names:
     """The names that a launch may end with, of which only so many are looked at."""
 
     def __init__(self, launch: Launch) -> None:
-        self._directory = tuple(launch.directory.split("/"))
+        self._directory = _directory(launch)
         self._filename = launch.filename
         self._left = MAX_NAMES
 

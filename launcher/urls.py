@@ -16,6 +16,13 @@ MAX_COMPONENT_BYTES = 255  # the limit of Linux file systems
 # jupyter_server writes a name of 245 bytes and more, and then fails on its checkpoint
 MAX_FILENAME_BYTES = 230
 
+# what Unicode calls default ignorable (DerivedCoreProperties.txt), and what is drawn as nothing
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200d\u2060-\u2065\u206a-\u206f\u2800\u3164"
+    "\ufe00-\ufe0f\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d159\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+# scripts and emoji need these between or behind their characters, where they can be seen to act
+_JOINERS = "\u200c\u200d\ufe0e\ufe0f"
 _BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 _FORBIDDEN = re.compile(f"[\\x00-\\x1f\\x7f-\\x9f\u2028\u2029\ufeff\ud800-\udfff{_BIDI}]")
 _SLASHES = re.compile(r"[/\\\u2044\u2215\u2216\u29f5\u29f8\ufe68\uff0f\uff3c]")
@@ -30,6 +37,14 @@ def join(base: str, *segments: str, query: Mapping[str, str] | None = None) -> s
     if urlsplit(url).netloc != urlsplit(base).netloc:
         raise ValueError("the URL leaves the host it was built for")
     return f"{url}?{urlencode(query)}" if query else url
+
+
+def below_root(home_path: str, user: str) -> tuple[str, ...]:
+    """The components of the user's home below the root of their server.
+
+    `home_path` is a path such as `home/{username}`, '' where the root is the home.
+    """
+    return tuple(part.replace("{username}", user) for part in home_path.split("/") if part)
 
 
 def _decoded(text: str) -> str:
@@ -75,8 +90,14 @@ def _check(component: str, pointer: str, limit: int) -> None:
     seen = unicodedata.normalize("NFKC", _decoded(component))
     if not component:
         raise _refused(pointer, "may not be empty, nor hold an empty name between two slashes")
-    if _FORBIDDEN.search(component) or _FORBIDDEN.search(seen):
-        raise _refused(pointer, "may not hold control, line-break or text-direction characters")
+    if bad := _FORBIDDEN.search(component) or _FORBIDDEN.search(seen):
+        raise _refused(
+            pointer,
+            "may not hold control, line-break or text-direction characters, such as"
+            f" {_named(bad[0])}",
+        )
+    if found := _invisible(component) or _invisible(seen):
+        raise _refused(pointer, f"may not hold the invisible character {found}")
     if _SLASHES.search(component) or _SLASHES.search(seen):
         raise _refused(pointer, "may not hold backslashes, nor slashes inside a name")
     if seen.startswith("."):
@@ -86,6 +107,20 @@ def _check(component: str, pointer: str, limit: int) -> None:
                                 "with a dot")  # fmt: skip
     if len(component.encode("utf-8")) > limit:
         raise _refused(pointer, f"may not hold a name of more than {limit} bytes of UTF-8")
+
+
+def _invisible(text: str) -> str:
+    """The first character of the text that nobody sees, as in `U+200B ZERO WIDTH SPACE`, or ''."""
+    for found in _INVISIBLE.finditer(text):
+        character, before = found[0], text[: found.start()][-1:]
+        joins = character in _JOINERS and not before.isascii() and not _INVISIBLE.match(before)
+        if not joins:
+            return _named(character)
+    return ""
+
+
+def _named(character: str) -> str:
+    return f"U+{ord(character):04X} {unicodedata.name(character, '')}".rstrip()
 
 
 def _refused(pointer: str, sentence: str) -> BadRequest:

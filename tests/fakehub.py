@@ -39,6 +39,7 @@ with warnings.catch_warnings():
     from launcher.app import create_app
 
 HTML = "text/html"
+TEMPORARY = re.compile(r"(^|/)launcher-[0-9a-f]{32}(\.\d+)?\.ipynb$")
 LOST = object()  # a scripted answer: the connection ends without one
 SILENT = object()  # a scripted answer: none, and the connection stays open
 SERVICE_SCOPES = ("servers", "tokens", "read:servers", "read:tokens", "read:users:name")
@@ -115,6 +116,11 @@ class User:
     files: dict[str, bytes] = field(default_factory=dict)
     directories: set[str] = field(default_factory=set)
     checkpoints: dict[str, bytes] = field(default_factory=dict)
+    # what is no file: "dangling" (a link to nowhere), "loop" (a link to itself), "fifo"
+    odd: dict[str, str] = field(default_factory=dict)
+    unwritable: set[str] = field(default_factory=set)  # directories; "" is the home
+    hook: Callable[[str, dict], tuple[int, str] | None] | None = None  # a pre_save_hook
+    root: str = ""  # the path of the home below the server's root
     full: str = ""  # the method, or "PUT PATCH", that finds no space left
     answers: list[tuple[str, object]] = field(default_factory=list)  # (method, what comes instead)
     token_seen: bool = True  # the server need not ask the hub about the launcher's token
@@ -132,12 +138,14 @@ class User:
     @property
     def notebooks(self) -> list[str]:
         """The paths of the notebooks in the home."""
-        return sorted(path for path in self.files if path.endswith(".ipynb"))
+        return sorted(
+            path for path in self.files if path.endswith(".ipynb") and not TEMPORARY.search(path)
+        )
 
     @property
     def leftovers(self) -> list[str]:
         """The files that no launch may leave behind."""
-        return sorted(path for path in self.files if path.endswith(".part"))
+        return sorted(filter(TEMPORARY.search, self.files))
 
     @property
     def auth(self) -> dict[str, str]:
@@ -477,7 +485,8 @@ class FakeHub:
         user.token_seen = True
         if segments[1:3] != ["api", "contents"]:
             return _page(404)
-        return await self._scripted(request, call, user, "/".join(segments[3:]))
+        raw = path.split("/api/contents", 1)[1].strip("/")
+        return await self._scripted(request, call, user, raw)
 
     def opens(self, user, call):
         """Whether the call's token opens the user's server."""
@@ -498,14 +507,19 @@ class FakeHub:
             return scripted[1]()
         return await self._contents(call, user, path)
 
-    async def _contents(self, call, user, path):
+    async def _contents(self, call, user, raw):
+        """What jupyter_server's handlers answer to a path as it came over the wire."""
+        route = re.fullmatch(r"(?:(.+)/)?(checkpoints|checkpoints/[\w-]+|trust)", raw)
+        path = unquote(route[1] or "" if route else raw)
+        if route and call.method != "POST":
+            return _json({"message": "Method Not Allowed"}, 405)
         if call.method in user.full.split():
             return _failed(path, 28, "No space left on device", user)
         if any(part.startswith(".") for part in path.split("/")):
             return _json({"message": "cannot access hidden file"}, 400)
+        if route:
+            return self._checkpoint(user, path)
         body = json.loads(call.body) if call.body else {}
-        if call.method == "POST" and path.endswith("/checkpoints"):
-            return self._checkpoint(user, path.removesuffix("/checkpoints"))
         if call.method == "PATCH":
             return await self._rename(user, path, body["path"])
         if call.method == "PUT":
@@ -517,28 +531,37 @@ class FakeHub:
         return self._get(user, path, parse_qs(urlsplit(call.path).query))
 
     def _checkpoint(self, user, path):
+        if path in user.odd:
+            return _json({"message": f"Unhandled error: /home/{user.name}/{path}"}, 500)
         if path not in user.files:
             return _no_file(path)
         user.checkpoints[path] = user.files[path]
         return _json({"id": "checkpoint", "last_modified": "2026-01-01T00:00:00Z"}, 201)
 
     async def _rename(self, user, path, target):
-        if target in user.files or target in user.directories:
+        if target in {*user.files, *user.directories} or user.odd.get(target) == "fifo":
             return _json({"message": f"File already exists: {target}"}, 409)
         await asyncio.sleep(self.rename_seconds)
         if path not in user.files:
             return _no_file(path)
         if answer := _unwritable(user, target):
             return answer
+        user.odd.pop(target, None)  # os.path.exists says that such a link is not there
         user.files[target] = user.files.pop(path)
         return _json(_model(user, target))
 
     def _put(self, user, path, body):
+        if user.hook and (refusal := user.hook(path, body)):
+            return _json({"message": refusal[1], "reason": None}, refusal[0])
+        if body["type"] == "directory" and path in {*user.directories, *_above(user.root)}:
+            return _json(_model(user, path), 201)
         if answer := _unwritable(user, path):
             return answer
         if body["type"] == "directory":
-            if path in user.files:
-                return _json({"message": f"Not a directory: {path}"}, 400)
+            if path in user.files or user.odd.get(path) == "fifo":
+                return _json({"message": f"Not a directory: /home/{user.name}/{path}"}, 400)
+            if path in user.odd:
+                return _failed(path, 17, "File exists", user)
             user.directories.add(path)
             return _json(_model(user, path), 201)
         if path in user.directories:
@@ -548,12 +571,16 @@ class FakeHub:
         return _json(_model(user, path), status)
 
     def _get(self, user, path, query):
-        if path in user.directories:
+        if path in {"", *user.directories, *_above(user.root)}:
             if query.get("type") == ["notebook"]:
                 return _json({"message": f"{path} is a directory, not a notebook"}, 400)
             return _json(_model(user, path))
+        if user.odd.get(path) == "loop":
+            return _json({"message": "Unhandled error", "reason": None, "traceback": ""}, 500)
+        if path in user.odd and query.get("content") == ["0"]:
+            return _json(_model(user, path))
         if path not in user.files:
-            return _no_file(path)
+            return _nothing_there(path)
         model = _model(user, path)
         if query.get("content") != ["0"] and query.get("type") == ["file"]:
             model["content"] = user.files[path].decode()
@@ -570,12 +597,18 @@ def _unwritable(user, path):
     parent, _, name = path.rpartition("/")
     if len(name.encode()) > 255:
         return _failed(path, 36, "File name too long", user)
-    above = {"/".join(parent.split("/")[:depth]) for depth in range(1, parent.count("/") + 2)}
-    if above & user.files.keys():
+    if _above(parent) & user.files.keys():
         return _failed(path, 20, "Not a directory", user)
-    if parent and parent not in user.directories:
+    if parent and parent not in user.directories | _above(user.root):
         return _failed(path, 2, "No such file or directory", user)
+    if parent in user.unwritable:
+        return _json({"message": f"Permission denied: {path}", "reason": None}, 403)
     return None
+
+
+def _above(path):
+    """The path and what is above it; nothing for the server's root."""
+    return {"/".join(path.split("/")[: n + 1]) for n in range(path.count("/") + 1)} - {""}
 
 
 def _failed(path, number, text, user):
@@ -584,12 +617,19 @@ def _failed(path, number, text, user):
 
 
 def _model(user, path):
-    kind = "directory" if path in user.directories else "notebook"
+    there = {"", *user.directories, *_above(user.root)}
+    kind = "directory" if path in there else "notebook" if path.endswith(".ipynb") else "file"
     return {"name": path.rpartition("/")[2], "path": path, "type": kind, "content": None}
 
 
 def _no_file(path):
     return _json({"message": f"No such file or directory: {path}"}, 404)
+
+
+def _nothing_there(path):
+    # of a GET: the JSON type, and no JSON
+    text = f"file or directory '/{path}' does not exist"
+    return web.Response(status=404, text=text, content_type="application/json")
 
 
 def _not_routed(call):

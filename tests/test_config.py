@@ -94,6 +94,19 @@ def test_launcher_config_names_the_file_that_is_read(tmp_path, monkeypatch, name
     assert config.load(environ).service_name == "right"
 
 
+@pytest.mark.parametrize("path", ["../{username}", "home/.x", "home//x", "{user}", "a\\b", "."])
+def test_a_home_path_that_leads_elsewhere_stops_the_start(path):
+    with pytest.raises(ConfigError, match="home_path"):
+        config.Launcher(GOOD, home_path=path).check()
+
+
+@pytest.mark.parametrize(
+    "path", ["", "home/{username}", "/home/{username}/", "mnt/a b/u-{username}"]
+)
+def test_a_home_path_may_hold_the_name_of_the_user(path):
+    assert config.Launcher(GOOD, home_path=path).check().home_path == path
+
+
 def test_a_file_that_launcher_config_names_must_be_there(tmp_path):
     with pytest.raises(ConfigError, match="LAUNCHER_CONFIG"):
         config.load({**GOOD, "LAUNCHER_CONFIG": str(tmp_path / "missing.py")})

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 import requests
-from fakehub import LOST, Start, application, json_answer, problem_of, wait_until
+from fakehub import LOST, TEMPORARY, Start, application, json_answer, problem_of, wait_until
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from test_api_launches import BODY, begin, cancel, keyed, wait_for
 from test_launches import (
@@ -173,7 +173,7 @@ def test_a_process_that_was_taken_for_dead_leaves_nothing_in_the_home(start_app,
     put = fakehub._put
 
     def slow_put(user, path, body):
-        if path.endswith(".part") and not frozen.is_set():
+        if TEMPORARY.search(path) and not frozen.is_set():
             frozen.set()
             wait_until(gate.is_set, "the thaw")
         return put(user, path, body)
@@ -197,7 +197,7 @@ def test_a_process_that_was_taken_for_dead_leaves_nothing_in_the_home(start_app,
 def test_what_a_dead_process_left_under_a_temporary_name_is_removed(start_app, fakehub, alice):
     client = start_app()
     launch = left_by_a_dead_process(client.settings, alice, state="uploading", takeovers=2)
-    for name in (f"launcher-{launch.id}.part", f"launcher-{launch.id}.1.part"):
+    for name in (f"launcher-{launch.id}.ipynb", f"launcher-{launch.id}.1.ipynb"):
         alice.write(f"lab/{name}", b"{")
     wait_until(lambda: ended(client.settings, launch.id), "the end")
     assert alice.leftovers == []

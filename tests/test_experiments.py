@@ -10,8 +10,10 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ipykernel.ipkernel import IPythonKernel
 from IPython.core.inputtransformer2 import TransformerManager
 from jsonschema import Draft4Validator
+from jupyter_client.kernelspec import KernelSpecManager
 from nbclient import NotebookClient
 from test_api_experiments import OTHER, OTHER_TEMPLATE, SCHEMA, write_experiment
 from test_openapi import check_bounds, check_keywords
@@ -55,6 +57,18 @@ def an_example(schema):
         return schema["enum"][0]
     kinds = {"string": "", "integer": schema.get("minimum", 0), "number": schema.get("minimum", 0)}
     return {**kinds, "boolean": False, "array": [], "object": {}}[schema["type"]]
+
+
+def test_jupyterlab_finds_nothing_to_change_in_a_fresh_notebook():
+    # it replaces both when they are not what the kernel and its specification say
+    metadata = Catalogue.load().find("hello").render({})["metadata"]
+    assert metadata["language_info"] == IPythonKernel.language_info
+    spec = KernelSpecManager().get_kernel_spec("python3")
+    assert metadata["kernelspec"] == {
+        "name": "python3",
+        "display_name": spec.display_name,
+        "language": spec.language,
+    }
 
 
 def test_every_folder_is_in_the_catalogue():

@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+import unicodedata
 import uuid
 from contextlib import contextmanager
 
@@ -100,12 +101,99 @@ def test_a_directory_of_the_wanted_name_counts_as_taken(client, alice):
     assert path_of(client.launch(alice)) == "lab/hello-1.ipynb"
 
 
+@pytest.mark.parametrize("kind", ["dangling", "loop", "fifo"])
+def test_a_name_that_something_odd_has_counts_as_taken(client, alice, kind):
+    alice.directories.add("lab")
+    alice.odd["lab/hello.ipynb"] = kind
+    assert path_of(client.launch(alice)) == "lab/hello-1.ipynb"
+    assert problem_of(client.launch(alice, if_exists="fail"), 409)["type"].endswith(":file-exists")
+    problem = problem_of(client.launch(alice, if_exists="replace"), 502)
+    assert problem["type"].endswith(":checkpoint-failed")
+    assert alice.odd == {"lab/hello.ipynb": kind}
+    assert alice.notebooks == ["lab/hello-1.ipynb"]
+    assert alice.leftovers == []
+
+
+@pytest.mark.parametrize("extension", ["py", "md"])
+def test_a_text_that_jupytext_would_pair_counts_as_taken(client, alice, extension):
+    for name in ("hello", "hello-1"):
+        alice.write(f"lab/{name}.{extension}", b"# mine")
+    assert path_of(client.launch(alice)) == "lab/hello-2.ipynb"
+    assert problem_of(client.launch(alice, if_exists="fail"), 409)["type"].endswith(":file-exists")
+    assert alice.notebooks == ["lab/hello-2.ipynb"]
+    assert alice.files[f"lab/hello.{extension}"] == b"# mine"
+
+
+def test_a_notebook_of_which_jupytext_shows_an_older_text_gets_another_name(client, alice):
+    model = {"path": "lab/hello.ipynb", "type": "notebook"}
+    times = {"last_modified": "2026-01-01T00:00:00Z", "created": "2026-01-02T00:00:00Z"}
+    put = alice.write
+
+    def older():
+        temporary = alice.leftovers[0]
+        put("lab/hello.ipynb", alice.files.pop(temporary))
+        return json_answer(model | times)()
+
+    alice.answers.append(("PATCH", older))
+    assert path_of(client.launch(alice)) == "lab/hello-1.ipynb"
+    assert alice.notebooks == ["lab/hello-1.ipynb"]
+    assert alice.leftovers == []
+
+
+def test_a_launch_to_a_running_server_takes_five_short_calls(client, fakehub, alice):
+    client.launch(alice)
+    fakehub.calls.clear()
+    client.launch(alice, filename="x.ipynb")
+    calls = [call for call in fakehub.calls if call.path.startswith("/user/")]
+    looks = sorted(call.path.rpartition("/")[2] for call in calls if call.method == "GET")
+    assert looks == ["x.ipynb?content=0", "x.md?content=0", "x.py?content=0"]
+    assert [call.method for call in calls if call.method != "GET"] == ["PUT", "PATCH"]
+
+
+@pytest.mark.parametrize("directory", ["trust/x", "checkpoints/foo", "a/checkpoints/b", "trust"])
+def test_words_of_the_contents_api_are_names(client, alice, directory):
+    for if_exists in ("rename", "replace"):
+        path = path_of(client.launch(alice, directory=directory, if_exists=if_exists))
+        assert path == f"{directory}/hello.ipynb"
+
+
+def test_a_directory_in_another_normal_form_is_used(client, alice):
+    there = unicodedata.normalize("NFD", "Données/été")
+    alice.directories |= {there, there.partition("/")[0]}
+    answers = at_once(4, lambda _: client.launch(alice, directory="Données/été"))
+    assert [answer.status_code for answer in answers] == [200] * 4
+    assert {path.rpartition("/")[0] for path in alice.notebooks} == {there}
+    assert len(alice.notebooks) == 4
+    assert alice.leftovers == []
+
+
+def test_a_name_in_another_normal_form_counts_as_taken(client, alice):
+    alice.write(unicodedata.normalize("NFD", "lab/é.ipynb"), MINE)
+    client.launch(alice, filename="é.ipynb")
+    assert "lab/é-1.ipynb" in alice.notebooks
+
+
+def test_the_home_may_lie_below_the_servers_root(start_app, alice):
+    client = start_app(home_path="home/{username}")
+    alice.root = f"home/{alice.name}"
+    assert path_of(client.launch(alice)) == f"home/{alice.name}/lab/hello.ipynb"
+    assert alice.notebooks == [f"home/{alice.name}/lab/hello.ipynb"]
+    assert alice.directories == {f"home/{alice.name}/lab"}
+    headers = alice.auth
+    assert client.get("/launches", headers=headers).json()["launches"][0]["path"] == (
+        "lab/hello.ipynb"
+    )
+    alice.root = "elsewhere"
+    problem = problem_of(client.launch(alice, directory="new"), 502)
+    assert "c.Launcher.home_path" in problem["detail"]
+
+
 def test_a_crowded_directory_takes_few_calls(client, fakehub, alice):
     alice.write("lab/hello.ipynb", MINE)
     for number in range(1, 300):
         alice.write(f"lab/hello-{number}.ipynb", MINE)
     assert path_of(client.launch(alice)) == "lab/hello-300.ipynb"
-    assert len(fakehub.lines()) < 30
+    assert len(fakehub.lines()) < 35
 
 
 def test_fail_answers_409_and_leaves_everything_as_it_was(client, alice):
@@ -605,7 +693,7 @@ def left_by_a_dead_process(settings, user, *, state, path="lab/x.ipynb", **field
     return launch
 
 
-@pytest.mark.parametrize("left", ["x.ipynb", "launcher-{}.part", None])
+@pytest.mark.parametrize("left", ["x.ipynb", "launcher-{}.ipynb", None])
 @pytest.mark.parametrize("state", ["queued", "starting", "uploading"])
 def test_a_launch_taken_up_again_after_a_crash_makes_one_notebook(
     start_app, fakehub, alice, state, left

@@ -334,7 +334,7 @@ class Stories(RuleBasedStateMachine):
         assert found == expected, [(launch.id, launch.end["state"]) for launch in made]
         assert len(expected) == len(self.taken) + len(done)
         assert all(launch.is_where_it_should_be() for launch in done)
-        assert set(user.leftovers) <= {f"lab/launcher-{launch_id}.part" for launch_id in lost}
+        assert set(user.leftovers) <= {f"lab/launcher-{launch_id}.ipynb" for launch_id in lost}
 
 
 @pytest.fixture(params=["new_sqlite", "new_postgres"], ids=["sqlite", "postgresql"])

@@ -65,7 +65,7 @@ def test_fifty_launches_onto_one_name_make_fifty_notebooks(hub, beside):
         json.loads(written[name].read_text())["metadata"]["launcher"]["launch_id"] for name in names
     }
     assert len(launches) == 50
-    assert not list(there.glob("*.part"))
+    assert not list(there.glob("launcher-*"))
 
 
 def test_fail_and_replace(hub, beside):

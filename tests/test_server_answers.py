@@ -41,12 +41,85 @@ def test_an_answer_without_measure_is_a_problem_and_no_fault(client, alice, meth
     assert alice.leftovers == [] or method != "PUT"
 
 
+@pytest.mark.parametrize("status", [400, 403, 409, 413, 422, 451])
+def test_a_hook_that_refuses_is_quoted_without_what_messages_leave_out(
+    client, fakehub, alice, status
+):
+    said = f"Your group's quota is used up, see /home/{alice.name}/.quota"
+    alice.hook = lambda path, model: (status, said)
+    problem = problem_of(client.launch(alice), 502)
+    assert problem["type"].endswith(":upload-refused")
+    assert "Your group's quota is used up" in problem["detail"]
+    assert "/home" not in problem["detail"]
+    assert start_lines(fakehub, alice) == []
+
+
+@pytest.mark.parametrize("said", ["Forbidden", ""])
+def test_a_hook_that_refuses_without_a_word_is_not_a_token_that_is_refused(client, alice, said):
+    alice.hook = lambda path, model: (403, said)
+    problem = problem_of(client.launch(alice), 502)
+    assert problem["type"].endswith(":upload-refused")
+    assert "without a reason" in problem["detail"]
+
+
+def test_a_hook_that_takes_notebooks_only_takes_the_launchers(client, fakehub, alice):
+    def notebooks_only(path, model):
+        return None if path.endswith(".ipynb") else (400, f"no {path}, only notebooks")
+
+    alice.hook = notebooks_only
+    alice.directories.add("lab")
+    assert path_of(client.launch(alice)) == "lab/hello.ipynb"
+    alice.server = "stopped"
+    assert path_of(client.launch(alice)) == "lab/hello-1.ipynb"
+    problem = problem_of(client.launch(alice, directory="new"), 502)
+    assert "no new, only notebooks" in problem["detail"]
+
+
+@pytest.mark.parametrize(("directory", "hint"), [("new", True), ("lab", False), ("lab/x", False)])
+def test_a_directory_that_is_not_writable_is_told_as_that(client, alice, directory, hint):
+    alice.directories.add("lab")
+    alice.unwritable |= {"", "lab"}
+    problem = problem_of(client.launch(alice, directory=directory), 502)
+    assert problem["type"].endswith(":not-writable")
+    assert "permission denied" in problem["detail"]
+    assert ("c.Launcher.home_path" in problem["detail"]) == hint
+
+
+CHECKPOINTS = {
+    "closed": (403, "Permission denied: lab/.ipynb_checkpoints", "permission denied"),
+    "read-only": (500, "[Errno 30] Read-only file system: '/home/x'", "read-only"),
+    "refused": (400, "No checkpoints here, says the site", "No checkpoints here, says the site"),
+    "unknown": (500, "Unhandled error", "regular file"),
+}
+
+
+@pytest.mark.parametrize("why", CHECKPOINTS)
+def test_a_checkpoint_that_fails_is_told_as_that(client, alice, why):
+    status, said, words = CHECKPOINTS[why]
+    alice.write("lab/hello.ipynb", b"{}")
+    alice.answers.append(("POST", json_answer({"message": said}, status)))
+    problem = problem_of(client.launch(alice, if_exists="replace"), 502)
+    assert problem["type"].endswith(":checkpoint-failed")
+    assert "was not replaced" in problem["detail"]
+    assert words in problem["detail"]
+    assert "/home" not in problem["detail"]
+    assert alice.files == {"lab/hello.ipynb": b"{}"}
+
+
+def test_no_space_for_a_checkpoint_is_507(client, alice):
+    alice.write("lab/hello.ipynb", b"{}")
+    alice.full = "POST"
+    problem = problem_of(client.launch(alice, if_exists="replace"), 507)
+    assert "checkpoint" in problem["detail"]
+
+
 @pytest.mark.parametrize(("status", "words"), [(413, "HTTP 413"), (429, "HTTP 429")])
 def test_the_limit_of_a_proxy_is_named_and_no_reason_to_start_the_server(
     client, fakehub, alice, status, words
 ):
     alice.answers += [("PUT", page_answer(status))] * 99
     problem = problem_of(client.launch(alice), 502)
+    assert problem["type"].endswith(":proxy-refused")
     assert words in problem["detail"]
     assert start_lines(fakehub, alice) == []
     assert len(uploads(fakehub, alice)) <= 3

@@ -123,6 +123,10 @@ def test_the_notebook_opens_alone_in_jupyterlab(by_hand, accounts, browser):
     assert tabs == ["experiment.ipynb"]
     assert page.url.startswith(f"{url}/user/{name}/lab/")
     assert not page.locator(".jp-Dialog").count()
+    # once the kernel has said what it is, the notebook is still as it was written
+    page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').first.wait_for()
+    page.wait_for_timeout(1000)
+    assert not page.locator(".lm-TabBar-tab.jp-mod-dirty").count()
     page.close()
 
 

@@ -26,6 +26,13 @@ LOOK_ALIKES = [
 
 CONTROLS = ["a\x00b", "a\nb", "a\r\nX: y", "a\tb", "a\x7fb", "a\x85b", "a\ud800b"]
 EDGES = [" a", "a ", "a/ b", "a /b", "a.", "a./b", "\u00a0a", "\u3000a", "a" * 300, "ä" * 128]
+INVISIBLE = {
+    "\u200b.ssh": "U+200B", "a\u200bb": "U+200B", "a\u2060": "U+2060", "\u00ad": "U+00AD",
+    "a\u3164b": "U+3164", "\u115fa": "U+115F", "\uffa0a": "U+FFA0", "a\U000e0041": "U+E0041",
+    "x/a\u034fb": "U+034F", "a\u180eb": "U+180E", "a\ufe0fb": "U+FE0F", "\u200d.ssh": "U+200D",
+    "a\u200cb": "U+200C", "\u2800a": "U+2800", "a\U000e0100": "U+E0100", "\ufff9a": "U+FFF9",
+    "%E2%80%8B.ssh": "U+200B", "é\u200d\u200da": "U+200D",
+}  # fmt: skip
 HIDDEN = [
     ".ssh", ".jupyter/x", "a/.ipython/profile_default/startup", ".config", ".local/share/jupyter",
     ".ipynb_checkpoints", "a/.hidden/b", "%2ehidden", "...", ".a.",
@@ -34,7 +41,7 @@ HIDDEN = [
 ACCEPTED_DIRECTORIES = [
     "a", "a/b", "a b/c", "a?b", "a#b", "a;b", "a&b=c", "100%", "%41", "ä/ö", "a..b", "a'b\"<>",
     "-x", "~", "~root", "@", "日本語", "😀", "a:b", "a*b", "$HOME", "`id`", "/".join("abcdefghij"),
-    "a" * 255,
+    "a" * 255, "👩\u200d💻", "❤\ufe0f", "می\u200cخواهم", "क्\u200dष",
 ]  # fmt: skip
 
 
@@ -48,6 +55,17 @@ def test_a_directory_that_leaves_the_home_or_hides_is_refused(directory):
         urls.parse_directory(directory)
     assert refused.value.errors[0]["pointer"] == "/notebook/directory"
     assert refused.value.errors[0]["detail"]
+
+
+@pytest.mark.parametrize("text", INVISIBLE, ids=ascii)
+@pytest.mark.parametrize("field", ["directory", "filename"])
+def test_an_invisible_character_is_refused_and_named(field, text):
+    check = urls.parse_directory if field == "directory" else urls.parse_filename
+    with pytest.raises(BadRequest) as refused:
+        check(text if field == "directory" else f"{text.replace('/', '_')}.ipynb")
+    assert refused.value.errors[0]["pointer"] == f"/notebook/{field}"
+    assert INVISIBLE[text] in refused.value.detail
+    assert f"notebook.{field}" in refused.value.detail
 
 
 @pytest.mark.parametrize("directory", ["a%2f..%2fb", "a%2Fb", "a%5cb", "a%252fb", "a%00b"])

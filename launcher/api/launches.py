@@ -134,7 +134,8 @@ def location(launch: Launch, public_url: str) -> str:
     A workspace that the caller named opens as they left it. The default ones open clean, and are
     taken in turns: old JupyterLabs ask about a workspace that another tab has open.
     """
-    path = (launch.path or "").split("/")
+    home = urls.below_root(here().settings.home_path, launch.user)
+    path = (*home, *(launch.path or "").split("/"))
     query = None if launch.workspace else {"reset": "1"}
     workspace = launch.workspace or f"launcher-{int(launch.id[:8], 16) % WORKSPACES}"
     lab = ("user", launch.user, "lab", "workspaces", workspace, "tree")

@@ -43,6 +43,11 @@ class Launcher(Application):
         help="""The token of the launcher's service. Default: JUPYTERHUB_API_TOKEN, else
         JUPYTERHUB_TOKEN."""
     ).tag(config=True)
+    home_path = Unicode(
+        help="""The path of a user's home below the root of their server, where the root is not the
+        home: "home/{username}" with c.Spawner.notebook_dir = "/". Directories of launches are below
+        it, and it is not made. Default: the root is the home."""
+    ).tag(config=True)
     service_name = Unicode(
         help="""The name of the launcher's service on the hub: a token must hold the scope
         access:services!service=<this>. Default: JUPYTERHUB_SERVICE_NAME, else launcher."""

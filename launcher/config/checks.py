@@ -18,6 +18,7 @@ class Settings(Protocol):
     proxy_url: str
     api_token: str
     base_path: str
+    home_path: str
     allowed_origins: list[str]
     hub_failure_limit: int
     trusted_proxies: list[str]
@@ -37,6 +38,12 @@ def check(settings: Settings) -> None:
     name = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9._~@%+-]+"
     if not re.fullmatch(rf"/?({name}/)*({name})?", settings.base_path):
         raise ConfigError("BASE_PATH must be a path such as /launcher.")
+    names = settings.home_path.strip("/").split("/") if settings.home_path else []
+    if not all(re.fullmatch(r"(?!\.)(?:[^{}\\\x00-\x1f]|\{username\})+", name) for name in names):
+        raise ConfigError(
+            "c.Launcher.home_path must be a path such as home/{username}, without names that are"
+            " empty or begin with a dot; {username} is all that is replaced in it."
+        )
     if settings.metrics_folder and not Path(settings.metrics_folder).is_dir():
         raise ConfigError("PROMETHEUS_MULTIPROC_DIR must name a directory that is there.")
     if settings.hub_failure_limit == 1:

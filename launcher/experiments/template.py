@@ -3,6 +3,7 @@
 import ast
 import hashlib
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,18 @@ from launcher.experiments.core_yaml import not_json
 from launcher.experiments.faults import Unusable
 
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-LANGUAGE = {"name": "python", "file_extension": ".py"}
+# As ipykernel says it: where a notebook says anything else, JupyterLab writes what the kernel says
+# and shows the notebook as changed. The version is right where servers use the launcher's Python;
+# which one a user's kernel has is known only once it runs.
+LANGUAGE = {
+    "codemirror_mode": {"name": "ipython", "version": 3},
+    "file_extension": ".py",
+    "mimetype": "text/x-python",
+    "name": "python",
+    "nbconvert_exporter": "python",
+    "pygments_lexer": "ipython3",
+    "version": sys.version.split()[0],
+}
 # what jupytext, its formats and the YAML of a header raise for a text that is none of theirs
 _UNREADABLE = (
     *(ArithmeticError, AssertionError, AttributeError, LookupError, OSError, RuntimeError),
