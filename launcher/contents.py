@@ -8,9 +8,9 @@ server is its user's: whatever it answers is data, bounded and checked.
 import asyncio
 import unicodedata
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
@@ -41,10 +41,8 @@ DELETE_SECONDS = 10.0
 # Words of the contents API's own routes (…/checkpoints, …/checkpoints/<id>, …/trust), which hide
 # directories of that name. Its router looks at the path before it is decoded.
 _ROUTE_WORDS = ("checkpoints", "trust")
-# of the texts that jupytext pairs most notebooks with; `rename` finds the others
-_PAIRED = (".py", ".md")
-# the least by which such a text is older than the notebook, which was renamed a moment ago
-_OLDER = timedelta(seconds=60)
+# by how much a time in an answer may go back for the sake of a file system that rounds
+_ROUNDING = timedelta(seconds=2)
 
 # what the calls of the contents API are counted as
 _KINDS = {
@@ -105,7 +103,7 @@ class Contents:
         except Unreachable as error:
             raise ServerGone from error
         if answer.status in GONE_STATUSES:
-            raise ServerGone
+            raise refusals.gone(answer)
 
     def prepare(self, user: str) -> None:
         """Have the token ready by the time that the user's server is."""
@@ -113,17 +111,18 @@ class Contents:
 
     async def put_text(
         self, user: str, path: Path, text: str, *, directories_first: bool = False
-    ) -> None:
+    ) -> datetime | None:
         """Write a file, over one that is there, with its directories made when missing.
 
-        `directories_first` is for when they most likely are: the server then logs no failure.
-        Raises ServerGone, Ambiguous and what a full or closed home deserves.
+        Returns when the server says that it was written. `directories_first` is for when they most
+        likely are missing: the server then logs no failure. Raises ServerGone, Ambiguous and what a
+        full or closed home deserves.
         """
         model = {"type": "file", "format": "text", "content": text}
         if directories_first:
             await self._make_directories(user, path[:-1])
         try:
-            await self._put(user, path, model)
+            return await self._put(user, path, model)
         except ServerError as first:
             explained = refusals.explained(first)
             if isinstance(explained, InsufficientStorage):
@@ -132,12 +131,14 @@ class Contents:
             # most likely the directory is missing; else the second try says what it is
             await self._make_directories(user, path[:-1])
             try:
-                await self._put(user, path, model)
+                return await self._put(user, path, model)
             except ServerError as error:
                 raise refusals.explained(error) from error
 
-    async def rename(self, user: str, source: Path, target: Path) -> bool:
-        """Give a file its name; False when the name is taken.
+    async def rename(
+        self, user: str, source: Path, target: Path, written: datetime | None = None
+    ) -> bool:
+        """Give a file that was `written` then its name; False when the name is taken.
 
         The server refuses a name that leads to something; see `exists` for what it replaces.
         Raises ServerGone, Ambiguous, OlderText.
@@ -150,7 +151,9 @@ class Contents:
         if answer.status == 409:
             return False
         self._expect(answer, (200,), user, target)
-        if _is_of_older_text(answer.json()):
+        # jupytext gives the notebook the time of the text that it pairs it with
+        now = _last_modified(answer.json())
+        if written and now and written - now > _ROUNDING and not await self._opens(user, target):
             raise OlderText
         return True
 
@@ -161,15 +164,6 @@ class Contents:
         leads to itself or through a file is a 500.
         """
         return any([await self.kind(user, (*path[:-1], name)) for name in _spellings(path[-1])])
-
-    async def is_paired(self, user: str, path: Path) -> bool:
-        """Whether a text stands beside the notebook's name that jupytext would pair it with.
-
-        Raises ServerGone.
-        """
-        stem = path[-1].removesuffix(".ipynb")
-        looks = [self.kind(user, (*path[:-1], stem + extension)) for extension in _PAIRED]
-        return any(await asyncio.gather(*looks))
 
     async def kind(self, user: str, path: Path) -> str:
         """What has that name: file, notebook, directory, unknown, or ''. Raises ServerGone."""
@@ -277,9 +271,18 @@ class Contents:
             if await self.kind(user, path) != "directory":
                 raise
 
-    async def _put(self, user: str, path: Path, model: Mapping[str, Any]) -> None:
+    async def _opens(self, user: str, path: Path) -> bool:
+        """Whether the server gives the notebook to who opens it. Raises Ambiguous."""
+        query = {"content": "1", "type": "notebook"}
+        with suppress(ServerError):
+            answer = await self._call("GET", user, path, query=query, needle=b'"cells"')
+            return answer.status == 200
+        return False
+
+    async def _put(self, user: str, path: Path, model: Mapping[str, Any]) -> datetime | None:
         answer = await self._call("PUT", user, path, json=model)
         self._expect(answer, (200, 201), user, path)
+        return _last_modified(answer.json())
 
     def _below_root(self, user: str, path: Path) -> Path:
         return (*urls.below_root(self.home_path, user), *path)
@@ -373,16 +376,11 @@ def _with_name(url: str, name: str) -> str:
     return f"{url}/%{ord(name[0]):02X}{name[1:]}"
 
 
-def _is_of_older_text(model: Mapping[str, Any]) -> bool:
-    """Whether the model of a notebook has the time of a text that jupytext pairs it with.
-
-    jupytext says when the text was changed, and the file system when the notebook was renamed.
-    """
+def _last_modified(model: Mapping[str, Any]) -> datetime | None:
     try:
-        changed, made = (datetime.fromisoformat(model[key]) for key in ("last_modified", "created"))
-        return made - changed > _OLDER
+        return datetime.fromisoformat(model["last_modified"]).astimezone(UTC)
     except (KeyError, TypeError, ValueError, OverflowError):
-        return False
+        return None
 
 
 def _spellings(name: str) -> tuple[str, ...]:

@@ -341,11 +341,12 @@ class Launches:
 
 
 def _reason(gone: ServerGone) -> str:
-    """Why a server could not be reached, to be put after a sentence; '' when it answered."""
+    """Why a server could not be reached, to be put after a sentence; '' when nobody knows."""
     cause: BaseException | None = gone
     while cause and not isinstance(cause, Unreachable):
         cause = cause.__cause__
-    return f": {cause}" if cause else ""
+    reason = str(cause or gone)
+    return f": {reason}" if reason else ""
 
 
 def _abandoned(launch: Launch) -> LaunchAbandoned:

@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import sqlalchemy as sa
 
@@ -106,9 +107,9 @@ class Placing:
             return await self._replace(launch)
         temporary = _temporary(launch, launch.takeovers)
         try:
-            async with self._looking(launch) as is_free:
-                await self._put(launch, temporary)
-                path = await self._name(launch, temporary, attempt, is_free)
+            async with self._looking(launch) as is_taken:
+                written = await self._put(launch, temporary)
+                path = await self._name(launch, temporary, attempt, written, is_taken)
         except (LauncherError, NotOurs):
             await self._contents.delete(launch.user, temporary)
             raise
@@ -143,21 +144,13 @@ class Placing:
     async def _looking(self, launch: Launch) -> AsyncIterator["asyncio.Task[bool]"]:
         """A look at the wanted name, which goes on while the notebook is written."""
         path = (*_directory(launch), launch.filename)
-        look = asyncio.create_task(self._is_free(launch, path))
+        look = asyncio.create_task(self._contents.exists(launch.user, path))
         # nobody may ask what it found
         look.add_done_callback(lambda task: task.cancelled() or task.exception())
         try:
             yield look
         finally:
             look.cancel()
-
-    async def _is_free(self, launch: Launch, path: Path) -> bool:
-        """Whether neither the name is taken nor a text beside it that jupytext would pair."""
-        taken = (
-            self._contents.exists(launch.user, path),
-            self._contents.is_paired(launch.user, path),
-        )
-        return not any(await asyncio.gather(*taken))
 
     async def _remove_temporaries(self, launch: Launch, takeovers: int) -> None:
         """Remove the temporary files of the first processes that had the launch."""
@@ -173,8 +166,8 @@ class Placing:
                 return path
         return None
 
-    async def _put(self, launch: Launch, path: Path) -> None:
-        """Write, again where no answer came: writing the same twice is harmless."""
+    async def _put(self, launch: Launch, path: Path) -> datetime | None:
+        """When it was written; again where no answer came: writing the same twice is harmless."""
         for _ in range(MAX_LOOKS):
             try:
                 # a server that had to be started is often one that was never used
@@ -186,17 +179,25 @@ class Placing:
         raise ServerGone
 
     async def _name(
-        self, launch: Launch, temporary: Path, attempt: Attempt, first: Awaitable[bool]
+        self,
+        launch: Launch,
+        temporary: Path,
+        attempt: Attempt,
+        written: datetime | None,
+        is_taken: Awaitable[bool],
     ) -> Path:
-        """Rename the temporary file to a name that is free; `first` says whether the wanted is."""
+        """Rename the temporary file to a name that is free.
+
+        `is_taken` says so of the wanted name; `written` is when the file was.
+        """
         number, names = 0, _Names(launch)
         while True:
             path = names.path(number)
             surely_held = number == 0 and time.monotonic() < attempt.sure_until
             if surely_held or await self._take(launch, path):
                 attempt.may_be_there = True
-                is_free = await (first if number == 0 else self._is_free(launch, path))
-                if await self._rename(launch, temporary, path, is_free=is_free):
+                look = is_taken if number == 0 else self._contents.exists(launch.user, path)
+                if await self._rename(launch, temporary, path, written, is_free=not await look):
                     return path
                 await self._store.run(leases.release_path, launch.id, "/".join(path))
             if launch.if_exists == "fail":
@@ -219,7 +220,15 @@ class Placing:
             raise NotOurs
         return is_held or await self._contents.exists(launch.user, path)
 
-    async def _rename(self, launch: Launch, temporary: Path, path: Path, *, is_free: bool) -> bool:
+    async def _rename(
+        self,
+        launch: Launch,
+        temporary: Path,
+        path: Path,
+        written: datetime | None,
+        *,
+        is_free: bool,
+    ) -> bool:
         """Rename; after a call that no answer came to, look whether the file is this launch's."""
         # a call of an earlier round, or of a process that was taken for dead, may come late
         unsure = launch.rounds > 0 or launch.takeovers > 0
@@ -227,7 +236,7 @@ class Placing:
             return unsure and await self._was_renamed(launch, temporary, path)
         for _ in range(MAX_LOOKS):
             try:
-                renamed = await self._contents.rename(launch.user, temporary, path)
+                renamed = await self._contents.rename(launch.user, temporary, path, written)
             except Ambiguous:
                 unsure = True
                 await asyncio.sleep(LEASE_POLL_SECONDS)

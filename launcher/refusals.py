@@ -33,7 +33,10 @@ _IN_THE_WAY = re.compile(r"not a directory|is a directory|already exists|not a f
 
 
 class ServerGone(Exception):
-    """The user's server is not there, or not reached yet: the hub has to start it."""
+    """The user's server is not there, or not reached yet: the hub has to start it.
+
+    Its text is what was answered instead, to be put after a sentence; '' where nothing was.
+    """
 
 
 class TokenRefused(Exception):
@@ -55,9 +58,9 @@ def raise_for_state(answer: Answer) -> None:
     """
     said = message(answer)
     if answer.status in GONE_STATUSES:
-        raise ServerGone
+        raise gone(answer)
     if answer.status >= 400 and not answer.is_json:
-        raise _of_a_page(answer.status)
+        raise _of_a_page(answer)
     if answer.status == 500 and "Failed to connect to Hub API" in said:
         raise HubUnavailable("The hub does not answer at the moment.", retry_after=10)
     if answer.status >= 500:
@@ -66,10 +69,17 @@ def raise_for_state(answer: Answer) -> None:
         raise TokenRefused
 
 
-def _of_a_page(status: int) -> Exception:
+def gone(answer: Answer) -> ServerGone:
+    """That no server answered, with what did."""
+    did = "redirects" if 300 <= answer.status < 400 else "answers"
+    return ServerGone(f"something else {did} in its place (HTTP {answer.status})")
+
+
+def _of_a_page(answer: Answer) -> Exception:
     """What a page instead of JSON means: no server, or a proxy in between with limits."""
+    status = answer.status
     if status in _GONE_PAGES or status >= 500:
-        return ServerGone()
+        return gone(answer)
     if status == 413:
         return ProxyRefused(
             "A proxy in front of the user's server takes no request of that size (HTTP 413). Ask"

@@ -120,6 +120,7 @@ class User:
     odd: dict[str, str] = field(default_factory=dict)
     unwritable: set[str] = field(default_factory=set)  # directories; "" is the home
     hook: Callable[[str, dict], tuple[int, str] | None] | None = None  # a pre_save_hook
+    paired: str = ""  # the extension of the old texts that jupytext pairs notebooks with
     root: str = ""  # the path of the home below the server's root
     full: str = ""  # the method, or "PUT PATCH", that finds no space left
     answers: list[tuple[str, object]] = field(default_factory=list)  # (method, what comes instead)
@@ -582,6 +583,8 @@ class FakeHub:
         if path not in user.files:
             return _nothing_there(path)
         model = _model(user, path)
+        if query == {"content": ["1"], "type": ["notebook"]} and _text(user, path):
+            return _json({"message": f"{path} seems more recent than {_text(user, path)}"}, 400)
         if query.get("content") != ["0"] and query.get("type") == ["file"]:
             model["content"] = user.files[path].decode()
         elif query.get("content") != ["0"]:
@@ -619,7 +622,16 @@ def _failed(path, number, text, user):
 def _model(user, path):
     there = {"", *user.directories, *_above(user.root)}
     kind = "directory" if path in there else "notebook" if path.endswith(".ipynb") else "file"
-    return {"name": path.rpartition("/")[2], "path": path, "type": kind, "content": None}
+    name, time = path.rpartition("/")[2], "2026-01-02T00:00:00Z"
+    if kind == "notebook" and _text(user, path) and not TEMPORARY.search(path):
+        time = "2026-01-01T00:00:00Z"
+    return {"name": name, "path": path, "type": kind, "content": None, "last_modified": time}
+
+
+def _text(user, path):
+    """What jupytext pairs the notebook with, if anything."""
+    text = f"{path.removesuffix('.ipynb')}.{user.paired}"
+    return text if text in user.files else ""
 
 
 def _no_file(path):

@@ -114,39 +114,41 @@ def test_a_name_that_something_odd_has_counts_as_taken(client, alice, kind):
     assert alice.leftovers == []
 
 
-@pytest.mark.parametrize("extension", ["py", "md"])
-def test_a_text_that_jupytext_would_pair_counts_as_taken(client, alice, extension):
+@pytest.mark.parametrize("extension", ["py", "md", "Rmd"])
+def test_a_text_that_jupytext_pairs_counts_as_taken(client, alice, extension):
+    alice.paired = extension
     for name in ("hello", "hello-1"):
         alice.write(f"lab/{name}.{extension}", b"# mine")
     assert path_of(client.launch(alice)) == "lab/hello-2.ipynb"
     assert problem_of(client.launch(alice, if_exists="fail"), 409)["type"].endswith(":file-exists")
     assert alice.notebooks == ["lab/hello-2.ipynb"]
+    assert alice.leftovers == []
     assert alice.files[f"lab/hello.{extension}"] == b"# mine"
 
 
-def test_a_notebook_of_which_jupytext_shows_an_older_text_gets_another_name(client, alice):
+def test_a_text_that_nothing_pairs_is_no_reason_for_another_name(client, alice):
+    alice.write("lab/hello.py", b"# mine")
+    assert path_of(client.launch(alice)) == "lab/hello.ipynb"
+
+
+def test_a_file_system_that_rounds_times_is_no_reason_for_another_name(client, alice):
     model = {"path": "lab/hello.ipynb", "type": "notebook"}
-    times = {"last_modified": "2026-01-01T00:00:00Z", "created": "2026-01-02T00:00:00Z"}
-    put = alice.write
 
-    def older():
-        temporary = alice.leftovers[0]
-        put("lab/hello.ipynb", alice.files.pop(temporary))
-        return json_answer(model | times)()
+    def earlier():
+        alice.write("lab/hello.ipynb", alice.files.pop(alice.leftovers[0]))
+        return json_answer(model | {"last_modified": "2026-01-01T23:59:50Z"})()
 
-    alice.answers.append(("PATCH", older))
-    assert path_of(client.launch(alice)) == "lab/hello-1.ipynb"
-    assert alice.notebooks == ["lab/hello-1.ipynb"]
-    assert alice.leftovers == []
+    alice.answers.append(("PATCH", earlier))
+    assert path_of(client.launch(alice)) == "lab/hello.ipynb"
 
 
-def test_a_launch_to_a_running_server_takes_five_short_calls(client, fakehub, alice):
+def test_a_launch_to_a_running_server_takes_three_short_calls(client, fakehub, alice):
     client.launch(alice)
     fakehub.calls.clear()
     client.launch(alice, filename="x.ipynb")
     calls = [call for call in fakehub.calls if call.path.startswith("/user/")]
-    looks = sorted(call.path.rpartition("/")[2] for call in calls if call.method == "GET")
-    assert looks == ["x.ipynb?content=0", "x.md?content=0", "x.py?content=0"]
+    looks = [call.path.rpartition("/")[2] for call in calls if call.method == "GET"]
+    assert looks == ["x.ipynb?content=0"]
     assert [call.method for call in calls if call.method != "GET"] == ["PUT", "PATCH"]
 
 
