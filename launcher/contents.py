@@ -153,7 +153,7 @@ class Contents:
         self._expect(answer, (200,), user, target)
         # jupytext gives the notebook the time of the text that it pairs it with
         now = _last_modified(answer.json())
-        if written and now and written - now > _ROUNDING and not await self._opens(user, target):
+        if written and now and written - now > _ROUNDING and not await self.opens(user, target):
             raise OlderText
         return True
 
@@ -204,8 +204,8 @@ class Contents:
             raise refusals.explained(error) from error
         return answer.status == 200 and bool(answer.body)
 
-    async def make_checkpoint(self, user: str, path: Path) -> None:
-        """Keep the file as it is now in a checkpoint of its own.
+    async def make_checkpoint(self, user: str, path: Path) -> str:
+        """Keep the file as it is now in a checkpoint of its own, of which the id is returned.
 
         Raises ServerGone, Ambiguous, InsufficientStorage, CheckpointFailed.
         """
@@ -225,8 +225,22 @@ class Contents:
             ) from error
         if 400 <= answer.status < 500:
             raise refusals.no_checkpoint(refusals.refused(answer, "Its directory").detail)
-        if answer.status != 201:
-            raise refusals.no_checkpoint("The server gave no reason.")
+        try:
+            if answer.status == 201:
+                return str(answer.json()["id"])
+        except (Unreachable, KeyError, TypeError):
+            pass
+        raise refusals.no_checkpoint("The server gave no reason.")
+
+    async def restore(self, user: str, path: Path, checkpoint: str) -> bool:
+        """Make the file again what it was at the checkpoint, its time too; False when it failed.
+
+        Raises ServerGone, Ambiguous.
+        """
+        with suppress(ServerError):
+            answer = await self._call("POST", user, path, action=f"checkpoints/{checkpoint}")
+            return answer.status == 204
+        return False
 
     async def delete(self, user: str, path: Path) -> None:
         """Remove a file, if the server lets us and answers within seconds."""
@@ -271,8 +285,11 @@ class Contents:
             if await self.kind(user, path) != "directory":
                 raise
 
-    async def _opens(self, user: str, path: Path) -> bool:
-        """Whether the server gives the notebook to who opens it. Raises Ambiguous."""
+    async def opens(self, user: str, path: Path) -> bool:
+        """Whether the server gives the notebook to who opens it. Raises ServerGone, Ambiguous.
+
+        It does not where jupytext pairs the notebook with an older text.
+        """
         query = {"content": "1", "type": "notebook"}
         with suppress(ServerError):
             answer = await self._call("GET", user, path, query=query, needle=b'"cells"')
@@ -312,7 +329,7 @@ class Contents:
         url = urls.join(self.proxy_url, "user", user, "api", "contents")
         for name in self._below_root(user, path):
             url = _with_name(url, name)
-        url = urls.join(url, *([action] if action else []), query=query)
+        url = urls.join(url, *action.split("/") if action else (), query=query)
         token = await self.tokens.token_for(user)
         try:
             return await self._call_with(token, method, user, url, **options)

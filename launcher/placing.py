@@ -202,7 +202,7 @@ class Placing:
                 await self._store.run(leases.release_path, launch.id, "/".join(path))
             if launch.if_exists == "fail":
                 raise FileExists(
-                    f"{'/'.join(path)} exists, or a text that jupytext would pair with it, and"
+                    f"{'/'.join(path)} exists, or an older text that jupytext pairs with it, and"
                     " if_exists is fail."
                 )
             number = await first_free(lambda n: self._is_taken(launch, names.path(n)), after=number)
@@ -276,18 +276,31 @@ class Placing:
         kind = await self._contents.kind(launch.user, path)
         if kind == "directory":
             raise InTheWay(f"{'/'.join(path)} is a directory, which cannot be replaced.")
-        if kind:
-            await self._checkpoint(launch, path)
-        if not await self._store.run(rows.is_mine, launch):
-            raise NotOurs  # the file may hold another process's notebook, and changes made since
-        await self._put(launch, path)
-        return path
-
-    async def _checkpoint(self, launch: Launch, path: Path) -> None:
         try:
-            await self._contents.make_checkpoint(launch.user, path)
+            before = await self._contents.make_checkpoint(launch.user, path) if kind else ""
+            if not await self._store.run(rows.is_mine, launch):
+                raise NotOurs  # the file may hold another process's notebook, and changes since
+            await self._put(launch, path)
+            if not await self._contents.opens(launch.user, path):
+                await self._put_back(launch, path, before)
         except Ambiguous as error:
             raise ServerGone from error
+        return path
+
+    async def _put_back(self, launch: Launch, path: Path, checkpoint: str) -> None:
+        """Take back a notebook that jupytext does not let anybody open; raises InTheWay."""
+        if not checkpoint:
+            await self._contents.delete(launch.user, path)
+        elif not await self._contents.restore(launch.user, path, checkpoint):
+            raise InTheWay(
+                f"{'/'.join(path)} was replaced, but cannot be opened: jupytext pairs it with an"
+                " older text. Delete that text, or save it anew."
+            )
+        raise InTheWay(
+            f"{'/'.join(path)} was not replaced: jupytext pairs it with a text, which would be"
+            " older than the notebook, so that nobody could open it. Delete that text, or choose"
+            " if_exists: rename."
+        )
 
 
 def _take(connection: sa.Connection, launch: Launch, path: str) -> bool | None:

@@ -519,7 +519,7 @@ class FakeHub:
         if any(part.startswith(".") for part in path.split("/")):
             return _json({"message": "cannot access hidden file"}, 400)
         if route:
-            return self._checkpoint(user, path)
+            return self._checkpoint(user, path, route[2].partition("/")[2])
         body = json.loads(call.body) if call.body else {}
         if call.method == "PATCH":
             return await self._rename(user, path, body["path"])
@@ -531,7 +531,10 @@ class FakeHub:
             return web.Response(status=204)
         return self._get(user, path, parse_qs(urlsplit(call.path).query))
 
-    def _checkpoint(self, user, path):
+    def _checkpoint(self, user, path, number):
+        if number:
+            user.files[path] = user.checkpoints[path]
+            return web.Response(status=204)
         if path in user.odd:
             return _json({"message": f"Unhandled error: /home/{user.name}/{path}"}, 500)
         if path not in user.files:

@@ -126,6 +126,18 @@ def test_a_text_that_jupytext_pairs_counts_as_taken(client, alice, extension):
     assert alice.files[f"lab/hello.{extension}"] == b"# mine"
 
 
+def test_nothing_is_replaced_that_jupytext_would_not_open(client, alice):
+    alice.paired = "py"
+    alice.write("lab/hello.py", b"# mine")
+    problem = problem_of(client.launch(alice, if_exists="replace"), 409)
+    assert problem["type"].endswith(":in-the-way")
+    assert "jupytext pairs it with a text" in problem["detail"]
+    assert alice.notebooks == []
+    alice.write("lab/hello.ipynb", b'{"cells": []}')
+    assert "not replaced" in problem_of(client.launch(alice, if_exists="replace"), 409)["detail"]
+    assert alice.files["lab/hello.ipynb"] == b'{"cells": []}'
+
+
 def test_a_text_that_nothing_pairs_is_no_reason_for_another_name(client, alice):
     alice.write("lab/hello.py", b"# mine")
     assert path_of(client.launch(alice)) == "lab/hello.ipynb"

@@ -152,6 +152,29 @@ def test_a_notebook_is_not_paired_with_a_text_that_was_there(hub, beside, server
     assert [path.name for path in (home / "d").glob("*.ipynb")] == ["experiment-1.ipynb"]
 
 
+def test_a_notebook_that_jupytext_pairs_is_not_replaced_by_one_that_nobody_can_open(
+    hub, beside, server_of
+):
+    home = server_of("jupytext-replace", JUPYTEXT)
+    (home / "jupytext.toml").write_text('formats = "ipynb,py:percent"\n')
+    entry(home / "d/directory", "directory")
+    text, notebook = home / "d/experiment.py", home / "d/experiment.ipynb"
+    text.write_text("# mine\n")
+    os.utime(text, (1_000_000_000, 1_000_000_000))
+    answer = beside.hello("jupytext-replace", "d", hub=hub, if_exists="replace")
+    assert "jupytext" in problem(answer, 409, "in-the-way")
+    assert not notebook.exists()
+    notebook.write_text(EMPTY)
+    os.utime(notebook, (1_000_000_000, 1_000_000_000))
+    answer = beside.hello("jupytext-replace", "d", hub=hub, if_exists="replace")
+    assert "was not replaced" in problem(answer, 409, "in-the-way")
+    assert notebook.read_text() == EMPTY
+    assert notebook.stat().st_mtime == 1_000_000_000
+    text.unlink()
+    answer = beside.hello("jupytext-replace", "d", hub=hub, if_exists="replace")
+    assert open_in_lab(hub, location_of(answer), hub.token_of("jupytext-replace"))["content"]
+
+
 def test_a_hook_that_takes_notebooks_only_takes_the_launchers(hub, beside, server_of):
     home = server_of("only-notebooks", HOOK)
     (home / "d").mkdir()
