@@ -15,7 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from launcher import orders
+from launcher import logs, orders
 from launcher.contents import ServerGone
 from launcher.errors import (
     ContentsFailed,
@@ -165,7 +165,7 @@ class Launches:
 
     def adopt(self, launch: Launch) -> None:
         """Go on with a launch whose process is gone."""
-        log.warning("going on with a launch", extra={"launch_id": launch.id})
+        log.warning("going on with a launch", extra=_ids(launch))
         self._metrics.takeover()
         if launch.crashes >= MAX_CRASHES and not launch.ended:
             self._end_with(launch, _abandoned(launch))
@@ -181,7 +181,7 @@ class Launches:
             if not self._knows(launch_id):
                 launch = await self._store.read(rows.find, launch_id)
                 if launch and launch.holder == self._holder and not self._knows(launch_id):
-                    log.warning("going on with a launch", extra={"launch_id": launch.id})
+                    log.warning("going on with a launch", extra=_ids(launch))
                     self._begin(launch, Attempt())
 
     def _knows(self, launch_id: str) -> bool:
@@ -214,6 +214,7 @@ class Launches:
         task.add_done_callback(lambda _: self._faults.pop(launch.id, None))
 
     async def _fail_and_tell(self, launch: Launch, error: LauncherError) -> None:
+        logs.request_id.set(launch.request_id or "")
         failed = await self._fail(launch, error)
         self._feed.wake([launch.id])
         if failed:
@@ -221,6 +222,7 @@ class Launches:
 
     async def _see_through(self, launch: Launch, attempt: Attempt) -> Launch | None:
         """The launch at its end; None when another process goes on with it."""
+        logs.request_id.set(launch.request_id or "")
         current: Launch | None = launch
         while current and not current.ended:
             current = await self._advance(current, attempt) or await self._ours(launch)
@@ -338,6 +340,10 @@ class Launches:
             if launch.rounds > 1:
                 await asyncio.sleep(min(ROUND_SECONDS, 0.1 * 2**launch.rounds))
         return await self._starter.wait_for(launch)
+
+
+def _ids(launch: Launch) -> dict[str, str | None]:
+    return {"launch_id": launch.id, "request_id": launch.request_id}
 
 
 def _reason(gone: ServerGone) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from launcher import urls
+from launcher import logs, urls
 from launcher.errors import KeyReused
 from launcher.store import idempotency, leases
 from launcher.store import launches as rows
@@ -73,6 +73,7 @@ def new_launch(
         content=json.dumps(notebook, ensure_ascii=False, indent=1),
         holder=holder,
         requested_by=order.requested_by,
+        request_id=logs.request_id.get() or None,
     )
 
 

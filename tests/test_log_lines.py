@@ -10,6 +10,7 @@ from edge import serving
 from fakehub import Start, at_once, page_answer, problem_of, wait_until
 from startkit import people, status
 from test_api_launches import ASYNC, linked, wait_for
+from test_launches import left_by_a_dead_process
 
 from launcher import store
 
@@ -72,6 +73,24 @@ def test_a_failed_launch_that_nobody_waits_for_makes_a_line_too(start_app, fakeh
     wait_for(client, user, launch, "failed")
     [line] = wait_until(lambda: lines(written.getvalue(), "a launch failed"), "a line")
     assert (line["launch_id"], line["request_id"]) == (launch["id"], request_id)
+
+
+@pytest.mark.parametrize("crashes", [0, 3])
+def test_a_launch_that_another_process_took_over_keeps_its_request_id(
+    start_app, fakehub, written, crashes
+):
+    client = start_app()
+    user = fakehub.add_user(starts=[Start(202, "fails")])
+    launch = left_by_a_dead_process(
+        client.settings, user, state="queued", crashes=crashes, request_id="of-that-time"
+    )
+
+    def told():
+        return [line for line in lines(written.getvalue()) if line.get("launch_id") == launch.id]
+
+    wait_until(lambda: len(told()) == 2, "both lines")
+    assert [line["event"] for line in told()] == ["going on with a launch", "a launch failed"]
+    assert {line["request_id"] for line in told()} == {"of-that-time"}
 
 
 def test_a_launch_that_succeeds_or_is_cancelled_makes_none(start_app, fakehub, alice, written):

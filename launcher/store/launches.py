@@ -52,6 +52,7 @@ class Launch:
     seq: int = 0
     holder: str | None = None
     requested_by: str | None = None
+    request_id: str | None = None
     takeovers: int = 0
     crashes: int = 0
 

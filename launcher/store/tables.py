@@ -25,6 +25,7 @@ launches = sa.Table(
     sa.Column("seq", sa.Integer, nullable=False, server_default="0", comment="of its last change"),
     sa.Column("holder", sa.String(32), comment="the process that sees to it; none after the end"),
     sa.Column("requested_by", sa.String(255), comment="the service that asked on behalf"),
+    sa.Column("request_id", sa.String(64), comment="of the HTTP request; for the log"),
     sa.Column(
         "takeovers", sa.Integer, nullable=False, server_default="0", comment="by other processes"
     ),
