@@ -24,33 +24,34 @@ from starlette.responses import Response
 from starlette.routing import Mount
 
 from launcher import auth, keys, outbound, store, web
-from launcher.api import Parts, problems
+from launcher.api import problems
 from launcher.api.bodies import JSONBody, OnlyJSON
 from launcher.api.parameters import Parameters
 from launcher.api.timing import Timed
-from launcher.auth import Gate, Policy
+from launcher.auth import Authenticator, AuthPolicy
 from launcher.config import Launcher
 from launcher.contents import Contents
 from launcher.errors import LauncherError, StoreUnavailable
 from launcher.experiments import Catalogue
 from launcher.experiments.faults import MAX_FAULTS
-from launcher.feed import Feed
-from launcher.following import Follower
 from launcher.hub import Hub
 from launcher.hub.tokens import ServerTokens
-from launcher.launches import Launches
+from launcher.launches.engine import LaunchEngine
+from launcher.launches.event_stream import EventStreams
+from launcher.launches.feed import Feed
+from launcher.launches.recovery import Recovery
+from launcher.launches.starter import Starter
+from launcher.launches.upload import Uploader
 from launcher.logs import RequestId
 from launcher.metrics import Gauges, Metrics
 from launcher.outage import Outage, Record, Shared
-from launcher.placing import Placing
+from launcher.parts import Parts
 from launcher.readiness import Check, Proxy, Readiness
-from launcher.starting import Starter
 from launcher.store import Store
 from launcher.store import launches as rows
 from launcher.store.breaker import STATES
 from launcher.store.launches import Bounds
-from launcher.store.limit import Limits
-from launcher.upkeep import Upkeep
+from launcher.store.limit import StartLimits
 
 log = logging.getLogger("launcher")
 
@@ -131,7 +132,7 @@ class _Building:
     metrics: Metrics
     stopping: Callable[[], bool]
     end_process: Callable[[], None]
-    holder: str = field(default_factory=lambda: uuid.uuid4().hex)
+    worker_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     """The name of this process in the database."""
 
     @asynccontextmanager
@@ -149,7 +150,7 @@ class _Building:
         readiness = Readiness(
             hub,
             database,
-            holder=self.holder,
+            worker_id=self.worker_id,
             strict_scopes=settings.strict_scopes,
             warned=shared.warned,
             outage=shared.token,
@@ -167,10 +168,10 @@ class _Building:
                     launches=launches,
                     starter=starter,
                     feed=feed,
-                    follower=Follower(
+                    follower=EventStreams(
                         database, feed, self.stopping, most_streams=settings.max_streams_per_user
                     ),
-                    gate=Gate(hub, database, secret, _policy(settings)),
+                    gate=Authenticator(hub, database, secret, _policy(settings)),
                     readiness=readiness,
                     metrics=self.metrics,
                     gauges=functools.partial(_gauges, database, starter),
@@ -182,9 +183,9 @@ class _Building:
     def _proxy(self, shared: "_Shared") -> Proxy:
         return Proxy(self.to_servers, self.settings.proxy_url, shared.proxy)
 
-    def _starter(self, database: Store, hub: Hub, feed: Feed, told: Record) -> Starter:
+    def _starter(self, database: Store, hub: Hub, feed: Feed, logged: Record) -> Starter:
         settings = self.settings
-        limits = Limits(
+        limits = StartLimits(
             hub_failure_limit=settings.hub_failure_limit,
             cooldown=settings.start_cooldown,
             open_seconds=settings.breaker_seconds,
@@ -196,8 +197,8 @@ class _Building:
             hub,
             feed,
             self.metrics,
-            holder=self.holder,
-            told=told,
+            worker_id=self.worker_id,
+            logged=logged,
             limits=limits,
             timeout=settings.start_timeout,
             patience=settings.hub_patience,
@@ -206,16 +207,16 @@ class _Building:
 
     def _launches(
         self, database: Store, tokens: ServerTokens, starter: Starter, feed: Feed
-    ) -> Launches:
+    ) -> LaunchEngine:
         settings = self.settings
         contents = Contents(self.to_servers, settings.proxy_url, tokens, settings.home_path)
-        return Launches(
+        return LaunchEngine(
             database,
-            Placing(database, contents),
+            Uploader(database, contents),
             starter,
             feed,
             self.metrics,
-            holder=self.holder,
+            worker_id=self.worker_id,
             patience=settings.hub_patience,
             upload_timeout=settings.upload_timeout,
             bounds=Bounds(settings.max_launches_per_user, settings.max_launches_per_minute),
@@ -225,15 +226,15 @@ class _Building:
     def _upkeep(
         self,
         database: Store,
-        launches: Launches,
+        launches: LaunchEngine,
         starter: Starter,
         feed: Feed,
         readiness: Readiness,
-    ) -> Upkeep:
-        return Upkeep(
+    ) -> Recovery:
+        return Recovery(
             database,
             launches,
-            holder=self.holder,
+            worker_id=self.worker_id,
             retention=self.settings.launch_retention_days * 86_400.0,
             tasks=(feed.run, starter.run, readiness.run),
             end_process=self.end_process,
@@ -267,12 +268,12 @@ async def _gauges(database: Store, starter: Starter) -> Gauges:
         return {}
 
 
-def _policy(settings: Launcher) -> Policy:
-    return Policy(
+def _policy(settings: Launcher) -> AuthPolicy:
+    return AuthPolicy(
         service_name=settings.service_name,
         strict_scopes=settings.strict_scopes,
         identity_seconds=settings.identity_seconds,
-        limits=auth.Limits(
+        limits=auth.LoginLimits(
             passwords_of_name=settings.max_failed_logins,
             passwords=settings.max_failed_logins_per_address,
             tokens=settings.max_unknown_tokens_per_address,
@@ -326,6 +327,8 @@ def _answering_json(handler: Callable[..., Any]) -> Callable[..., Any]:
             return result
         body, status, *more = result if isinstance(result, tuple) else (result, 200)
         headers = more[0] if more else {}
+        if status == 204:
+            return Response(status_code=204)
         return body, status, {"Content-Type": "application/json", **headers}
 
     return answer

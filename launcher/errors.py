@@ -105,6 +105,12 @@ class FileExists(LauncherError):
     status, title, slug = 409, "The file exists", "file-exists"
 
 
+class NamedServerRefused(LauncherError):
+    """The hub has no named servers, takes no such name, or no further server of this user."""
+
+    status, title, slug = 409, "The hub refuses this named server", "named-server-refused"
+
+
 class InTheWay(LauncherError):
     """Something that is no directory, or no file, stands where one was needed."""
 

@@ -25,7 +25,7 @@ READ_SECONDS = 20.0
 WHOLE_SECONDS = 120.0
 
 
-class Unreachable(Exception):
+class OutboundError(Exception):
     """No whole answer came back. `sent` is False when the request cannot have been carried out.
 
     As text it is the reason, about "it": the other program. That names no address and no secret.
@@ -38,7 +38,7 @@ class Unreachable(Exception):
         self.refused = refused
 
 
-class AnswerTooLarge(Unreachable):
+class ResponseTooLarge(OutboundError):
     """More came than an answer of this kind may have; the rest was not read."""
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class AnswerTooLarge(Unreachable):
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """What came back: status, headers and the whole body."""
 
     status: int
@@ -64,11 +64,11 @@ class Answer:
         return self.headers.get("Content-Type", "").split(";")[0].strip().lower()
 
     def json(self) -> Any:
-        """The decoded body; raises Unreachable when it is not JSON after all."""
+        """The decoded body; raises OutboundError when it is not JSON after all."""
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError) as error:
-            raise Unreachable("its answer is not JSON", sent=True) from error
+            raise OutboundError("its answer is not JSON", sent=True) from error
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Session:
     http: aiohttp.ClientSession
     observe: Callable[[str, str, float], None]
     """Told the kind of a call, its status ('none': no answer came) and the seconds it took."""
-    tell: Callable[[str, Unreachable], None] = lambda kind, error: None
+    tell: Callable[[str, OutboundError], None] = lambda kind, error: None
     """Told the kind of a call that got no answer, and why."""
 
 
@@ -87,7 +87,7 @@ async def open_session(
     observe: Callable[[str, str, float], None],
     *,
     connections: int,
-    tell: Callable[[str, Unreachable], None] = lambda kind, error: None,
+    tell: Callable[[str, OutboundError], None] = lambda kind, error: None,
 ) -> AsyncIterator[Session]:
     """A session without cookies, with at most that many connections at the same moment.
 
@@ -114,7 +114,7 @@ async def stream(
     total: float | None = None,
     **options: Any,
 ) -> AsyncIterator[aiohttp.ClientResponse]:
-    """A response whose body the caller reads; raises Unreachable.
+    """A response whose body the caller reads; raises OutboundError.
 
     `seconds` of silence end it, and `total` seconds end it whatever comes. The call is counted as
     one of its `kind` when it is over: a stream at its end, or when nobody listens any more.
@@ -136,13 +136,13 @@ async def stream(
         session.observe(kind, status, time.perf_counter() - begun)
 
 
-def _told(session: Session, kind: str, error: Exception, **how: bool) -> Unreachable:
-    unreachable = Unreachable(_reason(error), **how)
+def _told(session: Session, kind: str, error: Exception, **how: bool) -> OutboundError:
+    unreachable = OutboundError(_reason(error), **how)
     session.tell(kind, unreachable)
     return unreachable
 
 
-def tell(kind: str, error: Unreachable) -> None:
+def tell(kind: str, error: OutboundError) -> None:
     """Tell the log that a call got no answer: once a minute for each kind and reason."""
     log.warning("a call got no answer", extra={"kind": kind, "reason": str(error)})
 
@@ -193,8 +193,8 @@ async def fetch(
     most: int = SHORT_BYTES,
     needle: bytes = b"",
     **options: Any,
-) -> Answer:
-    """The whole answer to one request, of at most `most` bytes; raises Unreachable.
+) -> Response:
+    """The whole answer to one request, of at most `most` bytes; raises OutboundError.
 
     With a `needle`, the body of a 200 is searched for it and not kept, however long it is: the
     answer's body is then the needle, or empty when it is not in the first `most` bytes.
@@ -204,7 +204,7 @@ async def fetch(
             body = needle if await _holds(response, needle, most) else b""
         else:
             body = await _read(response, SHORT_BYTES if needle else most)
-        return Answer(response.status, response.headers, body)
+        return Response(response.status, response.headers, body)
 
 
 async def _read(response: aiohttp.ClientResponse, most: int) -> bytes:
@@ -212,7 +212,7 @@ async def _read(response: aiohttp.ClientResponse, most: int) -> bytes:
     async for chunk in response.content.iter_any():
         body += chunk
         if len(body) > most:
-            raise AnswerTooLarge
+            raise ResponseTooLarge
     return bytes(body)
 
 

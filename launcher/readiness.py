@@ -13,11 +13,11 @@ from mmap import mmap
 
 from launcher import outbound, urls
 from launcher.errors import HubRefused, LauncherError, StoreUnavailable
-from launcher.flights import SingleFlight
 from launcher.hub import Hub, users
 from launcher.hub.version import FILTERS_TOKENS, version
 from launcher.outage import Outage
-from launcher.outbound import Unreachable
+from launcher.outbound import OutboundError
+from launcher.singleflight import SingleFlight
 from launcher.store import Store, probe
 
 log = logging.getLogger("launcher")
@@ -83,7 +83,7 @@ class Proxy:
             answer = await outbound.fetch(
                 self.session, "GET", url, kind="proxy.check", seconds=PROXY_SECONDS
             )
-        except Unreachable as error:
+        except OutboundError as error:
             return str(error)
         if 300 <= answer.status < 400:
             return (
@@ -101,7 +101,7 @@ class Readiness:
         hub: Hub,
         store: Store,
         *,
-        holder: str,
+        worker_id: str,
         strict_scopes: bool,
         warned: mmap,
         outage: Outage,
@@ -109,7 +109,7 @@ class Readiness:
         found: tuple[Check, ...] = (),
         proxy: "Proxy | None" = None,
     ) -> None:
-        """`holder` is the name of this process in the database.
+        """`worker_id` is the name of this process in the database.
 
         `hub_restarted` is called with a time (seconds since 1970) at which nobody listened at the
         hub's address, once somebody does again: a hub that restarts counts its failures anew.
@@ -120,7 +120,7 @@ class Readiness:
         """
         self._hub = hub
         self._store = store
-        self._holder = holder
+        self._worker_id = worker_id
         self._strict = strict_scopes
         self._warned = warned
         self._outage = outage
@@ -132,7 +132,7 @@ class Readiness:
         self._checks = NOT_YET
         self._checked_at = time.monotonic()
         self._refusal: tuple[float, HubRefused] | None = None
-        self._flights: SingleFlight[str] = SingleFlight()
+        self._single_flight: SingleFlight[str] = SingleFlight()
 
     async def run(self) -> None:
         """Check until cancelled."""
@@ -158,7 +158,7 @@ class Readiness:
             return
         if self._refusal and time.monotonic() - self._refusal[0] < RECHECK_SECONDS:
             raise self._refusal[1]
-        await self._flights.share("token", self._check_token)
+        await self._single_flight.share("token", self._check_token)
 
     async def _check(self) -> None:
         checks = [await self._database(), *await self._hub_and_token()]
@@ -168,19 +168,19 @@ class Readiness:
 
     async def _database(self) -> Check:
         try:
-            await self._store.run(probe.write, self._holder)
+            await self._store.run(probe.write, self._worker_id)
         except LauncherError as error:
             return Check("database", False, error.detail)
         return Check("database", True)
 
     async def _hub_and_token(self) -> list[Check]:
         try:
-            remark = await self._flights.share("token", self._check_token)
+            remark = await self._single_flight.share("token", self._check_token)
         except HubRefused as error:
             self._outage.failed(error.detail)
             return [Check("hub", True), Check("token", False, error.detail)]
         except LauncherError as error:
-            if isinstance(error.__cause__, Unreachable) and error.__cause__.refused:
+            if isinstance(error.__cause__, OutboundError) and error.__cause__.refused:
                 self._nobody_listened_at = time.time()
             return [Check("hub", False, error.detail), Check("token", False, "not checked")]
         self._outage.succeeded()

@@ -85,6 +85,23 @@ def parse_filename(text: str) -> str:
     return name
 
 
+def parse_server_name(text: str, pointer: str) -> str:
+    """The name of a server, '' for the default one; raises BadRequest.
+
+    JupyterHub 5 takes nearly any name; JupyterHub 6 only `^[a-z](?:-?[a-z0-9])*$`, which the hub
+    checks itself when a server is made.
+    """
+    if text == "":
+        return text
+    if _FORBIDDEN.search(text) or _invisible(text):
+        raise _refused(pointer, "may not hold control or invisible characters")
+    try:
+        _quoted(text)
+    except ValueError:
+        raise _refused(pointer, "must be the name of a server, without slashes") from None
+    return text
+
+
 def _check(component: str, pointer: str, limit: int) -> None:
     """Refuse what is hidden, leaves the home, or looks like something that it is not."""
     seen = unicodedata.normalize("NFKC", _decoded(component))

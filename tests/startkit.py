@@ -43,7 +43,7 @@ def has_queued(client, user):
     """Whether a launch of the user has gone into the queue, and maybe on from there."""
     engine = store._connect(client.settings.database_url)
     with engine.begin() as connection:
-        theirs = (launches.c.user == user.name) & (launches.c.rounds > 0)
+        theirs = (launches.c.user == user.name) & (launches.c.attempts > 0)
         found = connection.execute(launches.select().where(theirs)).first()
     engine.dispose()
     return found is not None

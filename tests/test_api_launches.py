@@ -506,7 +506,7 @@ def test_no_notebook_stays_of_a_launch_that_is_cancelled_during_its_upload(
     begun = begin(client, alice, if_exists=if_exists)
     wait_until(lambda: fakehub.lines(f"PATCH /user/{alice.name}/"), "the upload")
     assert cancel(other, alice, begun).status_code == 200
-    wait_until(lambda: stored(client.settings, begun["id"]).holder is None, "the tidying up")
+    wait_until(lambda: stored(client.settings, begun["id"]).worker_id is None, "the tidying up")
     assert alice.files == {}
     fakehub.rename_seconds = 0
     assert path_of(client.launch(alice)) == "lab/hello.ipynb"
@@ -647,7 +647,9 @@ def test_a_watched_launch_that_is_cancelled_ends(start_app, fakehub):
 
 
 def test_silence_is_broken_by_heartbeats(client, fakehub, monkeypatch):
-    monkeypatch.setattr("launcher.following.HEARTBEAT_SECONDS", 0.0)  # 14 s, which proxies let pass
+    monkeypatch.setattr(
+        "launcher.launches.event_stream.HEARTBEAT_SECONDS", 0.0
+    )  # 14 s, which proxies let pass
     user = fakehub.add_user(starts=[Start(202, seconds=1.5)])
     begun = begin(client, user)
     answer = client.get(f"/launches/{begun['id']}/events", headers=user.auth)

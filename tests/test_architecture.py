@@ -1,4 +1,4 @@
-"""The arrows of the design: who may import whom."""
+"""The import rules of the design (docs/architecture)."""
 
 import ast
 from pathlib import Path
@@ -8,54 +8,37 @@ import pytest
 import launcher
 
 ROOT = Path(launcher.__file__).parent
-EVERYBODY = {
+FOUNDATIONS = {
     "errors",
-    "redaction",
-    "urls",
-    "outbound",
-    "flights",
     "formats",
-    "schemas",
     "logs",
     "metrics",
     "outage",
+    "outbound",
+    "redaction",
+    "schemas",
+    "singleflight",
+    "urls",
 }
-PARTS = {"hub", "contents", "experiments", "store"}
-STORIES = {"orders", "launches", "starting", "following", "upkeep", "readiness"}
+CLIENTS = {"hub", "contents", "store"}
+FEATURES = {"launches", "experiments", "readiness"}
 
-# room -> the rooms of the package that it may import beside those that everybody may
+# package or module -> what it may import of the launcher beside the foundations and itself
 MAY_IMPORT = {
-    "errors": set(),
-    "redaction": set(),
-    "urls": set(),
-    "outbound": set(),
-    "outage": set(),
-    "flights": set(),
-    "formats": set(),
-    "schemas": set(),
-    "logs": set(),
+    **dict.fromkeys(FOUNDATIONS, set()),
     "metrics": {"metric_files"},
     "metric_files": set(),
-    "config": set(),
     "keys": set(),
-    "hub": set(),
-    "refusals": set(),
-    "contents": {"refusals"},
+    "config": set(),
+    **dict.fromkeys(CLIENTS, set()),
     "experiments": set(),
-    "store": set(),
-    "placing": {"contents", "store"},
-    "feed": {"store"},
-    "turns": {"store"},
-    "starting": PARTS | {"feed", "turns"},
-    "orders": {"store"},
-    "launches": PARTS | {"orders", "placing", "starting", "feed"},
-    "following": {"store", "feed"},
-    "upkeep": {"store", "launches", "starting", "feed"},
-    "readiness": PARTS,
+    "launches": CLIENTS,
+    "readiness": CLIENTS,
     "auth": {"hub", "store"},
-    "api": STORIES | PARTS | {"auth", "config", "feed"},
-    "web": STORIES | PARTS | {"auth"},
-    "app": STORIES | PARTS | {"auth", "config", "keys", "api", "web", "feed", "placing"},
+    "parts": FEATURES | CLIENTS | {"auth", "config"},
+    "api": FEATURES | CLIENTS | {"auth", "parts"},
+    "web": FEATURES | CLIENTS | {"auth", "parts"},
+    "app": FEATURES | CLIENTS | {"auth", "config", "keys", "parts", "api", "web"},
     "serve": {"app", "config"},
     "gunicorn": {"config", "store", "worker"},
     "worker": set(),
@@ -74,7 +57,7 @@ MODULES = [
 ]
 
 
-def room_of(path):
+def package_of(path):
     return path.relative_to(ROOT).parts[0].removesuffix(".py")
 
 
@@ -96,12 +79,12 @@ def every_module(test):
 
 @every_module
 def test_a_module_imports_only_what_the_design_lets_it(path):
-    room = room_of(path)
-    if room == "__init__":
+    package = package_of(path)
+    if package == "__init__":
         assert list(imports(path)) == []
         return
     wanted = {name.split(".")[1] for name in imports(path) if name.startswith("launcher.")}
-    allowed = MAY_IMPORT[room] | EVERYBODY | {room}
+    allowed = MAY_IMPORT[package] | FOUNDATIONS | {package}
     unknown = wanted - allowed - {"__version__"}
     assert not unknown, f"{path.name} imports {sorted(unknown)}"
 
@@ -109,13 +92,13 @@ def test_a_module_imports_only_what_the_design_lets_it(path):
 @every_module
 def test_only_those_who_answer_requests_know_a_web_framework(path):
     roots = {name.split(".")[0] for name in imports(path)}
-    if room_of(path) not in MAY_SERVE:
+    if package_of(path) not in MAY_SERVE:
         assert not roots & WEB_FRAMEWORKS
 
 
 @every_module
 def test_nobody_reads_the_environment_but_the_settings(path):
-    if room_of(path) in READS_ENVIRONMENT:
+    if package_of(path) in READS_ENVIRONMENT:
         return
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         name = getattr(node, "attr", getattr(node, "id", getattr(node, "name", "")))
@@ -124,7 +107,7 @@ def test_nobody_reads_the_environment_but_the_settings(path):
 
 @every_module
 def test_nobody_catches_everything_but_app(path):
-    if room_of(path) == "app":
+    if package_of(path) == "app":
         return
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ExceptHandler):
@@ -160,6 +143,6 @@ def test_values_never_become_code(path, word):
     assert word not in called | set(imports(path))
 
 
-def test_every_room_is_on_the_list():
-    rooms = {room_of(path) for path in MODULES} - {"__init__"}
-    assert rooms <= MAY_IMPORT.keys()
+def test_every_package_is_on_the_list():
+    packages = {package_of(path) for path in MODULES} - {"__init__"}
+    assert packages <= MAY_IMPORT.keys()

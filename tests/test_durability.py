@@ -22,8 +22,9 @@ from test_launches import (
     uploads,
 )
 
-from launcher import store, turns
+from launcher import store
 from launcher.launches import FRESH_SECONDS
+from launcher.store import start_queue
 
 
 def execute(client, statement):
@@ -37,7 +38,7 @@ def execute(client, statement):
 def taken_over(client, launch):
     """Another process, which lives, has the launch from now on."""
     execute(client, f"INSERT INTO processes VALUES ('another', {time.time() + 3600})")
-    changes = "holder = 'another', takeovers = takeovers + 1"
+    changes = "worker_id = 'another', takeovers = takeovers + 1"
     execute(client, f"UPDATE launches SET {changes} WHERE id = '{launch['id']}'")
 
 
@@ -78,7 +79,7 @@ def test_a_launch_whose_commit_was_not_acknowledged_is_run_and_found_by_its_key(
     commit, lost = SQLiteDialect_pysqlite.do_commit, []
 
     def commit_and_lose_the_answer(dialect, connection):
-        query = "SELECT count(*) FROM launches WHERE holder IS NOT NULL"
+        query = "SELECT count(*) FROM launches WHERE worker_id IS NOT NULL"
         accepted = connection.execute(query).fetchone()[0]
         commit(dialect, connection)
         if accepted and not lost:
@@ -122,14 +123,14 @@ def test_a_background_task_that_ends_ends_its_process(start_app, fakehub, monkey
     client = start_app(ended=over.set)
     assert client.get("/health").status_code == 200
 
-    look = turns.look
+    look = start_queue.look
 
     def bug(connection, *args):
         if str(connection.engine.url) == client.settings.database_url:
             raise KeyError("a bug")
         return look(connection, *args)  # of other tests' applications
 
-    monkeypatch.setattr(turns, "look", bug)
+    monkeypatch.setattr(start_queue, "look", bug)
     wait_until(over.is_set, "the end of the process")
 
 

@@ -12,6 +12,7 @@ import requests
 from fakehub import LOST, Start, at_once, json_answer, page_answer, problem_of, wait_until
 
 from launcher import store
+from launcher.server_ref import ServerRef
 from launcher.store import launches as rows
 
 MINE = b'{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
@@ -695,9 +696,12 @@ def left_by_a_dead_process(settings, user, *, state, path="lab/x.ipynb", **field
     notebook = json.loads(MINE) | {"metadata": {"launcher": {"launch_id": launch_id}}}
     directory, _, filename = path.rpartition("/")
     launch = rows.Launch(
-        id=launch_id, user=user.name, experiment="hello", directory=directory, filename=filename,
-        workspace=None, if_exists="rename", content=json.dumps(notebook), state=state,
-        holder="0" * 32, **fields,
+        id=launch_id, user=user.name, server=ServerRef(user.name), state=state,
+        notebook=rows.Notebook(
+            experiment="hello", directory=directory, filename=filename, workspace=None,
+            if_exists="rename", content=json.dumps(notebook),
+        ),
+        worker_id="0" * 32, **fields,
     )  # fmt: skip
     engine = store._connect(settings.database_url)
     with engine.begin() as connection:
@@ -718,7 +722,7 @@ def test_a_launch_taken_up_again_after_a_crash_makes_one_notebook(
     if left:
         alice.write(f"lab/{left.format(launch.id)}", launch.content.encode())
     row = wait_until(lambda: ended(client.settings, launch.id), "the end")
-    assert (row.state, row.path, row.holder) == ("done", "lab/x.ipynb", None)
+    assert (row.state, row.path, row.worker_id) == ("done", "lab/x.ipynb", None)
     assert alice.notebooks == ["lab/x.ipynb"]
     assert alice.leftovers == []
 
@@ -729,7 +733,7 @@ def test_a_launch_that_was_cancelled_as_its_process_died_is_tidied_up_after(
     client = start_app()
     launch = left_by_a_dead_process(client.settings, alice, state="cancelled")
     alice.write("lab/x.ipynb", launch.content.encode())
-    wait_until(lambda: stored(client.settings, launch.id).holder is None, "the end")
+    wait_until(lambda: stored(client.settings, launch.id).worker_id is None, "the end")
     assert alice.files == {}
 
 

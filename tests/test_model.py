@@ -52,9 +52,9 @@ SETTLED_SECONDS = 60
 # instead of 12, and what depends on that in proportion
 QUICK = """
 from launcher import launches, upkeep
-from launcher.store import processes
+from launcher.store import workers
 
-processes.ALIVE_SECONDS, launches.FRESH_SECONDS, upkeep.BEAT_SECONDS = 2.0, 0.7, 0.3
+workers.ALIVE_SECONDS, launches.FRESH_SECONDS, upkeep.BEAT_SECONDS = 2.0, 0.7, 0.3
 c.Launcher.breaker_seconds = c.Launcher.start_cooldown = 0
 """
 
@@ -304,7 +304,7 @@ class Stories(RuleBasedStateMachine):
 
     def all_end(self, user):
         """Wait until nothing more will happen to anything that the user launched."""
-        at_work = (tables.launches.c.holder.is_not(None),)
+        at_work = (tables.launches.c.worker_id.is_not(None),)
         wait_until(
             lambda: not self.service.rows_of(user, tables.launches, *at_work),
             "the end of every launch",

@@ -18,8 +18,8 @@ from test_store import a_launch
 
 from launcher import outage, store
 from launcher.errors import StoreUnavailable
-from launcher.feed import Feed
-from launcher.following import Follower
+from launcher.launches.event_stream import EventStreams
+from launcher.launches.feed import Feed
 from launcher.store import launches, leases, probe
 
 UNAVAILABLE = "urn:problem-type:launcher:store-unavailable"
@@ -151,7 +151,7 @@ async def test_a_stream_of_events_stays_open_while_the_database_is_away(new_sqli
     url = new_sqlite()
     opened, engine = store.Store(url), store._connect(url)
     made = await opened.run(launches.insert, a_launch())
-    follower = Follower(opened, Feed(opened), lambda: False, most_streams=1)
+    follower = EventStreams(opened, Feed(opened), lambda: False, most_streams=1)
     stream = follower.follow(made, after=0)
     with engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE launches RENAME TO gone")

@@ -6,14 +6,14 @@ from test_api_launches import begin, cancel, wait_for
 from test_launches import path_of, start_lines, stream_lines
 
 from launcher import store
-from launcher.store import events
+from launcher.store import launch_events
 
 
 def told(client, launch):
     """What the spawner said to the launch so far."""
     engine = store._connect(client.settings.database_url)
     with engine.begin() as connection:
-        happened = events.since(connection, launch["id"], 0)
+        happened = launch_events.since(connection, launch["id"], 0)
     engine.dispose()
     return [event.data["message"] for event in happened if event.event == "progress"]
 

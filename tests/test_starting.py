@@ -21,9 +21,10 @@ from startkit import all_done, begun, has_queued, people, status, write
 from test_api_launches import begin, cancel, see, wait_for
 from test_launches import path_of, start_lines, stream_lines
 
-from launcher import outage, store, turns
-from launcher.feed import Feed
-from launcher.starting import Starter
+from launcher import outage, store
+from launcher.launches.feed import Feed
+from launcher.launches.starter import Starter
+from launcher.store import start_queue
 from launcher.store import starts as start_rows
 from launcher.store.tables import start_limit, starts
 
@@ -292,7 +293,7 @@ def test_a_start_that_ends_while_the_database_is_away_ends_as_it_did(
 
 
 @pytest.mark.parametrize("outcome", ["ready", "fails"])
-@pytest.mark.parametrize("lost", ["queue_up", "look", "write_down"])
+@pytest.mark.parametrize("lost", ["enqueue_launch", "look", "finish_start"])
 def test_a_commit_whose_acknowledgement_is_lost_is_not_done_twice(
     start_app, fakehub, monkeypatch, lost, outcome
 ):
@@ -300,7 +301,7 @@ def test_a_commit_whose_acknowledgement_is_lost_is_not_done_twice(
     client.launch(fakehub.add_user(server="ready"))
     write(client, start_limit.update().values(starts=5))
     [user] = people(fakehub, 1, outcome=outcome, seconds=0.3)
-    real, work, left = store._transact, getattr(turns, lost), [1]
+    real, work, left = store._transact, getattr(start_queue, lost), [1]
 
     def lose(connection, *args):
         value = work(connection, *args)
@@ -315,7 +316,7 @@ def test_a_commit_whose_acknowledgement_is_lost_is_not_done_twice(
             raise sa.exc.OperationalError("COMMIT", {}, Exception("the connection was closed"))
         return value
 
-    monkeypatch.setattr(turns, lost, lose)
+    monkeypatch.setattr(start_queue, lost, lose)
     monkeypatch.setattr(store, "_transact", transact)
     answer = client.launch(user)
     assert not left
@@ -339,7 +340,7 @@ async def test_starts_that_break_one_after_the_other_are_each_told(mocker):
 
     starter = Starter(
         mocker.Mock(run=run), None, Feed(None), None,
-        holder="one", told=outage.Shared().record(), limits=None,
+        worker_id="one", told=outage.Shared().record(), limits=None,
         timeout=1, patience=1, queue_timeout=1,
     )  # fmt: skip
     starter._broken.append("first")
@@ -355,7 +356,7 @@ def left_in_flight(client, user):
     """A start that a process took which is gone."""
     now = time.time()
     write(client, starts.insert().values(user=user.name, queued_at=now, asked_at=now - 1,
-                                         holder="0" * 32, unwanted=False))  # fmt: skip
+                                         worker_id="0" * 32, unwanted=False))  # fmt: skip
 
 
 def test_a_start_that_a_dead_process_did_not_begin_begins(start_app, fakehub):

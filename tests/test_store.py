@@ -21,21 +21,23 @@ from alembic.migration import MigrationContext
 
 from launcher import outbound, store
 from launcher.errors import ConfigError, StoreUnavailable, TooManyLaunches
+from launcher.server_ref import ServerRef
 from launcher.store import (
     breaker,
-    events,
     idempotency,
+    launch_events,
     launches,
     leases,
     limit,
     login_attempts,
-    processes,
     pruning,
     starts,
     tables,
+    workers,
 )
-from launcher.store.launches import Launch
-from launcher.store.limit import Limits
+from launcher.store.launches import Launch, Notebook
+from launcher.store.limit import StartLimits
+from launcher.store.starts import OwnStart
 
 
 @pytest.fixture
@@ -52,20 +54,18 @@ def do(database_url):
 
 
 def a_launch(**fields):
-    return Launch(
-        **{
-            "id": uuid.uuid4().hex,
-            "user": "alice",
-            "experiment": "hello",
-            "directory": "lab",
-            "filename": "x.ipynb",
-            "workspace": None,
-            "if_exists": "rename",
-            "content": "{}",
-            "holder": "one",
-            **fields,
-        }
-    )
+    notebook = {
+        "experiment": "hello",
+        "directory": "lab",
+        "filename": "x.ipynb",
+        "workspace": None,
+        "if_exists": "rename",
+        "content": "{}",
+    }
+    notebook |= {name: fields.pop(name) for name in (*notebook, "path") if name in fields}
+    user = fields.pop("user", "alice")
+    known = {"id": uuid.uuid4().hex, "user": user, "server": ServerRef(user), "worker_id": "one"}
+    return Launch(**known | {"notebook": Notebook(**notebook)} | fields)
 
 
 # leases
@@ -192,9 +192,9 @@ def test_a_launch_that_ends_lets_go_of_its_notebook(do, changes):
 @pytest.mark.parametrize("state", ["starting", "uploading"])
 def test_a_launch_under_way_keeps_its_notebook(do, state):
     launch = do(launches.insert, a_launch(content="notebook"))
-    do(launches.move, launch, state=state, rounds=1)
+    do(launches.move, launch, state=state, attempts=1)
     kept = do(launches.find, launch.id)
-    assert (kept.content, kept.rounds, kept.ended) == ("notebook", 1, False)
+    assert (kept.content, kept.attempts, kept.ended) == ("notebook", 1, False)
 
 
 @pytest.mark.parametrize(
@@ -260,7 +260,7 @@ def test_pages_are_newest_first_and_without_notebooks(do):
 
 
 def test_pages_hold_what_was_asked_for(do):
-    held = {"holder": "p", "experiment": "bmi", "requested_by": "portal"}
+    held = {"worker_id": "p", "experiment": "bmi", "requested_by": "portal"}
     launch = do(launches.insert, a_launch(**held))
     do(launches.insert, a_launch())
     for where in ({"experiment": "bmi"}, {"requested_by": "portal"}):
@@ -279,8 +279,8 @@ STEPS = {
 
 @pytest.mark.parametrize("step", STEPS)
 def test_only_its_holder_goes_on_with_a_launch_and_only_while_it_is_under_way(do, step):
-    launch = do(launches.insert, a_launch(holder="one"))
-    thief = dataclasses.replace(launch, holder="two")
+    launch = do(launches.insert, a_launch(worker_id="one"))
+    thief = dataclasses.replace(launch, worker_id="two")
     assert do(STEPS[step], thief) is None
     assert not do(launches.is_mine, thief)
     assert do(launches.is_mine, launch)
@@ -291,70 +291,70 @@ def test_only_its_holder_goes_on_with_a_launch_and_only_while_it_is_under_way(do
 
 
 def test_every_change_has_a_number_and_a_new_state_is_an_event(do):
-    launch = do(launches.insert, a_launch(holder="one"))
-    launch = do(launches.move, launch, state="starting", rounds=1)
-    launch = do(launches.move, launch, rounds=2)
+    launch = do(launches.insert, a_launch(worker_id="one"))
+    launch = do(launches.move, launch, state="starting", attempts=1)
+    launch = do(launches.move, launch, attempts=2)
     launch = do(launches.move, launch, state="uploading")
     assert launch.seq == 3
     assert do(launches.seqs, [launch.id, "nobody's"]) == {launch.id: 3}
-    told = do(events.since, launch.id, 0)
+    told = do(launch_events.since, launch.id, 0)
     assert [(e.seq, e.event, e.data) for e in told] == [
         (1, "state", {"state": "starting"}), (3, "state", {"state": "uploading"}),
     ]  # fmt: skip
-    assert [e.seq for e in do(events.since, launch.id, 1)] == [3]
+    assert [e.seq for e in do(launch_events.since, launch.id, 1)] == [3]
     done = do(launches.done, launch, "lab/x.ipynb")
     assert done == do(launches.find, launch.id)
-    assert (done.seq, done.content, done.holder) == (4, "", None)
+    assert (done.seq, done.content, done.worker_id) == (4, "", None)
 
 
 @pytest.mark.parametrize("step", ["end", "done"])
 def test_a_launch_that_ends_lets_go_of_its_names(do, step):
-    launch = do(launches.insert, a_launch(holder="one"))
+    launch = do(launches.insert, a_launch(worker_id="one"))
     do(leases.acquire, "alice", "lab/x.ipynb", launch.id)
     do(STEPS[step], launch)
     assert not do(leases.is_held, "alice", "lab/x.ipynb")
 
 
 def test_a_launch_is_cancelled_once_and_keeps_its_holder_until_it_is_tidied_up(do):
-    launch = do(launches.insert, a_launch(holder="one"))
+    launch = do(launches.insert, a_launch(worker_id="one"))
     do(leases.acquire, "alice", "lab/x.ipynb", launch.id)
     assert [do(launches.cancel, launch.id) for _ in range(2)] == [True, False]
-    assert do(launches.find, launch.id).holder == "one"
+    assert do(launches.find, launch.id).worker_id == "one"
     assert do(leases.is_held, "alice", "lab/x.ipynb")
     do(launches.let_go, launch)
     gone = do(launches.find, launch.id)
-    assert (gone.state, gone.holder, gone.content) == ("cancelled", None, "")
+    assert (gone.state, gone.worker_id, gone.content) == ("cancelled", None, "")
     assert not do(leases.is_held, "alice", "lab/x.ipynb")
 
 
 def test_what_has_ended_is_not_cancelled(do):
-    launch = do(launches.insert, a_launch(holder="one"))
+    launch = do(launches.insert, a_launch(worker_id="one"))
     do(launches.done, launch, "lab/x.ipynb")
     assert not do(launches.cancel, launch.id)
     assert do(launches.find, launch.id).state == "done"
 
 
 def test_what_a_dead_process_held_is_taken_over_once(do):
-    do(processes.beat, "alive")
-    do(processes.beat, "me")
-    orphan = do(launches.insert, a_launch(holder="dead"))
-    do(launches.insert, a_launch(holder="alive"))
-    do(launches.insert, a_launch(holder=None, state="cancelled"))
+    do(workers.beat, "alive")
+    do(workers.beat, "me")
+    orphan = do(launches.insert, a_launch(worker_id="dead"))
+    do(launches.insert, a_launch(worker_id="alive"))
+    do(launches.insert, a_launch(worker_id=None, state="cancelled"))
     [adopted] = do(launches.adopt, "me")
-    assert (adopted.id, adopted.holder, adopted.rounds) == (orphan.id, "me", 1)
+    assert (adopted.id, adopted.worker_id, adopted.attempts) == (orphan.id, "me", 1)
     assert do(launches.adopt, "alive") == []
     assert not do(launches.is_mine, orphan)
-    do(processes.leave, "me")
+    do(workers.leave, "me")
     assert [launch.id for launch in do(launches.adopt, "alive")] == [orphan.id]
 
 
 def test_only_a_death_at_work_is_held_against_a_launch(do):
-    do(processes.beat, "me")
+    do(workers.beat, "me")
     at_work, waits, left = (
-        do(launches.insert, a_launch(user=user, holder=holder))
-        for user, holder in (("a", "dead"), ("b", "dead"), ("c", "ends"))
+        do(launches.insert, a_launch(user=user, worker_id=worker_id))
+        for user, worker_id in (("a", "dead"), ("b", "dead"), ("c", "ends"))
     )
-    do(starts.enqueue, "b")
+    do(starts.enqueue, ServerRef("b"))
     do(launches.leave, "ends")
     taken = {launch.id: launch for launch in do(launches.adopt, "me")}
     assert [taken[x.id].crashes for x in (at_work, waits, left)] == [1, 0, 0]
@@ -365,14 +365,14 @@ def test_only_a_death_at_work_is_held_against_a_launch(do):
 def test_one_user_has_so_many_launches_under_way_and_so_many_in_a_minute(do, mocker):
     bounds = launches.Bounds(under_way=2, per_minute=3)
     clock = mocker.patch("time.time", return_value=time.time())
-    first, _ = (do(launches.insert, a_launch(holder="one")) for _ in range(2))
+    first, _ = (do(launches.insert, a_launch(worker_id="one")) for _ in range(2))
     with pytest.raises(TooManyLaunches):
         do(launches.check_bounds, "alice", bounds)
     do(launches.check_bounds, "bob", bounds)
     do(launches.done, first, "lab/x.ipynb")
     do(launches.check_bounds, "alice", bounds)
     clock.return_value += 20
-    do(launches.done, do(launches.insert, a_launch(holder="one")), "lab/x.ipynb")
+    do(launches.done, do(launches.insert, a_launch(worker_id="one")), "lab/x.ipynb")
     with pytest.raises(TooManyLaunches) as refused:
         do(launches.check_bounds, "alice", bounds)
     assert refused.value.retry_after == 40
@@ -381,17 +381,17 @@ def test_one_user_has_so_many_launches_under_way_and_so_many_in_a_minute(do, moc
 
 
 def test_who_says_nothing_for_long_is_dead(do, mocker):
-    do(processes.beat, "one")
-    launch = do(launches.insert, a_launch(holder="one"))
-    mocker.patch("time.time", return_value=time.time() + processes.ALIVE_SECONDS + 1)
-    do(processes.beat, "two")
+    do(workers.beat, "one")
+    launch = do(launches.insert, a_launch(worker_id="one"))
+    mocker.patch("time.time", return_value=time.time() + workers.ALIVE_SECONDS + 1)
+    do(workers.beat, "two")
     assert [adopted.id for adopted in do(launches.adopt, "two")] == [launch.id]
 
 
 def test_the_launches_of_the_dead_are_shared_among_the_living(do):
     for name in ("a", "b", "c"):
-        do(processes.beat, name)
-    made = [do(launches.insert, a_launch(holder="dead")).id for _ in range(45)]
+        do(workers.beat, name)
+    made = [do(launches.insert, a_launch(worker_id="dead")).id for _ in range(45)]
     with ThreadPoolExecutor(3) as threads:
         shares = list(threads.map(lambda name: do(launches.adopt, name), "abc"))
     taken = [launch.id for share in shares for launch in share]
@@ -410,8 +410,8 @@ def test_launches_under_way_are_counted_by_state(do):
 
 # starts
 
-LIMITS = Limits(max_starts=4, max_queued=9)
-HUB_EXITS_AT_4 = Limits(max_starts=4, max_queued=9, hub_failure_limit=4)
+LIMITS = StartLimits(max_starts=4, max_queued=9)
+HUB_EXITS_AT_4 = StartLimits(max_starts=4, max_queued=9, hub_failure_limit=4)
 PROBLEM = {"type": "urn:problem-type:launcher:spawn-failed", "detail": "no"}
 
 
@@ -421,51 +421,51 @@ def room(do, limits=LIMITS):
 
 def begin(do, user):
     """A start of the user's server, in flight."""
-    do(starts.enqueue, user)
+    do(starts.enqueue, ServerRef(user))
     do(starts.claim, "one", 9)
 
 
 def fail(do, user, *, counts=True, limits=LIMITS):
     """A start of the user's server that failed; the ids of the launches that failed with it."""
-    if not do(starts.is_wanted, user):
+    if not do(starts.is_wanted, ServerRef(user)):
         begin(do, user)
-    return do(starts.failed, user, "one", PROBLEM, counts, limits)
+    return do(starts.failed, ServerRef(user), "one", PROBLEM, counts, limits)
 
 
 def succeed(do, user, *, at=None, ours=True, limits=LIMITS):
     """A start of the user's server that was a success."""
-    if not do(starts.is_wanted, user):
+    if not do(starts.is_wanted, ServerRef(user)):
         begin(do, user)
-    return do(starts.succeeded, user, "one", at or time.time(), ours, limits)
+    return do(starts.succeeded, ServerRef(user), "one", at or time.time(), ours, limits)
 
 
 def test_a_server_waits_once_and_is_taken_once_in_turn(do):
     order = ("bob", "alice", "bob")
-    assert [do(starts.enqueue, user) for user in order] == [False] * 3
-    assert do(starts.positions) == {"bob": 1, "alice": 2}
-    assert do(starts.is_wanted, "bob")
+    assert [do(starts.enqueue, ServerRef(user)) for user in order] == [False] * 3
+    assert do(starts.positions) == {ServerRef("bob"): 1, ServerRef("alice"): 2}
+    assert do(starts.is_wanted, ServerRef("bob"))
     [taken], moved = do(starts.claim, "one", 1)
     assert (taken.user, taken.begun_at, moved) == ("bob", None, [])
     assert 0 <= taken.waited < 5
-    assert do(starts.positions) == {"alice": 1}
-    assert do(starts.enqueue, "bob")
-    assert [taken.user for taken in do(starts.claim, "two", 9)[0]] == ["alice"]
+    assert do(starts.positions) == {ServerRef("alice"): 1}
+    assert do(starts.enqueue, ServerRef("bob"))
+    assert [taken.server.user for taken in do(starts.claim, "two", 9)[0]] == ["alice"]
     assert do(starts.claim, "two", 9) == ([], [])
-    assert do(starts.held_by, "one") == [("bob", False)]
+    assert do(starts.owned_by, "one") == [OwnStart(ServerRef("bob"), unwanted=False)]
     now = do(limit.status, LIMITS)
     assert (now.in_flight, now.queued) == (2, 0)
 
 
 def test_no_start_is_given_to_two_processes(do):
     for number in range(20):
-        do(starts.enqueue, f"user {number}")
+        do(starts.enqueue, ServerRef(f"user {number}"))
 
     def take_some(name):
         def work(connection):
             limit.status(connection, LIMITS)
             return starts.claim(connection, name, 3)[0]
 
-        return [taken.user for _ in range(3) for taken in do(work)]
+        return [taken.server.user for _ in range(3) for taken in do(work)]
 
     with ThreadPoolExecutor(4) as threads:
         taken = [user for users in threads.map(take_some, "abcd") for user in users]
@@ -473,23 +473,25 @@ def test_no_start_is_given_to_two_processes(do):
 
 
 def waiting(do, user="alice", **fields):
-    do(starts.enqueue, user)
-    return do(launches.insert, a_launch(user=user, holder="one", **fields))
+    do(starts.enqueue, ServerRef(user))
+    return do(launches.insert, a_launch(user=user, worker_id="one", **fields))
 
 
 def test_launches_go_with_the_start_of_their_server(do):
     mine, bobs = waiting(do), waiting(do, "bob")
-    late = do(launches.insert, a_launch(holder="two"))
+    late = do(launches.insert, a_launch(worker_id="two"))
     assert sorted(do(starts.claim, "one", 1)[1]) == sorted([mine.id, late.id])
     assert do(launches.find, mine.id).state == do(launches.find, late.id).state == "starting"
-    told = do(starts.said, "alice", [{"message": "hello"}, {"message": "there"}])
+    told = do(
+        launches.record_progress, ServerRef("alice"), [{"message": "hello"}, {"message": "there"}]
+    )
     assert sorted(told) == sorted([mine.id, late.id])
-    heard = [(e.seq, e.data["message"]) for e in do(events.since, mine.id, 1)]
+    heard = [(e.seq, e.data["message"]) for e in do(launch_events.since, mine.id, 1)]
     assert heard == [(2, "hello"), (3, "there")]
     assert sorted(succeed(do, "alice")) == sorted([mine.id, late.id])
     assert do(launches.find, late.id).state == "uploading"
     assert do(launches.find, bobs.id).state == "queued"
-    assert not do(starts.is_wanted, "alice")
+    assert not do(starts.is_wanted, ServerRef("alice"))
 
 
 def test_launches_fail_with_the_start_of_their_server(do):
@@ -498,7 +500,7 @@ def test_launches_fail_with_the_start_of_their_server(do):
     do(starts.claim, "one", 1)
     assert fail(do, "alice") == [mine.id]
     row = do(launches.find, mine.id)
-    assert (row.state, row.problem, row.holder, row.content) == ("failed", PROBLEM, None, "")
+    assert (row.state, row.problem, row.worker_id, row.content) == ("failed", PROBLEM, None, "")
     assert not do(leases.is_held, "alice", "lab/x.ipynb")
     assert do(launches.find, bobs.id).state == "queued"
     now = do(limit.status, LIMITS)
@@ -543,8 +545,8 @@ def test_the_breaker_opens_for_different_users_and_goes_half_open_by_itself(do, 
     later = mocker.patch("time.time", return_value=time.time() + 61)
     now = do(limit.status, LIMITS)
     assert (now.state, now.allowed(), now.only_unfailed) == ("half-open", 1, True)
-    do(starts.enqueue, "a")
-    do(starts.enqueue, "d")
+    do(starts.enqueue, ServerRef("a"))
+    do(starts.enqueue, ServerRef("d"))
     [probe], _ = do(starts.claim, "one", 1, only_unfailed=True)
     assert probe.user == "d"
     assert room(do) == 0  # never two probes
@@ -591,7 +593,7 @@ def test_a_success_of_long_ago_proves_nothing(do):
 
 def test_a_server_that_ran_already_raises_no_limit(do):
     begin(do, "a")
-    do(starts.throttled, "a", "one", 0, LIMITS)
+    do(starts.throttled, ServerRef("a"), "one", 0, LIMITS)
     low = do(limit.status, LIMITS).limit
     begin(do, "a")
     succeed(do, "a", ours=False)
@@ -604,29 +606,29 @@ def test_a_hub_that_is_busy_halves_the_limit_and_is_left_alone(do):
     succeed(do, "a")
     launch = waiting(do)
     for user in "bcd":
-        do(starts.enqueue, user)
+        do(starts.enqueue, ServerRef(user))
     do(starts.claim, "one", 4)
-    assert do(starts.throttled, "alice", "one", 30, LIMITS) == [launch.id]
+    assert do(starts.throttled, ServerRef("alice"), "one", 30, LIMITS) == [launch.id]
     now = do(limit.status, LIMITS)
     assert (now.limit, now.queued, now.in_flight) == (2, 1, 3)
     assert 25 < now.paused_until - time.time() <= 30
     assert room(do) == 0
-    do(starts.throttled, "b", "one", 1, LIMITS)
+    do(starts.throttled, ServerRef("b"), "one", 1, LIMITS)
     assert do(limit.status, LIMITS).paused_until == now.paused_until
     for _ in range(9):
         begin(do, "c")
-        do(starts.throttled, "c", "one", 0, LIMITS)
+        do(starts.throttled, ServerRef("c"), "one", 0, LIMITS)
     assert do(limit.status, LIMITS).limit == 1
 
 
 def test_what_waits_again_keeps_its_place(do):
     for user in ("alice", "bob"):
-        do(starts.enqueue, user)
+        do(starts.enqueue, ServerRef(user))
     do(starts.claim, "one", 1)
-    assert do(starts.requeue, "alice", "another") == []
-    assert do(starts.positions) == {"bob": 1}
-    do(starts.requeue, "alice", "one")
-    assert do(starts.positions) == {"alice": 1, "bob": 2}
+    assert do(starts.requeue, ServerRef("alice"), "another") == []
+    assert do(starts.positions) == {ServerRef("bob"): 1}
+    do(starts.requeue, ServerRef("alice"), "one")
+    assert do(starts.positions) == {ServerRef("alice"): 1, ServerRef("bob"): 2}
 
 
 def test_what_waits_too_long_is_taken_out(do):
@@ -648,40 +650,40 @@ def test_a_start_that_nobody_waits_for_is_given_up(do):
     first, second = waiting(do), waiting(do)
     do(starts.claim, "one", 1)
     do(launches.cancel, first.id)
-    do(starts.drop_unwanted, "alice")
-    assert not do(starts.is_unwanted, "alice")
-    assert not do(starts.give_up, "alice", "one")
+    do(starts.drop_unwanted, ServerRef("alice"))
+    assert not do(starts.is_unwanted, ServerRef("alice"))
+    assert not do(starts.give_up, ServerRef("alice"), "one")
     do(launches.cancel, second.id)
-    do(starts.drop_unwanted, "alice")
-    assert do(starts.held_by, "one") == [("alice", True)]
-    assert do(starts.is_unwanted, "alice")
-    do(starts.enqueue, "alice")  # somebody wants it again
-    assert not do(starts.give_up, "alice", "one")
-    do(starts.drop_unwanted, "alice")
-    assert not do(starts.give_up, "alice", "another")
-    assert do(starts.give_up, "alice", "one")
-    assert not do(starts.is_wanted, "alice")
+    do(starts.drop_unwanted, ServerRef("alice"))
+    assert do(starts.owned_by, "one") == [OwnStart(ServerRef("alice"), unwanted=True)]
+    assert do(starts.is_unwanted, ServerRef("alice"))
+    do(starts.enqueue, ServerRef("alice"))  # somebody wants it again
+    assert not do(starts.give_up, ServerRef("alice"), "one")
+    do(starts.drop_unwanted, ServerRef("alice"))
+    assert not do(starts.give_up, ServerRef("alice"), "another")
+    assert do(starts.give_up, ServerRef("alice"), "one")
+    assert not do(starts.is_wanted, ServerRef("alice"))
 
 
 def test_nobody_waits_in_the_queue_for_a_launch_that_was_cancelled(do):
     launch = waiting(do)
     do(launches.cancel, launch.id)
-    do(starts.drop_unwanted, "alice")
+    do(starts.drop_unwanted, ServerRef("alice"))
     assert do(starts.positions) == {}
 
 
 def test_the_starts_of_a_dead_process_are_taken_over_as_they_are(do):
-    do(processes.beat, "alive")
-    for user, holder in (("a", "dead"), ("b", "alive")):
-        do(starts.enqueue, user)
-        do(starts.claim, holder, 1)
-    do(starts.orphans)
+    do(workers.beat, "alive")
+    for user, worker_id in (("a", "dead"), ("b", "alive")):
+        do(starts.enqueue, ServerRef(user))
+        do(starts.claim, worker_id, 1)
+    do(starts.release_orphans)
     assert do(starts.positions) == {}  # the hub may be starting it
     assert do(limit.status, LIMITS).unattended == 1
     [taken] = do(starts.take_over, "alive")
     assert taken.user == "a"
     assert taken.begun_at
-    assert sorted(do(starts.held_by, "alive")) == [("a", False), ("b", False)]
+    assert sorted(do(starts.owned_by, "alive")) == [("a", False), ("b", False)]
 
 
 # idempotency keys
@@ -708,7 +710,7 @@ def test_one_of_many_with_the_same_key_is_the_launch(do):
 
 
 def test_what_ended_long_ago_is_forgotten_with_all_that_belongs_to_it(do, mocker):
-    old, held, recent, running = (do(launches.insert, a_launch(holder="one")) for _ in range(4))
+    old, held, recent, running = (do(launches.insert, a_launch(worker_id="one")) for _ in range(4))
     for launch in (old, held, recent):
         do(launches.move, launch, state="starting")
     do(launches.done, old, "lab/x.ipynb")
@@ -719,9 +721,9 @@ def test_what_ended_long_ago_is_forgotten_with_all_that_belongs_to_it(do, mocker
     do(idempotency.remember, "key", "body", old.id)
     assert do(pruning.prune, 50) == 1
     assert do(launches.find, old.id) is None
-    assert do(events.since, old.id, 0) == []
+    assert do(launch_events.since, old.id, 0) == []
     assert all(do(launches.find, launch.id) for launch in (held, recent, running))
-    assert do(events.since, recent.id, 0)
+    assert do(launch_events.since, recent.id, 0)
     assert do(idempotency.remember, "key", "other", "two") == ("body", old.id)
     mocker.patch("time.time", return_value=time.time() + idempotency.KEPT_SECONDS + 1)
     do(pruning.prune, 1e9)
@@ -730,7 +732,7 @@ def test_what_ended_long_ago_is_forgotten_with_all_that_belongs_to_it(do, mocker
 
 
 def test_launches_that_failed_at_once_are_forgotten_after_an_hour(do, mocker):
-    at_once, keyed, slow = (do(launches.insert, a_launch(holder="one")) for _ in range(3))
+    at_once, keyed, slow = (do(launches.insert, a_launch(worker_id="one")) for _ in range(3))
     do(idempotency.remember, "key", "body", keyed.id)
     for launch in (at_once, keyed):
         do(launches.end, launch, state="failed", problem=PROBLEM)
@@ -743,7 +745,7 @@ def test_launches_that_failed_at_once_are_forgotten_after_an_hour(do, mocker):
 
 
 def test_a_name_that_a_launch_under_way_holds_is_not_forgotten(do, mocker):
-    running = do(launches.insert, a_launch(holder="one"))
+    running = do(launches.insert, a_launch(worker_id="one"))
     do(leases.acquire, "alice", "a", running.id)
     do(leases.acquire, "alice", "b", "0" * 32)
     mocker.patch("time.time", return_value=time.time() + leases.LEASE_SECONDS + 1)
@@ -755,7 +757,7 @@ def test_a_name_that_a_launch_under_way_holds_is_not_forgotten(do, mocker):
 def test_the_old_are_forgotten_some_at_a_time(do, mocker):
     mocker.patch.object(pruning, "MOST_AT_ONCE", 3)
     for _ in range(5):
-        do(at(1.5), do(launches.insert, a_launch(state="cancelled", holder=None)))
+        do(at(1.5), do(launches.insert, a_launch(state="cancelled", worker_id=None)))
     assert [do(pruning.prune, 50) for _ in range(3)] == [3, 2, 0]
 
 
@@ -876,7 +878,7 @@ OLD_LAUNCH = {
     "workspace": "w",
     "if_exists": "rename",
     "content": "",
-    "rounds": 0,
+    "attempts": 0,
     "created_at": 1.5,
     "updated_at": 2.5,
 }
@@ -884,7 +886,7 @@ ROWS_OF_0001 = {
     "launches": [
         {**OLD_LAUNCH, "id": "1", "state": "done", "path": "lab/x.ipynb"},
         {**OLD_LAUNCH, "id": "2", "state": "failed", "problem": {"type": "x", "detail": "ü"}},
-        {**OLD_LAUNCH, "id": "3", "state": "uploading", "content": '{"cells": []}', "rounds": 2},
+        {**OLD_LAUNCH, "id": "3", "state": "uploading", "content": '{"cells": []}', "attempts": 2},
     ],
     "leases": [
         {"user": "alice", "path_hash": "0", "path": "a", "launch_id": "3", "expires_at": 3.5}

@@ -13,8 +13,8 @@ from test_api_launches import ASYNC, BODY
 from test_store import a_launch
 
 from launcher import store
-from launcher.feed import Feed
-from launcher.following import Follower
+from launcher.launches.event_stream import EventStreams
+from launcher.launches.feed import Feed
 from launcher.store import launches
 
 MOST = 3
@@ -148,7 +148,7 @@ async def test_an_id_from_the_future_is_the_last_one_and_makes_nobody_busy(new_s
     launch = await opened.run(launches.insert, a_launch())
 
     async def follow():
-        async for what in Follower(opened, feed, lambda: False, most_streams=1).follow(
+        async for what in EventStreams(opened, feed, lambda: False, most_streams=1).follow(
             launch, after
         ):
             told.append(what)

@@ -1,43 +1,13 @@
-"""The handlers of openapi.yaml, one module per tag: each asks one story or part."""
-
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+"""Handlers of openapi.yaml, one module per tag; each asks one feature and returns its answer."""
 
 from connexion import request
-from connexion.context import scope
 
-from launcher.auth import Gate
-from launcher.config import Launcher
-from launcher.experiments import Catalogue
-from launcher.feed import Feed
-from launcher.following import Follower
-from launcher.hub import Hub
-from launcher.launches import Launches
-from launcher.metrics import Gauges, Metrics
-from launcher.readiness import Readiness
-from launcher.starting import Starter
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What a running launcher is made of; the application's lifespan puts it into its state."""
-
-    settings: Launcher
-    experiments: Catalogue
-    hub: Hub
-    launches: Launches
-    starter: Starter
-    feed: Feed
-    follower: Follower
-    gate: Gate
-    readiness: Readiness
-    metrics: Metrics
-    gauges: Callable[[], Awaitable[Gauges]]
+from launcher.parts import Parts
 
 
 def here() -> Parts:
     """The parts of the application that serves the current request."""
-    parts: Parts = scope["state"]["parts"]
+    parts: Parts = request.state.parts
     return parts
 
 

@@ -1,4 +1,4 @@
-"""Tag `launches`: a launch is a thing one can see, wait for, repeat and cancel."""
+"""Tag `launches`: start, list, watch and cancel launches."""
 
 import base64
 import json
@@ -6,28 +6,28 @@ import math
 import re
 from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
 from typing import Any
 
 from connexion import request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from launcher import logs, urls
-from launcher.api import acting, asked, here, origin, sent
+from launcher import logs
+from launcher.api import asked, here, on_behalf, origin, sent
+from launcher.api.launch_resource import resource, rfc3339
+from launcher.api.opening import Answer, open_notebook, open_server
 from launcher.errors import BadRequest
-from launcher.store.events import Event
+from launcher.hub.users import Identity
+from launcher.store.launch_events import Event
 from launcher.store.launches import Launch
 
-# enough for the tabs that one person has open, and it bounds what is left in ~/.jupyter
-WORKSPACES = 100
 PAGE = 50
 EVENT_STREAM = "text/event-stream"
 
 
-async def list_all(token_info: dict[str, Any]) -> dict[str, Any]:
+async def list_all(user: Identity) -> dict[str, Any]:
     """The caller's launches, newest first."""
-    where = acting.visible(token_info)
+    where = on_behalf.visible(user)
     where |= {name: value for name in ("experiment", "state") if (value := asked(name))}
     limit = int(asked("limit") or PAGE)
     found = await here().launches.page(where, before=_parse_cursor(asked("cursor")), limit=limit)
@@ -35,24 +35,40 @@ async def list_all(token_info: dict[str, Any]) -> dict[str, Any]:
     return {"launches": [await resource(launch) for launch in found], "next": more}
 
 
-async def get(launch_id: str, token_info: dict[str, Any]) -> dict[str, Any]:
+async def create(body: dict[str, Any], user: Identity) -> Answer:
+    """Start a server, and open an experiment's notebook on it if the body names one."""
+    server = body.get("server", "")
+    if "experiment" not in body:
+        if "notebook" in body or "parameters" in body:
+            raise BadRequest("experiment is missing: notebook and parameters belong to one.")
+        return await open_server(server, user)
+    if "notebook" not in body:
+        missing = {"pointer": "/notebook", "detail": "is required with experiment"}
+        raise BadRequest("notebook is required with experiment.", errors=[missing])
+    notebook = body["notebook"]
+    if server and notebook.setdefault("server", server) != server:
+        raise BadRequest("server and notebook.server are different; one of them is enough.")
+    return await open_notebook(body["experiment"], notebook, body.get("parameters", {}), user)
+
+
+async def get(launch_id: str, user: Identity) -> dict[str, Any]:
     """One launch as it is now."""
-    return await resource(await acting.find(launch_id, token_info))
+    return await resource(await on_behalf.find(launch_id, user))
 
 
-async def cancel(launch_id: str, token_info: dict[str, Any]) -> dict[str, Any]:
+async def cancel(launch_id: str, user: Identity) -> dict[str, Any]:
     """Cancel a launch that has not ended."""
-    launch = await acting.find(launch_id, token_info)
+    launch = await on_behalf.find(launch_id, user)
     cancelled = await here().launches.cancel(launch)
-    if token_info["service"] or token_info["sub"] != launch.user:
-        who = acting.caller(token_info)
+    if user.is_service or user.name != launch.user:
+        who = on_behalf.caller(user)
         logs.audit("launch_cancelled", **who, user=launch.user, launch_id=launch.id)
     return await resource(cancelled)
 
 
-async def events(launch_id: str, token_info: dict[str, Any]) -> Response:
+async def events(launch_id: str, user: Identity) -> Response:
     """What happens to a launch, as server-sent events (HTML Living Standard)."""
-    launch = await acting.find(launch_id, token_info)
+    launch = await on_behalf.find(launch_id, user)
     last = sent("last-event-id")
     after = int(last) if last.isascii() and last.isdigit() and len(last) < 10 else -1
     if launch.ended and after >= launch.seq:
@@ -62,7 +78,7 @@ async def events(launch_id: str, token_info: dict[str, Any]) -> Response:
     if request.method == "HEAD":
         return Response(media_type=EVENT_STREAM, headers=headers)
     # of those whom a service acts for, each has their own
-    counting = here().follower.streams.one_more((token_info["sub"], launch.user))
+    counting = here().follower.streams.one_more((user.name, launch.user))
     return _Counted(counting, _stream(launch, after, origin()), headers=headers)
 
 
@@ -89,63 +105,15 @@ async def _stream(launch: Launch, after: int, asked_from: str | None) -> AsyncIt
         if happened is None:
             yield ": still here\n\n"
         elif isinstance(happened, Event):
-            yield _event(happened.seq, happened.event, {**happened.data, "at": _time(happened.at)})
+            yield _event(
+                happened.seq, happened.event, {**happened.data, "at": rfc3339(happened.at)}
+            )
         else:
             yield _event(happened.seq, "end", await resource(happened, asked_from))
 
 
 def _event(number: int, name: str, data: dict[str, Any]) -> str:
     return f"id: {number}\nevent: {name}\ndata: {json.dumps(data)}\n\n"
-
-
-def path_of(launch: Launch) -> str:
-    """The path of the launch as a resource, on the launcher's own host."""
-    return f"{here().settings.prefix}/launches/{launch.id}"
-
-
-async def resource(launch: Launch, asked_from: str | None = None) -> dict[str, Any]:
-    """The launch as openapi.yaml describes it."""
-    parts = here()
-    place = await parts.feed.position(launch.user) if launch.state == "queued" else None
-    public_url = parts.settings.public_url(asked_from or origin())
-    return {
-        "id": launch.id,
-        "state": launch.state,
-        "experiment": launch.experiment,
-        "user": launch.user,
-        "requested_by": _service(launch.requested_by),
-        "position": place,
-        "path": launch.path,
-        "location": location(launch, public_url) if launch.path else None,
-        "problem": launch.problem,
-        "created_at": _time(launch.created_at),
-        "updated_at": _time(launch.updated_at),
-    }
-
-
-def _service(name: str | None) -> dict[str, str] | None:
-    """Who asked on behalf of the user: a service, which may have the name of a user."""
-    return {"kind": "service", "name": name} if name is not None else None
-
-
-def location(launch: Launch, public_url: str) -> str:
-    """The URL that opens the launch's notebook in JupyterLab.
-
-    A workspace that the caller named opens as they left it. The default ones open clean, and are
-    taken in turns: old JupyterLabs ask about a workspace that another tab has open.
-    """
-    home = urls.below_root(here().settings.home_path, launch.user)
-    path = (*home, *(launch.path or "").split("/"))
-    query = None if launch.workspace else {"reset": "1"}
-    workspace = launch.workspace or f"launcher-{int(launch.id[:8], 16) % WORKSPACES}"
-    lab = ("user", launch.user, "lab", "workspaces", workspace, "tree")
-    return urls.join(public_url, *lab, *path, query=query)
-
-
-def _time(seconds: float) -> str:
-    """RFC 3339, in UTC."""
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _cursor(launch: Launch) -> str:

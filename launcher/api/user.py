@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from launcher.hub.users import Identity
 
-async def get(token_info: dict[str, Any]) -> dict[str, Any]:
+
+async def get(user: Identity) -> dict[str, Any]:
     """Who the credential says one is."""
-    return {"name": token_info["sub"], "admin": token_info["admin"]}
+    return {"name": user.name, "admin": user.may_administer}

@@ -8,12 +8,20 @@ from typing import Any
 from connexion.security import NO_VALUE
 
 from launcher.auth.addresses import Proxies
-from launcher.auth.gate import Gate, Policy
-from launcher.auth.throttle import Limits
+from launcher.auth.authenticator import Authenticator, AuthPolicy
+from launcher.auth.throttle import LoginLimits
 from launcher.errors import Unauthorized
 from launcher.hub.users import Identity
 
-__all__ = ["Gate", "Limits", "Policy", "Proxies", "basic", "metrics_reader", "token"]
+__all__ = [
+    "AuthPolicy",
+    "Authenticator",
+    "LoginLimits",
+    "Proxies",
+    "basic",
+    "metrics_reader",
+    "token",
+]
 
 
 async def token(authorization: str, request: Any) -> Any:
@@ -21,7 +29,7 @@ async def token(authorization: str, request: Any) -> Any:
     value = _token_in(authorization)
     if value is None:
         return NO_VALUE
-    gate: Gate = request.state.parts.gate
+    gate: Authenticator = request.state.parts.gate
     return _context(await gate.by_token(value, lambda: gate.address(request)))
 
 
@@ -30,7 +38,7 @@ async def metrics_reader(authorization: str, request: Any) -> Any:
     value = _token_in(authorization)
     if value is None:
         raise Unauthorized("Metrics are for those with a token: 'Authorization: Bearer …'.")
-    gate: Gate = request.state.parts.gate
+    gate: Authenticator = request.state.parts.gate
     return _context(await gate.metrics_reader(value, lambda: gate.address(request)))
 
 
@@ -41,7 +49,7 @@ def _token_in(authorization: str) -> str | None:
 
 async def basic(username: str, password: str, request: Any) -> Any:
     """OpenAPI scheme `basic`: RFC 7617 with charset UTF-8, else Latin-1."""
-    gate: Gate = request.state.parts.gate
+    gate: Authenticator = request.state.parts.gate
     identity = await gate.by_password(
         _decoded(username), _decoded(password), lambda: gate.address(request)
     )
@@ -60,9 +68,6 @@ def _decoded(text: str) -> str:
         return text
 
 
-def _context(identity: Identity) -> dict[str, Any]:
-    return {
-        "sub": identity.name,
-        "admin": identity.admin and identity.kind == "user",
-        "service": identity.kind != "user",
-    }
+def _context(identity: Identity) -> dict[str, Identity]:
+    """What Connexion passes to handlers as the argument `user`."""
+    return {"sub": identity}

@@ -1,4 +1,4 @@
-"""Limits on failed sign-ins: per user name and address, and per address."""
+"""LoginLimits on failed sign-ins: per user name and address, and per address."""
 
 import asyncio
 import functools
@@ -29,7 +29,7 @@ LOGGED_CHARACTERS = 64
 
 
 @dataclass(frozen=True)
-class Limits:
+class LoginLimits:
     """Failures per minute."""
 
     passwords_of_name: int
@@ -49,7 +49,7 @@ class Address:
 class Throttle:
     """Counts failures in the store, and refuses from memory whom the store said to refuse."""
 
-    def __init__(self, store: Store, secret: bytes, limits: Limits) -> None:
+    def __init__(self, store: Store, secret: bytes, limits: LoginLimits) -> None:
         self._store = store
         self._key = derived(secret, "launcher login attempts")
         self._limits = limits

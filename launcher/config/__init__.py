@@ -121,7 +121,9 @@ class Launcher(Application):
         100, min=1, help="Launches of one user that may be under way; further ones get 429."
     ).tag(config=True)
     max_launches_per_minute = Integer(
-        300, min=1, help="Launches that one user may begin within a minute; further ones get 429."
+        300,
+        min=1,
+        help="Launches that one user may begin within a minute; further ones get 429.",
     ).tag(config=True)
     upload_timeout = Integer(
         120,

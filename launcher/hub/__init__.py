@@ -1,12 +1,13 @@
 """JupyterHub's REST API, as far as the launcher needs it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from launcher import outbound, urls
 from launcher.errors import HubRefused, HubUnavailable
 from launcher.outage import Outage
-from launcher.outbound import Answer, Session, Unreachable
+from launcher.outbound import OutboundError, Response, Session
 
 RETRY_AFTER_SECONDS = 10
 # a user with a hundred named servers has a model of some 50 kB
@@ -22,28 +23,34 @@ class Hub:
     token: str
     outage: Outage = field(default_factory=lambda: Outage("the hub"), compare=False)
 
-    def url(self, *segments: str) -> str:
+    def url(self, *segments: str, query: Mapping[str, str] | None = None) -> str:
         """The URL of something below the API."""
-        return urls.join(self.api_url, *segments)
+        return urls.join(self.api_url, *segments, query=query)
 
     def headers(self, token: str | None = None) -> dict[str, str]:
         """The credential of a call: the launcher's own, or `token`."""
         return {"Authorization": f"token {token or self.token}"}
 
     async def call(
-        self, method: str, *segments: str, kind: str, token: str | None = None, **options: Any
-    ) -> Answer:
+        self,
+        method: str,
+        *segments: str,
+        kind: str,
+        token: str | None = None,
+        query: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> Response:
         """The hub's own answer; raises HubUnavailable when it is not the hub that answers."""
         try:
             answer = await outbound.fetch(
                 self.session,
                 method,
-                self.url(*segments),
+                self.url(*segments, query=query),
                 kind=kind,
                 headers=self.headers(token),
                 **{"most": MODEL_BYTES, **options},
             )
-        except Unreachable as error:
+        except OutboundError as error:
             raise self.unavailable(str(error)) from error
         if reason := not_from_hub(answer):
             raise self.unavailable(reason)
@@ -67,7 +74,7 @@ def refused() -> HubRefused:
     )
 
 
-def not_from_hub(answer: Answer) -> str:
+def not_from_hub(answer: Response) -> str:
     """Why this is no answer of the hub itself, but of a proxy or of something else; '' if it is.
 
     While the hub starts, its API is a 404 page; while it is away, the proxy answers 503.

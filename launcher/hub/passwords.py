@@ -13,7 +13,7 @@ from launcher import outbound, urls
 from launcher.errors import HubUnavailable, Unauthorized
 from launcher.hub import Hub, login_page
 from launcher.hub.users import Identity, from_answer
-from launcher.outbound import Answer, Unreachable
+from launcher.outbound import OutboundError, Response
 
 # a wrong password takes PAM 2 to 4 s, and LDAP may ask several servers
 SIGN_IN_SECONDS = 60.0
@@ -86,7 +86,7 @@ _INSTEAD = (
 )
 
 
-def _is_wrong(hub: Hub, answer: Answer) -> bool:
+def _is_wrong(hub: Hub, answer: Response) -> bool:
     """Whether the hub says so: 403 with the form, before JupyterHub 5.3 the form alone."""
     if answer.status in (401, 403) or _password_form(hub, answer):
         return True
@@ -94,7 +94,7 @@ def _is_wrong(hub: Hub, answer: Answer) -> bool:
     return answer.status in (302, 303) and _is_login(hub, location)
 
 
-def _password_form(hub: Hub, answer: Answer) -> login_page.Form | None:
+def _password_form(hub: Hub, answer: Response) -> login_page.Form | None:
     """The form on the hub's page that takes a name and a password."""
     if answer.status != 200:
         return None
@@ -136,7 +136,7 @@ async def _call(
     query: dict[str, str] | None = None,
     headers: dict[str, str] | None = None,
     data: dict[str, str] | None = None,
-) -> Answer:
+) -> Response:
     sent = {"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())}
     try:
         async with outbound.stream(
@@ -149,8 +149,8 @@ async def _call(
             seconds=SIGN_IN_SECONDS,
             total=SIGN_IN_SECONDS,
         ) as response:
-            return Answer(response.status, response.headers, await _beginning(response.content))
-    except Unreachable as error:
+            return Response(response.status, response.headers, await _beginning(response.content))
+    except OutboundError as error:
         raise hub.unavailable(str(error)) from error
 
 
@@ -162,7 +162,7 @@ async def _beginning(content: StreamReader) -> bytes:
     return bytes(body[:MAX_PAGE_BYTES])
 
 
-def _cookies(answer: Answer) -> dict[str, str]:
+def _cookies(answer: Response) -> dict[str, str]:
     """What the hub sets; a cookie that it deletes has no value."""
     jar: SimpleCookie = SimpleCookie()
     for line in answer.headers.getall("Set-Cookie", [])[:MAX_COOKIES]:  # type: ignore[attr-defined]

@@ -7,6 +7,7 @@ from typing import Any
 
 from launcher import outbound
 from launcher.hub import Hub
+from launcher.server_ref import ServerRef
 
 # the hub sends an empty line every 8 s
 SILENCE_SECONDS = 30.0
@@ -16,13 +17,13 @@ MAX_EVENTS = 1000
 MAX_STREAM_BYTES = 2**20
 
 
-async def events(hub: Hub, user: str) -> AsyncGenerator[dict[str, Any], None]:
-    """The events of the user's default server as they come.
+async def events(hub: Hub, server: ServerRef) -> AsyncGenerator[dict[str, Any], None]:
+    """The events of a server that starts, as they come.
 
     Ends when the stream does: after `ready` or `failed`, at once when nothing is starting, or early
-    when the hub goes away, or says more than MAX_EVENTS or MAX_STREAM_BYTES; raises Unreachable.
+    when the hub goes away, or says more than MAX_EVENTS or MAX_STREAM_BYTES; raises OutboundError.
     """
-    url = hub.url("users", user, "server", "progress")
+    url = hub.url(*server.api_segments, "progress")
     session = dataclasses.replace(hub.session, tell=outbound.tell)
     async with outbound.stream(
         session,

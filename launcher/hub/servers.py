@@ -1,12 +1,15 @@
 """A user's server as the hub sees it, and the request to start it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 from typing import Any
 
 from launcher.errors import UnknownUser
 from launcher.hub import Hub, refused
-from launcher.outbound import Answer, Unreachable
+from launcher.outbound import OutboundError, Response
+from launcher.server_ref import ServerRef
 
 # `slow_spawn_timeout` of the hub, after which it answers 202, is 10 s by default
 START_SECONDS = 30.0
@@ -25,12 +28,12 @@ class ServerState:
 STOPPED = ServerState(ready=False, pending="")
 
 
-async def state(hub: Hub, user: str) -> ServerState:
-    """The state of the user's default server; raises HubUnavailable, HubRefused, UnknownUser.
+async def state(hub: Hub, server: ServerRef) -> ServerState:
+    """The state of a server; raises HubUnavailable, HubRefused, UnknownUser.
 
     `ready` may be stale: that a process died, the hub notices at a start only.
     """
-    model = (await _user(hub, user))["servers"].get("")
+    model = (await _user(hub, server.user))["servers"].get(server.name)
     if not isinstance(model, dict) or not model:
         return STOPPED
     return ServerState(
@@ -40,13 +43,14 @@ async def state(hub: Hub, user: str) -> ServerState:
     )
 
 
-async def find_all(hub: Hub, user: str) -> list[dict[str, Any]]:
-    """The user's servers as the hub's models say; raises HubUnavailable, HubRefused, UnknownUser.
+async def find_all(hub: Hub, user: str) -> dict[str, dict[str, Any]]:
+    """The hub's models of the user's servers by name, stopped named servers included.
 
-    A default server that is stopped is not among them.
+    The default server is among them only while it runs. Raises HubUnavailable, HubRefused,
+    UnknownUser.
     """
-    models = (await _user(hub, user))["servers"].values()
-    return [dict(model) for model in models if isinstance(model, dict)]
+    models = (await _user(hub, user, query={"include_stopped_servers": "1"}))["servers"]
+    return {name: model for name, model in models.items() if isinstance(model, dict)}
 
 
 async def canonical_name(hub: Hub, user: str) -> str:
@@ -54,14 +58,14 @@ async def canonical_name(hub: Hub, user: str) -> str:
     return str((await _user(hub, user))["name"])
 
 
-async def _user(hub: Hub, user: str) -> dict[str, Any]:
-    answer = await hub.call("GET", "users", user, kind="hub.state")
+async def _user(hub: Hub, user: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
+    answer = await hub.call("GET", "users", user, kind="hub.state", query=query)
     _raise_for_access(answer, user)
     if answer.status != 200:
         raise hub.unavailable(f"it answers with status {answer.status}")
     try:
         model = answer.json()
-    except Unreachable as error:
+    except OutboundError as error:
         raise hub.unavailable(str(error)) from error
     if not (isinstance(model, dict) and "name" in model and isinstance(model.get("servers"), dict)):
         raise hub.unavailable()
@@ -75,38 +79,45 @@ def _seconds(text: object) -> float:
         return 0.0
 
 
-async def post_start(hub: Hub, user: str) -> Answer:
-    """The hub's answer to a request to start; raises HubUnavailable, HubRefused, UnknownUser.
+async def post_start(hub: Hub, server: ServerRef) -> Response:
+    """The hub's response to a request to start; raises HubUnavailable, HubRefused, UnknownUser.
 
     Repeating it is harmless, as long as the start does not fail.
     """
-    answer = await hub.call(
-        "POST", "users", user, "server", kind="hub.start", seconds=START_SECONDS
-    )
-    _raise_for_access(answer, user)
+    answer = await hub.call("POST", *server.api_segments, kind="hub.start", seconds=START_SECONDS)
+    _raise_for_access(answer, server.user)
     return answer
 
 
-async def stop(hub: Hub, user: str) -> bool:
-    """Have the hub stop the user's default server, or its start; whether it does so.
+class Stop(Enum):
+    """What the hub did about a request to stop a server."""
 
-    A hub that does not let us (no scope delete:servers) leaves it running. Raises HubUnavailable.
+    DONE = "done"
+    PENDING = "pending"
+    REFUSED = "refused"
+
+
+async def stop(hub: Hub, server: ServerRef, *, remove: bool = False) -> Stop:
+    """Have the hub stop the server, or its start; `remove` deletes a named server, too.
+
+    Stop.REFUSED where the launcher's role has no scope delete:servers. Raises HubUnavailable.
     """
+    body: Any = {"remove": True} if remove else None
     answer = await hub.call(
-        "DELETE", "users", user, "server", kind="hub.stop", seconds=START_SECONDS
+        "DELETE", *server.api_segments, kind="hub.stop", seconds=START_SECONDS, json=body
     )
-    return answer.status in (202, 204)
+    return {202: Stop.PENDING, 204: Stop.DONE}.get(answer.status, Stop.REFUSED)
 
 
-def message(answer: Answer) -> str:
+def message(answer: Response) -> str:
     """The sentence in one of the hub's JSON errors, or ''."""
     try:
         return str(answer.json().get("message") or "")
-    except (Unreachable, AttributeError):
+    except (OutboundError, AttributeError):
         return ""
 
 
-def _raise_for_access(answer: Answer, user: str) -> None:
+def _raise_for_access(answer: Response, user: str) -> None:
     if answer.status == 404:
         raise UnknownUser(
             f"The hub does not know the user {user!r} any more. Sign in to the hub once, then try"

@@ -1,4 +1,4 @@
-"""Sees the start of a server through: until it is ready, or the reason is known why it is not."""
+"""Runs the start of one server: until it is ready, or the reason is known why it is not."""
 
 import asyncio
 import time
@@ -14,9 +14,10 @@ from launcher.errors import (
     StartTimeout,
 )
 from launcher.hub import Hub, progress, servers
-from launcher.hub.answers import failure, per_cent, refusal, seconds_to_wait, words
+from launcher.hub.responses import failure, per_cent, refusal, seconds_to_wait, words
 from launcher.hub.servers import ServerState
-from launcher.outbound import Answer, Unreachable
+from launcher.outbound import OutboundError, Response
+from launcher.server_ref import ServerRef
 
 STOP_POLL_SECONDS = 0.5
 # after a process that died, 6.1.1 gives the true reason 2 to 4 s later, or never
@@ -25,10 +26,10 @@ REASON_SECONDS = 10.0
 MOST_MESSAGES = 200
 # a hub answers a request to start when the server runs, or after 10 s (`slow_spawn_timeout`); by
 # then it has begun
-HEARD_AFTER_SECONDS = 0.5
+FOLLOWED_AFTER_SECONDS = 0.5
 
-# what the spawner says while it starts: a sentence, and per cent
-Said = Callable[[str, int | None], None]
+# called with a message of the spawner, and the progress in per cent
+OnMessage = Callable[[str, int | None], None]
 
 
 class Throttled(Exception):
@@ -58,23 +59,25 @@ class Ready:
 
 
 class Start:
-    """One start of a user's default server."""
+    """One start of a server."""
 
-    def __init__(self, hub: Hub, user: str, said: Said, *, begun_at: float | None = None) -> None:
+    def __init__(
+        self, hub: Hub, server: ServerRef, on_message: OnMessage, *, begun_at: float | None = None
+    ) -> None:
         """`begun_at` is when another process had the hub begin it, in seconds since 1970."""
         self._hub = hub
-        self._user = user
-        self._said = said
-        self._told: set[str] = set()
-        self._asked: asyncio.Task[Answer] | None = None
-        self._overheard: asyncio.Task[bool] | None = None
+        self._server = server
+        self._on_message = on_message
+        self._seen: set[str] = set()
+        self._asked: asyncio.Task[Response] | None = None
+        self._early: asyncio.Task[bool] | None = None
         """Follows the stream since before the hub answered."""
         self._is_followed = False
         self._asked_at = begun_at or 0.0
         self._left = begun_at is not None
         self._certain = False
         self._hub_was_away = False
-        self._heard_at = time.monotonic()
+        self._last_answer_at = time.monotonic()
         self.began = self._left
         """Whether it was the launcher who had the hub begin it, as far as is known."""
         self.accepted_at: float | None = None
@@ -85,7 +88,7 @@ class Start:
         """Whether the hub was asked to begin it."""
         return self._left or self._asked is not None
 
-    async def see_through(self, *, limit: float, patience: float) -> Ready:
+    async def run(self, *, limit: float, patience: float) -> Ready:
         """Return when the server is ready.
 
         `limit` bounds all of it, `patience` the time for which the hub may be away; both in
@@ -102,14 +105,14 @@ class Start:
                 "The server was not ready in time. It may still come up: try again in a minute."
             ) from error
         finally:
-            self._stop_overhearing()
+            self._stop_following_early()
         return await self._ready()
 
     async def _ready(self) -> Ready:
         if self.began and self._certain:
             return Ready(time.time(), ours=True)
         with suppress(LauncherError):
-            at = (await servers.state(self._hub, self._user)).started_at
+            at = (await servers.state(self._hub, self._server)).started_at
             if self.began and at >= self._asked_at:
                 return Ready(time.time(), ours=True)
             return Ready(at, ours=False)
@@ -123,7 +126,7 @@ class Start:
                 return await (self._wait_until_ready() if self.began else self._start_once())
             except HubUnavailable:
                 self._hub_was_away = True
-                if time.monotonic() - self._heard_at >= patience:
+                if time.monotonic() - self._last_answer_at >= patience:
                     raise
             except _Vanished as error:
                 if self._left:
@@ -153,31 +156,31 @@ class Start:
             else:
                 raise refusal(answer)
 
-    async def _ask(self) -> Answer:
+    async def _ask(self) -> Response:
         """The hub's answer, which it may give after 10 s; asked for also if nobody waits for it."""
-        self._stop_overhearing()
+        self._stop_following_early()
         self._asked_at = time.time()
-        self._asked = asyncio.create_task(servers.post_start(self._hub, self._user))
+        self._asked = asyncio.create_task(servers.post_start(self._hub, self._server))
         self._asked.add_done_callback(lambda task: task.cancelled() or task.exception())
-        self._overheard = asyncio.create_task(self._overhear(self._asked))
-        self._overheard.add_done_callback(lambda task: task.cancelled() or task.exception())
+        self._early = asyncio.create_task(self._follow_early(self._asked))
+        self._early.add_done_callback(lambda task: task.cancelled() or task.exception())
         try:
             answer = await asyncio.shield(self._asked)
         except LauncherError:
-            self._stop_overhearing()
+            self._stop_following_early()
             raise
         if not self._is_followed:
-            self._stop_overhearing()
-        self._heard_at = time.monotonic()
+            self._stop_following_early()
+        self._last_answer_at = time.monotonic()
         return answer
 
-    async def _overhear(self, asked: asyncio.Task[Answer]) -> bool:
+    async def _follow_early(self, asked: asyncio.Task[Response]) -> bool:
         """What `_follow` does, begun while the hub has not answered.
 
         How a stream ends before the hub answered is not believed: until it begins, the stream says
         how the start before this one ended.
         """
-        for delay in _delays(HEARD_AFTER_SECONDS):
+        for delay in _delays(FOLLOWED_AFTER_SECONDS):
             await asyncio.sleep(delay)
             try:
                 ready = await self._follow()
@@ -189,14 +192,14 @@ class Start:
                     return ready
         return False
 
-    def _stop_overhearing(self) -> None:
-        if self._overheard:
-            self._overheard.cancel()
-            self._overheard = None
+    def _stop_following_early(self) -> None:
+        if self._early:
+            self._early.cancel()
+            self._early = None
 
     async def _state(self) -> ServerState:
-        now = await servers.state(self._hub, self._user)
-        self._heard_at = time.monotonic()
+        now = await servers.state(self._hub, self._server)
+        self._last_answer_at = time.monotonic()
         return now
 
     async def is_ours(self) -> bool:
@@ -210,10 +213,10 @@ class Start:
                 self.began = answer.status in (201, 202) or answer.status >= 500
             # the hub answers 202 for a start that is under way already, too
             if self.began:
-                return (await servers.state(self._hub, self._user)).started_at >= self._asked_at
+                return (await servers.state(self._hub, self._server)).started_at >= self._asked_at
         return False
 
-    async def _came_up_otherwise(self, answer: Answer) -> bool:
+    async def _came_up_otherwise(self, answer: Response) -> bool:
         """Whether the server runs after a 400: it ran already, or another start was under way."""
         now = await self._state()
         if now.ready and now.pending != "stop":
@@ -243,8 +246,8 @@ class Start:
     async def _wait_until_ready(self) -> None:
         """Follow the progress stream, again when it breaks; the user's model decides between."""
         for delay in _delays():
-            overheard, self._overheard = self._overheard, None
-            if await (overheard or self._follow()):
+            early, self._early = self._early, None
+            if await (early or self._follow()):
                 return
             now = await self._state()
             if now.ready:
@@ -258,12 +261,12 @@ class Start:
 
     async def _follow(self) -> bool:
         """True when the stream says ready, False when it ends; raises the failure in it."""
-        with suppress(Unreachable):
-            async with aclosing(progress.events(self._hub, self._user)) as events:
+        with suppress(OutboundError):
+            async with aclosing(progress.events(self._hub, self._server)) as events:
                 try:
                     async for event in events:
                         self._is_followed = True
-                        self._heard_at = time.monotonic()
+                        self._last_answer_at = time.monotonic()
                         if event.get("ready") is True:
                             return True
                         if event.get("failed"):
@@ -276,9 +279,9 @@ class Start:
     def _pass_on(self, event: Mapping[str, object]) -> None:
         """Tell what the spawner says, once: a stream that is opened again begins anew."""
         message = words(event.get("message"))
-        if message and message not in self._told and len(self._told) < MOST_MESSAGES:
-            self._told.add(message)
-            self._said(message, per_cent(event.get("progress")))
+        if message and message not in self._seen and len(self._seen) < MOST_MESSAGES:
+            self._seen.add(message)
+            self._on_message(message, per_cent(event.get("progress")))
 
 
 def _delays(first: float = 0.2, most: float = 2.0) -> Iterator[float]:

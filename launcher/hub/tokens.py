@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from cachetools import LRUCache
 
 from launcher.errors import HubRefused, LauncherError
-from launcher.flights import SingleFlight
 from launcher.hub import Hub, servers
-from launcher.outbound import Answer, Unreachable
+from launcher.outbound import OutboundError, Response
+from launcher.server_ref import ServerRef
+from launcher.singleflight import SingleFlight
 
 LIFETIME_SECONDS = 3600
 # a token is renewed before its end, by this part of its life: no call may outlive it
@@ -38,89 +39,93 @@ class ServerTokens:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._lifetime = LIFETIME_SECONDS
-        self._tokens: LRUCache[str, _Token] = LRUCache(MAX_REMEMBERED)
-        self._flights: SingleFlight[_Token] = SingleFlight()
+        self._tokens: LRUCache[ServerRef, _Token] = LRUCache(MAX_REMEMBERED)
+        self._single_flight: SingleFlight[_Token] = SingleFlight()
         self._early: set[asyncio.Task[None]] = set()
 
-    async def token_for(self, user: str) -> str:
-        """A token that opens the user's default server, and no other one.
+    async def token_for(self, server: ServerRef) -> str:
+        """A token that opens this server, and no other one.
 
         Raises HubRefused when the launcher may not make it, HubUnavailable, UnknownUser.
         """
-        token = self._kept(user) or await self._flights.share(user, lambda: self._mint(user))
+        token = self._kept(server) or await self._single_flight.share(
+            server, lambda: self._mint(server)
+        )
         return token.value
 
-    def has_token(self, user: str) -> bool:
-        """Whether a token for the user's server is at hand."""
-        return self._kept(user) is not None
+    def has_token(self, server: ServerRef) -> bool:
+        """Whether a token for the server is cached."""
+        return self._kept(server) is not None
 
-    def prepare(self, user: str) -> None:
+    def prepare(self, server: ServerRef) -> None:
         """Have the token made in the background, if it is not at hand."""
-        if not self.has_token(user):
-            task = asyncio.create_task(self._prepare(user))
+        if not self.has_token(server):
+            task = asyncio.create_task(self._prepare(server))
             self._early.add(task)
             task.add_done_callback(self._early.discard)
 
-    def forget(self, user: str, token: str) -> None:
+    def forget(self, server: ServerRef, token: str) -> None:
         """The user's server refused this token: the next one is made anew."""
-        kept = self._tokens.get(user)
+        kept = self._tokens.get(server)
         if kept and kept.value == token:
-            del self._tokens[user]
+            del self._tokens[server]
 
     def close(self) -> None:
         """Make no more tokens in the background."""
         for task in self._early:
             task.cancel()
 
-    def _kept(self, user: str) -> _Token | None:
-        token = self._tokens.get(user)
+    def _kept(self, server: ServerRef) -> _Token | None:
+        token = self._tokens.get(server)
         return token if token and token.renew_at > time.monotonic() else None
 
-    async def _prepare(self, user: str) -> None:
+    async def _prepare(self, server: ServerRef) -> None:
         with suppress(LauncherError):  # whoever needs the token is told
-            await self.token_for(user)
+            await self.token_for(server)
 
-    async def _mint(self, user: str) -> _Token:
+    async def _mint(self, server: ServerRef) -> _Token:
         asked_at = time.monotonic()
-        answer = await self._ask(user)
+        answer = await self._ask(server)
         if answer.status == 400 and (most := _most_seconds(answer)):
             self._lifetime = most
-            answer = await self._ask(user)
+            answer = await self._ask(server)
         if answer.status == 403:
-            await self._explain(user, answer)
+            await self._explain(server, answer)
         value = _token_in(self._hub, answer)
         token = _Token(value, asked_at + (1 - RENEWED_BEFORE) * self._lifetime)
-        self._tokens[user] = token
+        self._tokens[server] = token
         return token
 
-    async def _ask(self, user: str) -> Answer:
+    async def _ask(self, server: ServerRef) -> Response:
         wanted = {
-            "scopes": [f"access:servers!server={user}/"],
+            "scopes": [server.access_scope],
             "expires_in": self._lifetime,
             "note": NOTE,
         }
-        return await self._hub.call("POST", "users", user, "tokens", kind="hub.token", json=wanted)
+        return await self._hub.call(
+            "POST", "users", server.user, "tokens", kind="hub.token", json=wanted
+        )
 
-    async def _explain(self, user: str, answer: Answer) -> None:
+    async def _explain(self, server: ServerRef, answer: Response) -> None:
         """Raise the reason for a 403, which the hub gives for a user that it does not know, too."""
-        await servers.state(self._hub, user)
+        await servers.state(self._hub, server)
         raise HubRefused(
-            f"The hub lets the launcher make no token for the server of {user!r}. The launcher's"
-            " service needs the scope tokens, or tokens!group=… with a group that this user is in."
+            f"The hub lets the launcher make no token for the server of {server.user!r}. The"
+            " launcher's service needs the scope tokens, or tokens!group=… with a group that this user is in."
         )
 
 
-def _most_seconds(answer: Answer) -> int:
+def _most_seconds(answer: Response) -> int:
     """The hub's token_expires_in_max_seconds, when its answer is about that; else 0."""
     found = re.search(r"must not exceed ([0-9]{1,9})\b", servers.message(answer))
     return int(found[1]) if found else 0
 
 
-def _token_in(hub: Hub, answer: Answer) -> str:
+def _token_in(hub: Hub, answer: Response) -> str:
     if answer.status in (200, 201):
         try:
             value = answer.json()["token"]
-        except (Unreachable, KeyError, TypeError) as error:
+        except (OutboundError, KeyError, TypeError) as error:
             raise hub.unavailable() from error
         if isinstance(value, str) and re.fullmatch(r"[\x21-\x7e]{1,1024}", value):
             return value

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from launcher.hub import Hub, refused
-from launcher.outbound import Answer, Unreachable
+from launcher.outbound import OutboundError, Response
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,16 @@ class Identity:
     kind: str
     scopes: frozenset[str]
     admin: bool
+
+    @property
+    def is_service(self) -> bool:
+        """Whether it is the token of a service: services act on behalf of users."""
+        return self.kind != "user"
+
+    @property
+    def may_administer(self) -> bool:
+        """Whether a user may do what administrators may; a service never may."""
+        return self.admin and not self.is_service
 
 
 def from_model(hub: Hub, model: Mapping[str, Any]) -> Identity:
@@ -40,7 +50,7 @@ def _are_scopes(value: object) -> bool:
     return isinstance(value, list | tuple) and all(isinstance(scope, str) for scope in value)
 
 
-def from_answer(hub: Hub, answer: Answer) -> Identity | None:
+def from_answer(hub: Hub, answer: Response) -> Identity | None:
     """Whom the hub's answer to `GET /user` is about, None when nobody; raises HubUnavailable."""
     if answer.status in (401, 403):
         return None
@@ -48,7 +58,7 @@ def from_answer(hub: Hub, answer: Answer) -> Identity | None:
         raise hub.unavailable(f"it answers with status {answer.status}")
     try:
         return from_model(hub, answer.json())
-    except Unreachable as error:
+    except OutboundError as error:
         raise hub.unavailable(str(error)) from error
 
 

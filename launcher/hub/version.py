@@ -4,7 +4,7 @@ import re
 
 from launcher.errors import HubUnavailable
 from launcher.hub import Hub
-from launcher.outbound import Unreachable
+from launcher.outbound import OutboundError
 
 # the first that lets a service make tokens for users that a filtered scope names
 FILTERS_TOKENS = (5, 5, 3)
@@ -19,6 +19,6 @@ async def version(hub: Hub) -> tuple[int, int, int] | None:
         found = re.match(
             r"(\d{1,4})\.(\d{1,4})\.(\d{1,4})", str(answer.json()["version"]), re.ASCII
         )
-    except (HubUnavailable, Unreachable, LookupError, TypeError):
+    except (HubUnavailable, OutboundError, LookupError, TypeError):
         return None
     return (int(found[1]), int(found[2]), int(found[3])) if found else None

@@ -1,23 +1,25 @@
-"""Launches as rows: put down, read, advanced by the process that holds them."""
+"""Launches as rows. This is the only module that writes the state of a launch."""
 
 import functools
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import sqlalchemy as sa
 
 from launcher.errors import TooManyLaunches
-from launcher.store import events, leases, processes
+from launcher.server_ref import ServerRef
+from launcher.store import launch_events, leases, workers
 from launcher.store.tables import launches, starts
 
 ACTIVE = ("queued", "starting", "uploading")
+WAITING = ("queued", "starting")
 ENDED = ("done", "failed", "cancelled")
-# so that the launches of a process that died are shared among those that live
+# so that the launches of a worker that died are shared among the others
 MOST_AT_ONCE = 20
-# in place of the process that had a launch and ended in good order
+# the worker_id of launches whose worker shut down cleanly
 LEFT = ""
 BOUNDS_SECONDS = 60.0
 BOUNDS_RETRY_SECONDS = 10
@@ -32,29 +34,43 @@ class Bounds:
 
 
 @dataclass(frozen=True)
-class Launch:
-    """One request to open an experiment for a user, as it is stored."""
+class Notebook:
+    """The notebook that a launch opens."""
 
-    id: str
-    user: str
     experiment: str
     directory: str
     filename: str
     workspace: str | None
     if_exists: str
     content: str
-    state: str = "queued"
-    rounds: int = 0
+    """As JSON; empty once the launch has ended."""
     path: str | None = None
+    """Where it is, below the home."""
+
+
+@dataclass(frozen=True)
+class Launch:
+    """One request to open something on a user's server, as it is stored."""
+
+    id: str
+    user: str
+    server: ServerRef
+    notebook: Notebook | None = None
+    """None: the server is started, and nothing opened."""
+    state: str = "queued"
+    attempts: int = 0
     problem: dict[str, Any] | None = None
     created_at: float = 0.0
     updated_at: float = 0.0
     seq: int = 0
-    holder: str | None = None
+    worker_id: str | None = None
     requested_by: str | None = None
     request_id: str | None = None
     takeovers: int = 0
     crashes: int = 0
+
+    spec: dict[str, Any] | None = None
+    spec_hash: str | None = None
 
     @property
     def ended(self) -> bool:
@@ -63,25 +79,26 @@ class Launch:
 
 
 # every launch goes through these two; as text they cost a third
-_NEW = [column.name for column in launches.c if column.name not in ("path", "problem")]
+_LATER = ("path", "problem", "spec", "spec_hash")
+_NEW = [column.name for column in launches.c if column.name not in _LATER]
 _COLUMNS = ", ".join(f'"{name}"' for name in _NEW)
 _VALUES = ", ".join(f":{name}" for name in _NEW)
 _INSERT = sa.text(f"INSERT INTO launches ({_COLUMNS}) VALUES ({_VALUES})")  # noqa: S608
 _DONE = sa.text(
     "UPDATE launches SET state = 'done', path = :path, updated_at = :now, seq = seq + 1,"
-    " content = '', holder = NULL"
-    " WHERE id = :id AND holder = :holder AND state IN ('queued', 'starting', 'uploading')"
+    " content = CASE WHEN content IS NULL THEN NULL ELSE '' END, worker_id = NULL"
+    " WHERE id = :id AND worker_id = :worker_id AND state IN ('queued', 'starting', 'uploading')"
     " RETURNING seq"
 )
 # made once: to make a statement anew costs more than to run it
 _FIND = launches.select().where(launches.c.id == sa.bindparam("this"))
 _UNDER_WAY = (launches.c.id == sa.bindparam("this")) & launches.c.state.in_(ACTIVE)
-_HELD = launches.c.holder == sa.bindparam("by")
+_HELD = launches.c.worker_id == sa.bindparam("by")
 _IS_MINE = sa.select(launches.c.id).where(_UNDER_WAY & _HELD)
 _HELD_IDS = sa.select(launches.c.id).where(_HELD)
 _OF_USER = launches.c.user == sa.bindparam("whose")
 _UNDER_WAY_OF_USER = sa.select(sa.func.count(launches.c.id)).where(
-    _OF_USER & launches.c.holder.is_not(None)
+    _OF_USER & launches.c.worker_id.is_not(None)
 )
 _EARLIER_OF_USER = (
     sa.select(launches.c.created_at)
@@ -94,6 +111,7 @@ _COUNT_OF_USER = sa.select(
     _UNDER_WAY_OF_USER.scalar_subquery().label("under_way"),
     _EARLIER_OF_USER.scalar_subquery().label("earlier"),
 )
+_SERVER = sa.tuple_(launches.c.server_user, launches.c.server)
 _SEQS = sa.select(launches.c.id, launches.c.seq).where(
     launches.c.id.in_(sa.bindparam("these", expanding=True))
 )
@@ -107,17 +125,34 @@ def _change_of(columns: tuple[str, ...]) -> sa.Executable:
 
 
 def insert(connection: sa.Connection, launch: Launch) -> Launch:
-    """Write a new launch down."""
+    """Store a new launch."""
     now = time.time()
     launch = replace(launch, created_at=now, updated_at=now)
-    connection.execute(_INSERT, {name: getattr(launch, name) for name in _NEW})
+    server = {"server_user": launch.server.user, "server": launch.server.name}
+    row = {**vars(launch), **_row_of(launch.notebook), **server}
+    connection.execute(_INSERT, {name: row[name] for name in _NEW})
     return launch
+
+
+_NOTEBOOK = [field.name for field in fields(Notebook)]
+
+
+def _row_of(notebook: Notebook | None) -> Mapping[str, Any]:
+    return vars(notebook) if notebook else dict.fromkeys(_NOTEBOOK)
+
+
+def _launch(row: sa.Row[Any]) -> Launch:
+    columns = dict(row._mapping)
+    notebook = {name: columns.pop(name) for name in _NOTEBOOK}
+    columns["server"] = ServerRef(columns.pop("server_user"), columns["server"])
+    opened = Notebook(**notebook) if notebook["experiment"] is not None else None
+    return Launch(**columns, notebook=opened)
 
 
 def find(connection: sa.Connection, launch_id: str) -> Launch | None:
     """The launch with that id, whoever's it is."""
     row = connection.execute(_FIND, {"this": launch_id}).one_or_none()
-    return Launch(**row._mapping) if row else None
+    return _launch(row) if row else None
 
 
 def page(
@@ -132,19 +167,20 @@ def page(
     `before` is (created_at, id) of the launch after which to go on.
     """
     columns = [column for column in launches.c if column.name != "content"]
-    query = sa.select(sa.literal("").label("content"), *columns)
+    empty = sa.case((launches.c.content.is_(None), None), else_="")
+    query = sa.select(empty.label("content"), *columns)
     for name, value in where.items():
         query = query.where(launches.c[name] == value)
     if before:
         query = query.where(sa.tuple_(launches.c.created_at, launches.c.id) < sa.tuple_(*before))
     newest_first = query.order_by(launches.c.created_at.desc(), launches.c.id.desc()).limit(limit)
-    return [Launch(**row._mapping) for row in connection.execute(newest_first)]
+    return [_launch(row) for row in connection.execute(newest_first)]
 
 
-def done(connection: sa.Connection, launch: Launch, path: str) -> Launch | None:
-    """Write down where the notebook is, and let go of all else; None as in `end`."""
+def done(connection: sa.Connection, launch: Launch, path: str | None) -> Launch | None:
+    """Record success, and where the notebook is; releases everything else. None as in `end`."""
     now = time.time()
-    mine = {"path": path, "now": now, "id": launch.id, "holder": launch.holder}
+    mine = {"path": path, "now": now, "id": launch.id, "worker_id": launch.worker_id}
     row = connection.execute(_DONE, mine).one_or_none()
     if row is None:
         return None
@@ -152,49 +188,49 @@ def done(connection: sa.Connection, launch: Launch, path: str) -> Launch | None:
     return replace(
         launch,
         state="done",
-        path=path,
+        notebook=launch.notebook and replace(launch.notebook, path=path, content=""),
         updated_at=now,
         seq=row.seq,
-        content="",
-        holder=None,
+        worker_id=None,
     )
 
 
 def end(connection: sa.Connection, launch: Launch, **changes: Any) -> Launch | None:
-    """Write down how it ended, and let go of its notebook, its names and its holder.
+    """Record how it ended; releases its notebook, its file names and its worker.
 
-    None when it is not the caller's any more: it was cancelled, or another process has it.
+    None when it is not the caller's any more: it was cancelled, or another worker took it over.
     """
-    if not (row := _change(connection, launch, content="", holder=None, **changes)):
+    nothing = "" if launch.notebook else None
+    if not (row := _change(connection, launch, content=nothing, worker_id=None, **changes)):
         return None
     leases.release(connection, launch.id)
-    return Launch(**row._mapping)
+    return _launch(row)
 
 
 def move(connection: sa.Connection, launch: Launch, **changes: Any) -> Launch | None:
     """Write down what changed, and that it did; None when it is not the caller's any more."""
     row = _change(connection, launch, **changes)
     if row and "state" in changes:
-        events.append(connection, [(launch.id, row.seq)], "state", {"state": row.state})
-    return Launch(**row._mapping) if row else None
+        launch_events.append(connection, [(launch.id, row.seq)], "state", {"state": row.state})
+    return _launch(row) if row else None
 
 
 def _change(connection: sa.Connection, launch: Launch, **values: Any) -> Any:
     values["updated_at"] = time.time()
-    mine = {"this": launch.id, "by": launch.holder}
+    mine = {"this": launch.id, "by": launch.worker_id}
     new = {f"new_{name}": value for name, value in values.items()}
     return connection.execute(_change_of(tuple(values)), {**mine, **new}).one_or_none()
 
 
 def is_mine(connection: sa.Connection, launch: Launch, *, for_update: bool = True) -> bool:
     """Whether the launch is still the caller's to go on with, `for_update` until the commit."""
-    mine = {"this": launch.id, "by": launch.holder}
+    mine = {"this": launch.id, "by": launch.worker_id}
     query = _IS_MINE.with_for_update() if for_update else _IS_MINE
     return connection.execute(query, mine).first() is not None
 
 
 def cancel(connection: sa.Connection, launch_id: str) -> bool:
-    """Whether the launch was under way, and is cancelled now. Its holder tidies up after it."""
+    """Whether the launch was under way, and is cancelled now. Its worker_id tidies up after it."""
     now = {"state": "cancelled", "updated_at": time.time(), "seq": launches.c.seq + 1}
     query = launches.update().where(_UNDER_WAY).values(now)
     return bool(connection.execute(query, {"this": launch_id}).rowcount)
@@ -202,45 +238,45 @@ def cancel(connection: sa.Connection, launch_id: str) -> bool:
 
 def let_go(connection: sa.Connection, launch: Launch) -> None:
     """Nothing is left of a launch that was cancelled."""
-    mine = (launches.c.id == launch.id) & (launches.c.holder == launch.holder)
-    gone = {"content": "", "holder": None}
+    mine = (launches.c.id == launch.id) & (launches.c.worker_id == launch.worker_id)
+    gone = {"content": "" if launch.notebook else None, "worker_id": None}
     connection.execute(launches.update().where(mine).values(gone))
     leases.release(connection, launch.id)
 
 
-def held(connection: sa.Connection, holder: str) -> list[str]:
-    """The ids of the launches that `holder` has under way."""
-    return list(connection.execute(_HELD_IDS, {"by": holder}).scalars())
+def held(connection: sa.Connection, worker_id: str) -> list[str]:
+    """The ids of the launches that `worker_id` has under way."""
+    return list(connection.execute(_HELD_IDS, {"by": worker_id}).scalars())
 
 
-def leave(connection: sa.Connection, holder: str) -> None:
-    """The process `holder` ends in good order: its launches are for others to go on with."""
-    mine = launches.c.holder == holder
-    connection.execute(launches.update().where(mine).values(holder=LEFT))
+def leave(connection: sa.Connection, worker_id: str) -> None:
+    """The process `worker_id` ends in good order: its launches are for others to go on with."""
+    mine = launches.c.worker_id == worker_id
+    connection.execute(launches.update().where(mine).values(worker_id=LEFT))
 
 
-def adopt(connection: sa.Connection, holder: str) -> list[Launch]:
-    """Some of the launches whose process is gone, which are `holder`'s from now on.
+def adopt(connection: sa.Connection, worker_id: str) -> list[Launch]:
+    """Some of the launches whose process is gone, which are `worker_id`'s from now on.
 
     A process that died while a launch waited for its server did not die of that launch.
     """
     orphans = (
         sa.select(launches.c.id)
-        .where(launches.c.holder.is_not(None) & launches.c.holder.not_in(processes.alive()))
+        .where(launches.c.worker_id.is_not(None) & launches.c.worker_id.not_in(workers.alive()))
         .order_by(launches.c.created_at)
         .limit(MOST_AT_ONCE)
         .with_for_update(skip_locked=True)
     )
-    waits = launches.c.user.in_(sa.select(starts.c.user))
-    died_at_work = (launches.c.holder != LEFT) & sa.not_(waits)
+    waits = _SERVER.in_(sa.select(starts.c.user, starts.c.server))
+    died_at_work = (launches.c.worker_id != LEFT) & sa.not_(waits)
     values = {
-        "holder": holder,
-        "rounds": launches.c.rounds + 1,
+        "worker_id": worker_id,
+        "attempts": launches.c.attempts + 1,
         "takeovers": launches.c.takeovers + 1,
         "crashes": launches.c.crashes + sa.case((died_at_work, 1), else_=0),
     }
     query = launches.update().where(launches.c.id.in_(orphans)).values(values)
-    return [Launch(**row._mapping) for row in connection.execute(query.returning(*launches.c))]
+    return [_launch(row) for row in connection.execute(query.returning(*launches.c))]
 
 
 def check_bounds(connection: sa.Connection, user: str, bounds: Bounds) -> None:
@@ -273,3 +309,78 @@ def count_by_state(connection: sa.Connection) -> dict[str, int]:
     counted = connection.execute(query.group_by(launches.c.state))
     found: dict[str, int] = {row.state: row.number for row in counted}
     return {state: found.get(state, 0) for state in ACTIVE}
+
+
+# all launches that wait for the same servers
+
+
+@functools.cache
+def _change_waiting_of(columns: tuple[str, ...]) -> sa.Executable:
+    values: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in columns}
+    theirs = _SERVER.in_(sa.bindparam("these", expanding=True)) & launches.c.worker_id.is_not(None)
+    here = theirs & launches.c.state.in_(sa.bindparam("states", expanding=True))
+    values["seq"] = launches.c.seq + sa.bindparam("changes")
+    if "worker_id" in columns:
+        values["content"] = sa.case((launches.c.content.is_(None), None), else_="")
+    return launches.update().where(here).values(values).returning(launches.c.id, launches.c.seq)
+
+
+def _change_waiting(
+    connection: sa.Connection,
+    servers: Sequence[ServerRef],
+    states: tuple[str, ...],
+    *,
+    changes: int = 1,
+    **values: object,
+) -> list[tuple[str, int]]:
+    """Change the launches of these servers in these states; their ids and their last `seq`."""
+    values["updated_at"] = time.time()
+    new = {f"new_{name}": value for name, value in values.items()}
+    names = [(server.user, server.name) for server in servers]
+    these = {"these": names, "states": states, "changes": changes}
+    found = connection.execute(_change_waiting_of(tuple(values)), {**these, **new})
+    return [(row.id, row.seq) for row in found]
+
+
+def move_waiting(
+    connection: sa.Connection,
+    servers: Sequence[ServerRef],
+    states: tuple[str, ...],
+    *,
+    state: str,
+) -> list[str]:
+    """Move the launches of these servers from one of `states` to `state`; their ids."""
+    if not servers:
+        return []
+    changes = _change_waiting(connection, servers, states, state=state)
+    launch_events.append(connection, changes, "state", {"state": state})
+    return [launch_id for launch_id, _ in changes]
+
+
+def fail_waiting(
+    connection: sa.Connection, servers: Sequence[ServerRef], problem: Mapping[str, object]
+) -> list[str]:
+    """Fail the launches that wait for these servers; their ids."""
+    end: dict[str, Any] = {"state": "failed", "problem": dict(problem), "worker_id": None}
+    ids = [launch_id for launch_id, _ in _change_waiting(connection, servers, WAITING, **end)]
+    for launch_id in ids:
+        leases.release(connection, launch_id)
+    return ids
+
+
+def record_progress(
+    connection: sa.Connection, server: ServerRef, messages: Sequence[Mapping[str, object]]
+) -> list[str]:
+    """Record messages of the spawner for the launches that wait for the server; their ids."""
+    changes = _change_waiting(connection, [server], ("starting",), changes=len(messages))
+    for back, data in enumerate(reversed(messages)):
+        events = [(launch_id, seq - back) for launch_id, seq in changes]
+        launch_events.append(connection, events, "progress", data)
+    return [launch_id for launch_id, _ in changes]
+
+
+def is_waited_for(connection: sa.Connection, server: ServerRef) -> bool:
+    """Whether a launch waits for the server."""
+    here = (launches.c.server_user == server.user) & (launches.c.server == server.name)
+    waits = here & launches.c.worker_id.is_not(None) & launches.c.state.in_(WAITING)
+    return connection.execute(sa.select(launches.c.id).where(waits).limit(1)).first() is not None

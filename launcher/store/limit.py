@@ -18,7 +18,7 @@ PROOF_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
-class Limits(BreakerLimits):
+class StartLimits(BreakerLimits):
     """What the site allows: starts in flight, servers in the queue, and failures."""
 
     max_starts: int = 20
@@ -29,7 +29,7 @@ class Limits(BreakerLimits):
 class Status:
     """How the starts are going, over all processes."""
 
-    limits: Limits
+    limits: StartLimits
     now: float
     in_flight: int
     recent: int
@@ -116,7 +116,7 @@ _COOLING_DOWN = sa.select(sa.func.count(start_cooldowns.c.user)).where(
 )
 _COUNTS = sa.select(
     sa.func.count(starts.c.asked_at).label("in_flight"),
-    sa.func.count(starts.c.holder).label("attended"),
+    sa.func.count(starts.c.worker_id).label("attended"),
     sa.func.count(sa.case((starts.c.asked_at > sa.bindparam("recently"), 1))).label("recent"),
     sa.func.count(starts.c.user).label("all"),
     _FAILED.label("failed"),
@@ -137,7 +137,7 @@ def lock(connection: sa.Connection) -> None:
     connection.execute(_LIMIT)
 
 
-def status(connection: sa.Connection, limits: Limits) -> Status:
+def status(connection: sa.Connection, limits: StartLimits) -> Status:
     """How the starts are going; what is decided upon it holds until the transaction ends."""
     row, now = connection.execute(_LIMIT).one(), time.time()
     since = {"now": now, "recently": now - limits.open_seconds}
@@ -160,12 +160,12 @@ def status(connection: sa.Connection, limits: Limits) -> Status:
     )
 
 
-def raise_by_one(connection: sa.Connection, at: float, limits: Limits) -> None:
+def raise_by_one(connection: sa.Connection, at: float, limits: StartLimits) -> None:
     """A start that the launcher began was a success `at`: one more may be in flight."""
     connection.execute(_SUCCEEDED, {"at": min(at, time.time()), "most": float(limits.max_starts)})
 
 
-def halve(connection: sa.Connection, seconds: float, limits: Limits) -> None:
+def halve(connection: sa.Connection, seconds: float, limits: StartLimits) -> None:
     """The hub takes no more starts for `seconds`."""
     now, row = status(connection, limits), connection.execute(_LIMIT).one()
     used = min(row.starts, limits.max_starts, max(1, now.in_flight))

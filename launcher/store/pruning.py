@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from launcher.store.idempotency import KEPT_SECONDS
 from launcher.store.launches import ENDED
-from launcher.store.tables import events, idempotency_keys, launches, leases, login_attempts
+from launcher.store.tables import idempotency_keys, launch_events, launches, leases, login_attempts
 
 # so that nobody waits long for the database meanwhile
 MOST_AT_ONCE = 1000
@@ -24,12 +24,12 @@ def prune(connection: sa.Connection, seconds: float) -> int:
     """
     now = time.time()
     ids = _forgettable(connection, now, seconds)
-    connection.execute(events.delete().where(events.c.launch_id.in_(ids)))
+    connection.execute(launch_events.delete().where(launch_events.c.launch_id.in_(ids)))
     connection.execute(launches.delete().where(launches.c.id.in_(ids)))
     keys = idempotency_keys.c.created_at < now - KEPT_SECONDS
     connection.execute(idempotency_keys.delete().where(keys))
     # a lease outlives its launch only where a process died at an unlucky moment
-    ended = sa.select(launches.c.id).where(launches.c.holder.is_not(None))
+    ended = sa.select(launches.c.id).where(launches.c.worker_id.is_not(None))
     forgotten = (leases.c.expires_at < now) & leases.c.launch_id.not_in(ended)
     connection.execute(leases.delete().where(forgotten))
     connection.execute(login_attempts.delete().where(login_attempts.c.at < now - KEPT_SECONDS))
@@ -38,7 +38,7 @@ def prune(connection: sa.Connection, seconds: float) -> int:
 
 def _forgettable(connection: sa.Connection, now: float, seconds: float) -> list[str]:
     """The ids of launches that nobody needs any more."""
-    ended = launches.c.state.in_(ENDED) & launches.c.holder.is_(None)
+    ended = launches.c.state.in_(ENDED) & launches.c.worker_id.is_(None)
     old = launches.c.updated_at < now - seconds
     at_once = (launches.c.state == "failed") & (launches.c.updated_at < now - KEPT_AT_ONCE_SECONDS)
     at_once &= launches.c.updated_at - launches.c.created_at < AT_ONCE_SECONDS

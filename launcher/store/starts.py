@@ -1,183 +1,207 @@
-"""The servers that launches wait for: in the queue, or being started by one of the processes.
+"""Servers that launches wait for: in the queue, or being started by one of the workers.
 
-A start is in flight from the moment that a process takes it (`asked_at`), whoever attends to it:
-the hub goes on with it when that process dies.
+A start is in flight from the moment that a worker claims it (`asked_at`): the hub goes on with it
+even if that worker dies.
 """
 
-import functools
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 
-from launcher.store import breaker, events, leases, limit, processes
-from launcher.store.limit import Limits
-from launcher.store.tables import launches, starts
-
-WAITING = ("queued", "starting")
+from launcher.server_ref import ServerRef
+from launcher.store import breaker, limit, workers
+from launcher.store import launches as launch_rows
+from launcher.store.launches import WAITING
+from launcher.store.limit import StartLimits
+from launcher.store.tables import starts
 
 
 @dataclass(frozen=True)
-class Taken:
-    """A start that a process attends to from now on."""
+class ClaimedStart:
+    """A start that a worker is responsible for from now on."""
 
-    user: str
+    server: ServerRef
     waited: float
     """Seconds in the queue."""
     begun_at: float | None = None
-    """When another process began it; None: it is to be begun."""
+    """When another worker began it; None when it has not begun."""
 
 
-# made once: to make a statement anew costs more than to run it
-_THIS = starts.c.user == sa.bindparam("this")
-_MINE = _THIS & (starts.c.holder == sa.bindparam("by"))
+@dataclass(frozen=True)
+class OwnStart:
+    """A start that a worker is responsible for already."""
+
+    server: ServerRef
+    unwanted: bool
+    """Whether no launch waits for it any more."""
+
+
+# prepared once: building a statement costs more than running it
+_SERVER = sa.tuple_(starts.c.user, starts.c.server)
+_THIS = (starts.c.user == sa.bindparam("this_user")) & (
+    starts.c.server == sa.bindparam("this_server")
+)
+_MINE = _THIS & (starts.c.worker_id == sa.bindparam("by"))
 _IS_WANTED = sa.select(starts.c.user).where(_THIS)
-_IS_HELD = sa.select(starts.c.user).where(_MINE)
+_IS_UNWANTED = sa.select(starts.c.user).where(_THIS & starts.c.unwanted)
+_IS_MINE = sa.select(starts.c.user).where(_MINE)
 _FINISH = starts.delete().where(_MINE).returning(starts.c.asked_at)
 _ENQUEUE = sa.text(
-    'INSERT INTO starts ("user", queued_at, unwanted) VALUES (:user, :now, :no)'
-    ' ON CONFLICT ("user") DO UPDATE SET unwanted = :no RETURNING asked_at'
+    'INSERT INTO starts ("user", server, queued_at, unwanted)'
+    " VALUES (:this_user, :this_server, :now, :no)"
+    ' ON CONFLICT ("user", server) DO UPDATE SET unwanted = :no RETURNING asked_at'
 )
-_QUEUED = sa.select(starts.c.user, starts.c.queued_at).where(starts.c.asked_at.is_(None))
+_QUEUED = sa.select(starts.c.user, starts.c.server, starts.c.queued_at).where(
+    starts.c.asked_at.is_(None)
+)
 _IN_TURN = _QUEUED.order_by(starts.c.queued_at)
 _FIRST = _IN_TURN.limit(sa.bindparam("count"))
 _FIRST_UNFAILED = _QUEUED.where(starts.c.user.not_in(breaker.failed_users()))
 _FIRST_UNFAILED = _FIRST_UNFAILED.order_by(starts.c.queued_at).limit(sa.bindparam("count"))
 _CLAIM = (
     starts.update()
-    .where(starts.c.user.in_(sa.bindparam("these", expanding=True)))
-    .values(holder=sa.bindparam("by"), asked_at=sa.bindparam("now"))
+    .where(_SERVER.in_(sa.bindparam("these", expanding=True)))
+    .values(worker_id=sa.bindparam("by"), asked_at=sa.bindparam("now"))
 )
-_UNATTENDED = starts.c.holder.is_(None) & starts.c.asked_at.is_not(None)
+_UNATTENDED = starts.c.worker_id.is_(None) & starts.c.asked_at.is_not(None)
 _TAKE_OVER = (
     starts.update()
     .where(_UNATTENDED)
-    .values(holder=sa.bindparam("by"))
-    .returning(starts.c.user, starts.c.asked_at)
+    .values(worker_id=sa.bindparam("by"))
+    .returning(starts.c.user, starts.c.server, starts.c.asked_at)
 )
-_RELEASE = starts.update().where(_MINE).values(holder=None)
-_REQUEUE = starts.update().where(_MINE).values(holder=None, asked_at=None)
-_HELD_BY = sa.select(starts.c.user, starts.c.unwanted).where(starts.c.holder == sa.bindparam("by"))
+_RELEASE = starts.update().where(_MINE).values(worker_id=None)
+_REQUEUE = starts.update().where(_MINE).values(worker_id=None, asked_at=None)
+_OWN = sa.select(starts.c.user, starts.c.server, starts.c.unwanted).where(
+    starts.c.worker_id == sa.bindparam("by")
+)
 
 
-@functools.cache
-def _change_of(columns: tuple[str, ...]) -> sa.Executable:
-    values: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in columns}
-    theirs = launches.c.user.in_(sa.bindparam("these", expanding=True))
-    here = theirs & launches.c.state.in_(sa.bindparam("states", expanding=True))
-    values["seq"] = launches.c.seq + sa.bindparam("changes")
-    return launches.update().where(here).values(values).returning(launches.c.id, launches.c.seq)
+def _this(server: ServerRef) -> dict[str, str]:
+    return {"this_user": server.user, "this_server": server.name}
 
 
-def enqueue(connection: sa.Connection, user: str) -> bool:
-    """Have the user's server wait for its start, if it does not; whether it is being started."""
-    row = {"user": user, "now": time.time(), "no": False}
+def _mine(server: ServerRef, worker_id: str) -> dict[str, str]:
+    return {**_this(server), "by": worker_id}
+
+
+def enqueue(connection: sa.Connection, server: ServerRef) -> bool:
+    """Put the server into the queue, unless it is there; whether it is being started."""
+    row = {**_this(server), "now": time.time(), "no": False}
     return connection.execute(_ENQUEUE, row).scalar_one() is not None
 
 
-def is_wanted(connection: sa.Connection, user: str) -> bool:
-    """Whether the user's server is in the queue or being started."""
-    return connection.execute(_IS_WANTED, {"this": user}).first() is not None
+def is_wanted(connection: sa.Connection, server: ServerRef) -> bool:
+    """Whether the server is in the queue or being started."""
+    return connection.execute(_IS_WANTED, _this(server)).first() is not None
 
 
 def claim(
-    connection: sa.Connection, holder: str, count: int, *, only_unfailed: bool = False
-) -> tuple[list[Taken], list[str]]:
-    """Take at most `count` servers to be started by `holder`, first come first served.
+    connection: sa.Connection, worker_id: str, count: int, *, only_unfailed: bool = False
+) -> tuple[list[ClaimedStart], list[str]]:
+    """Claim at most `count` queued servers for the worker, first come first served.
 
-    With them the ids of the launches that moved on. `only_unfailed` leaves out the users whose
-    starts failed since the last success of anybody.
+    Returns them and the ids of the launches whose state changed. `only_unfailed` leaves out users
+    whose starts failed since the last success of anybody.
     """
     if not count:
         return [], []
     first, now = _FIRST_UNFAILED if only_unfailed else _FIRST, time.time()
     rows = list(connection.execute(first, {"count": count}))
-    users = [row.user for row in rows]
-    connection.execute(_CLAIM, {"these": users, "by": holder, "now": now})
-    moved = _move(connection, users, ("queued",), state="starting")
-    return [Taken(row.user, now - row.queued_at) for row in rows], moved
+    servers = [ServerRef(row.user, row.server) for row in rows]
+    these = [(server.user, server.name) for server in servers]
+    connection.execute(_CLAIM, {"these": these, "by": worker_id, "now": now})
+    moved = launch_rows.move_waiting(connection, servers, ("queued",), state="starting")
+    claimed = zip(servers, rows, strict=True)
+    return [ClaimedStart(server, now - row.queued_at) for server, row in claimed], moved
 
 
-def take_over(connection: sa.Connection, holder: str) -> list[Taken]:
-    """Have `holder` attend to the starts in flight whose process is gone."""
-    rows = connection.execute(_TAKE_OVER, {"by": holder})
-    return [Taken(row.user, 0.0, begun_at=row.asked_at) for row in rows]
+def take_over(connection: sa.Connection, worker_id: str) -> list[ClaimedStart]:
+    """Make the worker responsible for starts in flight whose worker is gone."""
+    rows = connection.execute(_TAKE_OVER, {"by": worker_id})
+    return [ClaimedStart(ServerRef(row.user, row.server), 0.0, row.asked_at) for row in rows]
 
 
 def succeeded(
-    connection: sa.Connection, user: str, holder: str, at: float, ours: bool, limits: Limits
+    connection: sa.Connection,
+    server: ServerRef,
+    worker_id: str,
+    at: float,
+    ours: bool,
+    limits: StartLimits,
 ) -> list[str]:
-    """The user's server runs since `at`; the ids of the launches that go on.
+    """Record that the server has run since `at`; returns the ids of its launches, which go on.
 
-    `ours` says whether the launcher began the start, which then shows what the hub bears.
+    `ours` says whether the launcher began the start; only then does it raise the limit.
     """
     limit.lock(connection)
-    if _finish(connection, user, holder) is None:
+    if _finish(connection, server, worker_id) is None:
         return []
     if ours:
         limit.raise_by_one(connection, at, limits)
     breaker.forget_failures(connection, at)
-    breaker.end_cooldown(connection, user)
-    return _move(connection, [user], WAITING, state="uploading")
+    breaker.end_cooldown(connection, server.user)
+    return launch_rows.move_waiting(connection, [server], WAITING, state="uploading")
 
 
 def failed(
     connection: sa.Connection,
-    user: str,
-    holder: str,
+    server: ServerRef,
+    worker_id: str,
     problem: Mapping[str, object],
     counts: bool,
-    limits: Limits,
+    limits: StartLimits,
 ) -> list[str]:
-    """The start failed, and with it the launches that waited for it, whose ids these are.
+    """Record that the start failed; returns the ids of its launches, which fail with it.
 
     `counts` says whether the hub counts it among the failures in a row.
     """
     limit.lock(connection)
-    asked_at = _finish(connection, user, holder)
+    asked_at = _finish(connection, server, worker_id)
     if asked_at is None:
         return []
     if counts:
         kind = str(problem["type"]).rpartition(":")[2]
-        breaker.count_failure(connection, user, kind, limits, asked_at)
-    return fail_waiting(connection, [user], problem)
+        breaker.count_failure(connection, server.user, kind, limits, asked_at)
+    return launch_rows.fail_waiting(connection, [server], problem)
 
 
-def _finish(connection: sa.Connection, user: str, holder: str) -> float | None:
-    """When the start began that ends now; None when it is not the holder's (any more).
+def _finish(connection: sa.Connection, server: ServerRef, worker_id: str) -> float | None:
+    """When the start that ends now was begun; None when the worker is not responsible (any more).
 
-    What is written again after a lost acknowledgement changes nothing the second time.
+    Repeated after a lost acknowledgement, it changes nothing.
     """
-    asked_at: float | None = connection.execute(_FINISH, {"this": user, "by": holder}).scalar()
+    asked_at: float | None = connection.execute(_FINISH, _mine(server, worker_id)).scalar()
     return asked_at
 
 
 def throttled(
-    connection: sa.Connection, user: str, holder: str, seconds: float, limits: Limits
+    connection: sa.Connection,
+    server: ServerRef,
+    worker_id: str,
+    seconds: float,
+    limits: StartLimits,
 ) -> list[str]:
-    """The hub takes no more for `seconds`: halve the limit, and let the server wait again."""
+    """Halve the limit and requeue the server: the hub takes no more starts for `seconds`."""
     limit.lock(connection)
-    if connection.execute(_IS_HELD, {"this": user, "by": holder}).first() is None:
+    if connection.execute(_IS_MINE, _mine(server, worker_id)).first() is None:
         return []
     limit.halve(connection, seconds, limits)
-    return requeue(connection, user, holder)
+    return requeue(connection, server, worker_id)
 
 
-def requeue(connection: sa.Connection, user: str, holder: str) -> list[str]:
-    """Let a server wait again whose start `holder` did not begin after all; ids of its launches.
-
-    It has its old place.
-    """
-    if not connection.execute(_REQUEUE, {"this": user, "by": holder}).rowcount:
+def requeue(connection: sa.Connection, server: ServerRef, worker_id: str) -> list[str]:
+    """Put a start that did not begin back to its old place in the queue; ids of its launches."""
+    if not connection.execute(_REQUEUE, _mine(server, worker_id)).rowcount:
         return []
-    return _move(connection, [user], ("starting",), state="queued")
+    return launch_rows.move_waiting(connection, [server], ("starting",), state="queued")
 
 
-def release(connection: sa.Connection, user: str, holder: str) -> None:
-    """Let any process attend to the start that `holder` began, or may have begun."""
-    connection.execute(_RELEASE, {"this": user, "by": holder})
+def release(connection: sa.Connection, server: ServerRef, worker_id: str) -> None:
+    """Let any worker take over the start that this worker began, or may have begun."""
+    connection.execute(_RELEASE, _mine(server, worker_id))
 
 
 def refuse_queued(
@@ -187,97 +211,50 @@ def refuse_queued(
     before: float = float("inf"),
     only_failed: bool = False,
 ) -> list[str]:
-    """Take out of the queue what was put there `before`: its launches fail; their ids.
+    """Remove what was queued `before` from the queue; its launches fail. Returns their ids.
 
-    `only_failed` means the users alone whose starts failed since the last success of anybody.
+    `only_failed` removes only servers of users whose starts failed since the last success.
     """
     late = starts.c.asked_at.is_(None) & (starts.c.queued_at < before)
     if only_failed:
         late &= starts.c.user.in_(breaker.failed_users())
-    users = list(connection.execute(starts.delete().where(late).returning(starts.c.user)).scalars())
-    return fail_waiting(connection, users, problem) if users else []
+    query = starts.delete().where(late).returning(starts.c.user, starts.c.server)
+    servers = [ServerRef(row.user, row.server) for row in connection.execute(query)]
+    return launch_rows.fail_waiting(connection, servers, problem) if servers else []
 
 
-def said(
-    connection: sa.Connection, user: str, messages: Sequence[Mapping[str, object]]
-) -> list[str]:
-    """Tell the launches that wait for the user's server what the spawner says; their ids."""
-    changes = _change(connection, [user], ("starting",), changes=len(messages))
-    for back, data in enumerate(reversed(messages)):
-        told = [(launch_id, seq - back) for launch_id, seq in changes]
-        events.append(connection, told, "progress", data)
-    return [launch_id for launch_id, _ in changes]
-
-
-def drop_unwanted(connection: sa.Connection, user: str) -> None:
-    """After a cancelled launch: when no other one waits for the server, no start is wanted."""
-    theirs = (launches.c.user == user) & launches.c.state.in_(WAITING)
-    waits = sa.select(launches.c.id).where(theirs)
-    if connection.execute(waits.limit(1)).first() is None:
-        here = starts.c.user == user
+def drop_unwanted(connection: sa.Connection, server: ServerRef) -> None:
+    """After a cancelled launch: when no other launch waits for the server, drop its start."""
+    if not launch_rows.is_waited_for(connection, server):
+        here = (starts.c.user == server.user) & (starts.c.server == server.name)
         connection.execute(starts.delete().where(here & starts.c.asked_at.is_(None)))
         connection.execute(starts.update().where(here).values(unwanted=True))
 
 
-def held_by(connection: sa.Connection, holder: str) -> list[tuple[str, bool]]:
-    """The users whose servers `holder` starts, and whether nobody waits for them any more."""
-    return [(row.user, row.unwanted) for row in connection.execute(_HELD_BY, {"by": holder})]
+def owned_by(connection: sa.Connection, worker_id: str) -> list[OwnStart]:
+    """The starts that the worker is responsible for."""
+    rows = connection.execute(_OWN, {"by": worker_id})
+    return [OwnStart(ServerRef(row.user, row.server), row.unwanted) for row in rows]
 
 
-def is_unwanted(connection: sa.Connection, user: str) -> bool:
-    """Whether nobody waits for the server that is being started."""
-    query = sa.select(starts.c.user).where((starts.c.user == user) & starts.c.unwanted)
-    return connection.execute(query).first() is not None
+def is_unwanted(connection: sa.Connection, server: ServerRef) -> bool:
+    """Whether no launch waits for the server that is being started."""
+    return connection.execute(_IS_UNWANTED, _this(server)).first() is not None
 
 
-def give_up(connection: sa.Connection, user: str, holder: str) -> bool:
-    """Whether the start is still unwanted and `holder`'s; then it is forgotten."""
+def give_up(connection: sa.Connection, server: ServerRef, worker_id: str) -> bool:
+    """Forget the start if it is still unwanted and the worker's; whether it was."""
     query = starts.delete().where(_MINE & starts.c.unwanted)
-    return bool(connection.execute(query, {"this": user, "by": holder}).rowcount)
+    return bool(connection.execute(query, _mine(server, worker_id)).rowcount)
 
 
-def orphans(connection: sa.Connection) -> None:
-    """Let other processes attend to the starts whose process is gone."""
-    gone = starts.c.holder.is_not(None) & starts.c.holder.not_in(processes.alive())
-    connection.execute(starts.update().where(gone).values(holder=None))
+def release_orphans(connection: sa.Connection) -> None:
+    """Let other workers take over starts whose worker is gone."""
+    gone = starts.c.worker_id.is_not(None) & starts.c.worker_id.not_in(workers.alive())
+    connection.execute(starts.update().where(gone).values(worker_id=None))
 
 
-def positions(connection: sa.Connection) -> dict[str, int]:
-    """The place of each user's server in the queue, 1 for the next."""
-    return {row.user: place for place, row in enumerate(connection.execute(_IN_TURN), 1)}
-
-
-def fail_waiting(
-    connection: sa.Connection, users: list[str], problem: Mapping[str, object]
-) -> list[str]:
-    """Fail the launches that wait for these users' servers; their ids."""
-    end: dict[str, Any] = {"state": "failed", "problem": dict(problem)}
-    end |= {"content": "", "holder": None}
-    ids = [launch_id for launch_id, _ in _change(connection, users, WAITING, **end)]
-    for launch_id in ids:
-        leases.release(connection, launch_id)
-    return ids
-
-
-def _move(
-    connection: sa.Connection, users: list[str], states: tuple[str, ...], *, state: str
-) -> list[str]:
-    changes = _change(connection, users, states, state=state)
-    events.append(connection, changes, "state", {"state": state})
-    return [launch_id for launch_id, _ in changes]
-
-
-def _change(
-    connection: sa.Connection,
-    users: list[str],
-    states: tuple[str, ...],
-    *,
-    changes: int = 1,
-    **values: object,
-) -> list[tuple[str, int]]:
-    """Change the launches of the users in these states; the number of the last change of each."""
-    values["updated_at"] = time.time()
-    new = {f"new_{name}": value for name, value in values.items()}
-    these = {"these": users, "states": states, "changes": changes}
-    found = connection.execute(_change_of(tuple(values)), {**these, **new})
-    return [(row.id, row.seq) for row in found]
+def positions(connection: sa.Connection) -> dict[ServerRef, int]:
+    """The place of each server in the queue; 1 is next."""
+    rows = connection.execute(_IN_TURN)
+    return {ServerRef(row.user, row.server): place for place, row in enumerate(rows, 1)}

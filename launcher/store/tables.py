@@ -4,57 +4,80 @@ import sqlalchemy as sa
 
 metadata = sa.MetaData()
 
-# a user name of JupyterHub has at most 255 characters, a path 10 components of 255 bytes
+# a user name of JupyterHub has at most 255 characters, so has a server name, a path 10 components
+# of 255 bytes
 launches = sa.Table(
     "launches",
     metadata,
     sa.Column("id", sa.String(32), primary_key=True),
-    sa.Column("user", sa.String(255), nullable=False),
-    sa.Column("experiment", sa.String(255), nullable=False),
-    sa.Column("directory", sa.Text, nullable=False),
-    sa.Column("filename", sa.String(255), nullable=False),
+    sa.Column("user", sa.String(255), nullable=False, comment="for whom it is"),
+    sa.Column("requested_by", sa.String(255), comment="the service that asked on their behalf"),
+    sa.Column("request_id", sa.String(64), comment="of the HTTP request; for the log"),
+    sa.Column("server_user", sa.String(255), nullable=False, comment="whose server it uses"),
+    sa.Column("server", sa.String(255), nullable=False, comment="its name; '' is the default one"),
+    sa.Column("spec", sa.JSON(none_as_null=True), comment="the spawn specification, if any"),
+    sa.Column("spec_hash", sa.String(64)),
+    # the notebook, if any
+    sa.Column("experiment", sa.String(255)),
+    sa.Column("directory", sa.Text),
+    sa.Column("filename", sa.String(255)),
     sa.Column("workspace", sa.String(64)),
-    sa.Column("if_exists", sa.String(16), nullable=False),
-    sa.Column("content", sa.Text, nullable=False, comment="the notebook; empty after the end"),
-    sa.Column("state", sa.String(16), nullable=False),
-    sa.Column("rounds", sa.Integer, nullable=False, comment="times the server was found gone"),
+    sa.Column("if_exists", sa.String(16)),
+    sa.Column("content", sa.Text, comment="the notebook; empty after the end"),
     sa.Column("path", sa.Text, comment="where the notebook is, below the home"),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False, comment="times the server was found gone"),
     sa.Column("problem", sa.JSON(none_as_null=True), comment="why it failed (RFC 9457)"),
     sa.Column("created_at", sa.Float, nullable=False, comment="seconds since 1970, UTC"),
     sa.Column("updated_at", sa.Float, nullable=False),
     sa.Column("seq", sa.Integer, nullable=False, server_default="0", comment="of its last change"),
-    sa.Column("holder", sa.String(32), comment="the process that sees to it; none after the end"),
-    sa.Column("requested_by", sa.String(255), comment="the service that asked on behalf"),
-    sa.Column("request_id", sa.String(64), comment="of the HTTP request; for the log"),
+    sa.Column("worker_id", sa.String(32), comment="the worker that runs it; null after the end"),
     sa.Column(
-        "takeovers", sa.Integer, nullable=False, server_default="0", comment="by other processes"
+        "takeovers", sa.Integer, nullable=False, server_default="0", comment="by other workers"
     ),
     sa.Column(
         "crashes",
         sa.Integer,
         nullable=False,
         server_default="0",
-        comment="processes that died while they worked on it",
+        comment="workers that died while they ran it",
     ),
     sa.CheckConstraint(
         "state IN ('queued', 'starting', 'uploading', 'done', 'failed', 'cancelled')", "state"
     ),
     sa.CheckConstraint("if_exists IN ('rename', 'fail', 'replace')", "if_exists"),
-    sa.CheckConstraint("(state = 'done') = (path IS NOT NULL)", "done_has_path"),
+    sa.CheckConstraint(
+        "(experiment IS NULL AND directory IS NULL AND filename IS NULL AND workspace IS NULL"
+        " AND if_exists IS NULL AND content IS NULL AND path IS NULL)"
+        " OR (experiment IS NOT NULL AND directory IS NOT NULL AND filename IS NOT NULL"
+        " AND if_exists IS NOT NULL AND content IS NOT NULL)",
+        "whole_notebook",
+    ),
+    sa.CheckConstraint(
+        "(state = 'done' AND experiment IS NOT NULL) = (path IS NOT NULL)", "done_has_path"
+    ),
     sa.CheckConstraint("state <> 'failed' OR problem IS NOT NULL", "failed_has_problem"),
+    sa.CheckConstraint("(spec IS NULL) = (spec_hash IS NULL)", "spec_has_hash"),
     sa.Index("launches_of_user", "user", "created_at"),
-    sa.Index("launches_of_holder", "holder"),
+    sa.Index("launches_of_worker", "worker_id"),
     sa.Index(
         "launches_under_way",
         "user",
-        sqlite_where=sa.text("holder IS NOT NULL"),
-        postgresql_where=sa.text("holder IS NOT NULL"),
+        sqlite_where=sa.text("worker_id IS NOT NULL"),
+        postgresql_where=sa.text("worker_id IS NOT NULL"),
+    ),
+    sa.Index(
+        "launches_of_server",
+        "server_user",
+        "server",
+        sqlite_where=sa.text("worker_id IS NOT NULL"),
+        postgresql_where=sa.text("worker_id IS NOT NULL"),
     ),
 )
 
 # what happened to a launch, but for its end, which is in its row
-events = sa.Table(
-    "events",
+launch_events = sa.Table(
+    "launch_events",
     metadata,
     sa.Column("launch_id", sa.String(32), primary_key=True),
     sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
@@ -74,9 +97,9 @@ idempotency_keys = sa.Table(
     sa.Index("idempotency_keys_by_age", "created_at"),
 )
 
-# the processes that see to launches, each alive as long as it says so
-processes = sa.Table(
-    "processes",
+# the worker processes, each alive until `alive_until`, which it moves on
+workers = sa.Table(
+    "workers",
     metadata,
     sa.Column("id", sa.String(32), primary_key=True),
     sa.Column("alive_until", sa.Float, nullable=False),
@@ -87,9 +110,10 @@ starts = sa.Table(
     "starts",
     metadata,
     sa.Column("user", sa.String(255), primary_key=True),
+    sa.Column("server", sa.String(255), primary_key=True),
     sa.Column("queued_at", sa.Float, nullable=False),
-    sa.Column("holder", sa.String(32), comment="the process that starts it; none in the queue"),
-    sa.Column("asked_at", sa.Float, comment="when its start was begun; none in the queue"),
+    sa.Column("worker_id", sa.String(32), comment="the worker that starts it; null in the queue"),
+    sa.Column("asked_at", sa.Float, comment="when its start was begun; null in the queue"),
     sa.Column("unwanted", sa.Boolean, nullable=False, comment="every launch was cancelled"),
     sa.Index("starts_in_turn", "queued_at"),
 )

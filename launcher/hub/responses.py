@@ -7,13 +7,14 @@ import re
 
 from launcher.errors import (
     LauncherError,
+    NamedServerRefused,
     ServerLimit,
     SpawnFailed,
     SpawnRefused,
     StartTimeout,
 )
 from launcher.hub import servers
-from launcher.outbound import Answer
+from launcher.outbound import Response
 from launcher.redaction import redact
 
 # a hub asks for 30 to 60 s; more is a mistake, or a proxy's
@@ -43,7 +44,7 @@ def failure(reason: str) -> LauncherError:
     return SpawnFailed(said)
 
 
-def seconds_to_wait(answer: Answer) -> float:
+def seconds_to_wait(answer: Response) -> float:
     """What a throttled hub asks for; raises ServerLimit when it has no more room at all."""
     asked = answer.headers.get("Retry-After", "")
     if not (asked.isascii() and asked.isdigit()):
@@ -52,7 +53,14 @@ def seconds_to_wait(answer: Answer) -> float:
     return min(max(1.0, float(asked)), MOST_SECONDS_TO_WAIT)
 
 
-def refusal(answer: Answer) -> LauncherError:
+def refusal(answer: Response) -> LauncherError:
     """The error for a start that the hub, its hook or its spawner refuses."""
     said = words(servers.message(answer))
+    if "Named servers are not enabled" in said:
+        return NamedServerRefused(
+            "This hub has no named servers (c.JupyterHub.allow_named_servers is False). Leave"
+            " `server` out to use the default server."
+        )
+    if re.search(r"maximum of \d+ named servers|nvalid server_name", said):
+        return NamedServerRefused(said)
     return SpawnRefused(said or "The hub refused to start the server and gave no reason.")

@@ -12,12 +12,12 @@ from jupyterhub.services.auth import check_scopes
 from launcher import logs
 from launcher.auth.addresses import Proxies, client_address, disbelieved
 from launcher.auth.digests import derived, digest
-from launcher.auth.throttle import MAX_REMEMBERED, Address, Limits, Throttle
+from launcher.auth.throttle import MAX_REMEMBERED, Address, LoginLimits, Throttle
 from launcher.errors import Forbidden, LauncherError, Unauthorized
-from launcher.flights import SingleFlight
 from launcher.hub import Hub, passwords, users
 from launcher.hub.passwords import LoginForm, NoPasswords
 from launcher.hub.users import Identity
+from launcher.singleflight import SingleFlight
 from launcher.store import Store
 
 log = logging.getLogger("launcher")
@@ -36,23 +36,23 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True)
-class Policy:
+class AuthPolicy:
     """What the site decided about credentials."""
 
     service_name: str
     strict_scopes: bool
     identity_seconds: int
-    limits: Limits
+    limits: LoginLimits
     proxies: Proxies
 
 
-class Gate:
+class Authenticator:
     """Turns credentials into identities, and remembers them by keyed hashes for a short while.
 
     `where` in its methods says where a request comes from; it is asked only when that matters.
     """
 
-    def __init__(self, hub: Hub, store: Store, secret: bytes, policy: Policy) -> None:
+    def __init__(self, hub: Hub, store: Store, secret: bytes, policy: AuthPolicy) -> None:
         self._hub = hub
         self._key = derived(secret, "launcher credential cache")
         self._policy = policy
@@ -61,7 +61,7 @@ class Gate:
         self._wrong: TTLCache[bytes, bool] = TTLCache(MAX_REMEMBERED, WRONG_TOKEN_SECONDS)
         self._proved: TTLCache[bytes, bool] = TTLCache(MAX_REMEMBERED, PROVED_SECONDS)
         self._no_passwords: TTLCache[str, str] = TTLCache(1, NO_PASSWORDS_SECONDS)
-        self._flights: SingleFlight[Identity] = SingleFlight()
+        self._single_flight: SingleFlight[Identity] = SingleFlight()
         self._warned = False
 
     async def by_token(self, token: str, where: Callable[[], str]) -> Identity:
@@ -81,7 +81,7 @@ class Gate:
     async def by_password(self, username: str, password: str, where: Callable[[], str]) -> Identity:
         """The user who signs in so; raises as `by_token` does."""
         key = digest(self._key, "password", username, password)
-        identity = self._known.get(key) or await self._flights.share(
+        identity = self._known.get(key) or await self._single_flight.share(
             key, lambda: self._sign_in(key, username, password, where())
         )
         return self._may_use(identity, needs_scope=self._policy.strict_scopes)
@@ -104,7 +104,7 @@ class Gate:
         if not re.fullmatch(r"[\x21-\x7e]{1,1024}", token):
             raise Unauthorized(_UNKNOWN_TOKEN)
         key = digest(self._key, "token", token)
-        return self._known.get(key) or await self._flights.share(
+        return self._known.get(key) or await self._single_flight.share(
             key, lambda: self._identify(key, token, where())
         )
 

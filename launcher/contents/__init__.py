@@ -14,7 +14,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
-from launcher import outbound, refusals, urls
+from launcher import outbound, urls
+from launcher.contents import refusals
+from launcher.contents.refusals import GONE_STATUSES, ServerError, ServerGone, TokenRefused
 from launcher.errors import (
     ContentsFailed,
     HubRefused,
@@ -24,8 +26,8 @@ from launcher.errors import (
     NotWritable,
     UploadRefused,
 )
-from launcher.outbound import Answer, AnswerTooLarge, Session, Unreachable
-from launcher.refusals import GONE_STATUSES, ServerError, ServerGone, TokenRefused
+from launcher.outbound import OutboundError, Response, ResponseTooLarge, Session
+from launcher.server_ref import ServerRef
 
 __all__ = ["Ambiguous", "Contents", "OlderText", "ServerGone"]
 
@@ -41,7 +43,7 @@ DELETE_SECONDS = 10.0
 # Words of the contents API's own routes (…/checkpoints, …/checkpoints/<id>, …/trust), which hide
 # directories of that name. Its router looks at the path before it is decoded.
 _ROUTE_WORDS = ("checkpoints", "trust")
-# by how much a time in an answer may go back for the sake of a file system that rounds
+# by how much a time in an answer may go back for the sake of a file system that attempts
 _ROUNDING = timedelta(seconds=2)
 
 # what the calls of the contents API are counted as
@@ -65,16 +67,16 @@ class OlderText(Exception):
 class TokenSource(Protocol):
     """Where the token for a user's server comes from; see launcher.hub.tokens."""
 
-    async def token_for(self, user: str) -> str:
+    async def token_for(self, server: ServerRef) -> str:
         """A token that opens the user's server and nothing else."""
 
-    def has_token(self, user: str) -> bool:
+    def has_token(self, server: ServerRef) -> bool:
         """Whether it is at hand."""
 
-    def prepare(self, user: str) -> None:
+    def prepare(self, server: ServerRef) -> None:
         """Have it made in the background."""
 
-    def forget(self, user: str, token: str) -> None:
+    def forget(self, server: ServerRef, token: str) -> None:
         """The server refused it."""
 
 
@@ -87,30 +89,32 @@ class Contents:
     tokens: TokenSource
     home_path: str = ""
     """The home below the server's root, see urls.below_root; all paths here are below the home."""
-    _slots: WeakValueDictionary[str, asyncio.Semaphore] = field(default_factory=WeakValueDictionary)
+    _slots: WeakValueDictionary[ServerRef, asyncio.Semaphore] = field(
+        default_factory=WeakValueDictionary
+    )
 
-    async def look_for_server(self, user: str) -> None:
-        """Raise ServerGone when no server is routed; asks nobody when it was used lately.
-
-        Sends no token: a server that is not there need not be tried with an upload.
-        """
-        if self.tokens.has_token(user):
-            return
-        url = urls.join(self.proxy_url, "user", user, "api")
+    async def probe(self, server: ServerRef) -> None:
+        """Raise ServerGone when no server is routed. Sends no token."""
+        url = urls.join(self.proxy_url, *server.url_segments, "api")
         try:
-            async with self._slot(user):
+            async with self._slot(server):
                 answer = await outbound.fetch(self.session, "GET", url, kind="contents.probe")
-        except Unreachable as error:
+        except OutboundError as error:
             raise ServerGone from error
         if answer.status in GONE_STATUSES:
             raise refusals.gone(answer)
 
-    def prepare(self, user: str) -> None:
+    async def probe_unless_known(self, server: ServerRef) -> None:
+        """As `probe`, but without a call for a server that was used lately."""
+        if not self.tokens.has_token(server):
+            await self.probe(server)
+
+    def prepare(self, server: ServerRef) -> None:
         """Have the token ready by the time that the user's server is."""
-        self.tokens.prepare(user)
+        self.tokens.prepare(server)
 
     async def put_text(
-        self, user: str, path: Path, text: str, *, directories_first: bool = False
+        self, server: ServerRef, path: Path, text: str, *, directories_first: bool = False
     ) -> datetime | None:
         """Write a file, over one that is there, with its directories made when missing.
 
@@ -120,55 +124,55 @@ class Contents:
         """
         model = {"type": "file", "format": "text", "content": text}
         if directories_first:
-            await self._make_directories(user, path[:-1])
+            await self._make_directories(server, path[:-1])
         try:
-            return await self._put(user, path, model)
+            return await self._put(server, path, model)
         except ServerError as first:
             explained = refusals.explained(first)
             if isinstance(explained, InsufficientStorage):
                 # a second try leaves the server's hidden backup of the first, which stays for ever
                 raise explained from first
             # most likely the directory is missing; else the second try says what it is
-            await self._make_directories(user, path[:-1])
+            await self._make_directories(server, path[:-1])
             try:
-                return await self._put(user, path, model)
+                return await self._put(server, path, model)
             except ServerError as error:
                 raise refusals.explained(error) from error
 
     async def rename(
-        self, user: str, source: Path, target: Path, written: datetime | None = None
+        self, server: ServerRef, source: Path, target: Path, written: datetime | None = None
     ) -> bool:
         """Give a file that was `written` then its name; False when the name is taken.
 
         The server refuses a name that leads to something; see `exists` for what it replaces.
         Raises ServerGone, Ambiguous, OlderText.
         """
-        body = {"path": "/".join(self._below_root(user, target))}
+        body = {"path": "/".join(self._below_root(server, target))}
         try:
-            answer = await self._call("PATCH", user, source, json=body)
+            answer = await self._call("PATCH", server, source, json=body)
         except ServerError as error:
             raise refusals.explained(error) from error
         if answer.status == 409:
             return False
-        self._expect(answer, (200,), user, target)
+        self._expect(answer, (200,), server, target)
         # jupytext gives the notebook the time of the text that it pairs it with
         now = _last_modified(answer.json())
-        if written and now and written - now > _ROUNDING and not await self.opens(user, target):
+        if written and now and written - now > _ROUNDING and not await self.opens(server, target):
             raise OlderText
         return True
 
-    async def exists(self, user: str, path: Path) -> bool:
+    async def exists(self, server: ServerRef, path: Path) -> bool:
         """Whether something has that name, in either normal form of Unicode. Raises ServerGone.
 
         True for what a rename would replace, too: a link that leads nowhere is found, and one that
         leads to itself or through a file is a 500.
         """
-        return any([await self.kind(user, (*path[:-1], name)) for name in _spellings(path[-1])])
+        return any([await self.kind(server, (*path[:-1], name)) for name in _spellings(path[-1])])
 
-    async def kind(self, user: str, path: Path) -> str:
+    async def kind(self, server: ServerRef, path: Path) -> str:
         """What has that name: file, notebook, directory, unknown, or ''. Raises ServerGone."""
         try:
-            answer = await self._call("GET", user, path, query={"content": "0"})
+            answer = await self._call("GET", server, path, query={"content": "0"})
         except Ambiguous as error:
             raise ServerGone from error
         except ServerError:
@@ -177,10 +181,10 @@ class Contents:
             return ""
         if answer.status == 400 or refusals.message(answer).startswith("Permission denied"):
             return "unknown"
-        self._expect(answer, (200,), user, path)
+        self._expect(answer, (200,), server, path)
         return str(answer.json().get("type") or "unknown")
 
-    async def find_directory(self, user: str, path: Path) -> Path:
+    async def find_directory(self, server: ServerRef, path: Path) -> Path:
         """The directory as it is spelled in the home: as asked for, or in Unicode's form NFD.
 
         Raises ServerGone. A name that is the same in both forms costs no call.
@@ -188,29 +192,29 @@ class Contents:
         found: tuple[str, ...] = ()
         for name in path:
             other = next((n for n in _spellings(name) if n != name), name)
-            if other != name and not await self.kind(user, (*found, name)):
-                name = other if await self.kind(user, (*found, other)) == "directory" else name
+            if other != name and not await self.kind(server, (*found, name)):
+                name = other if await self.kind(server, (*found, other)) == "directory" else name
             found += (name,)
         return found
 
-    async def holds(self, user: str, path: Path, text: str) -> bool:
+    async def holds(self, server: ServerRef, path: Path, text: str) -> bool:
         """Whether there is a file of that name that holds the text (ASCII). Raises ServerGone."""
         query = {"content": "1", "type": "file", "format": "text"}
         try:
-            answer = await self._call("GET", user, path, query=query, needle=text.encode())
+            answer = await self._call("GET", server, path, query=query, needle=text.encode())
         except Ambiguous as error:
             raise ServerGone from error
         except ServerError as error:
             raise refusals.explained(error) from error
         return answer.status == 200 and bool(answer.body)
 
-    async def make_checkpoint(self, user: str, path: Path) -> str:
+    async def make_checkpoint(self, server: ServerRef, path: Path) -> str:
         """Keep the file as it is now in a checkpoint of its own, of which the id is returned.
 
         Raises ServerGone, Ambiguous, InsufficientStorage, CheckpointFailed.
         """
         try:
-            answer = await self._call("POST", user, path, action="checkpoints")
+            answer = await self._call("POST", server, path, action="checkpoints")
         except ServerError as error:
             why = refusals.explained(error)
             if isinstance(why, InsufficientStorage):
@@ -228,38 +232,38 @@ class Contents:
         try:
             if answer.status == 201:
                 return str(answer.json()["id"])
-        except (Unreachable, KeyError, TypeError):
+        except (OutboundError, KeyError, TypeError):
             pass
         raise refusals.no_checkpoint("The server gave no reason.")
 
-    async def restore(self, user: str, path: Path, checkpoint: str) -> bool:
+    async def restore(self, server: ServerRef, path: Path, checkpoint: str) -> bool:
         """Make the file again what it was at the checkpoint, its time too; False when it failed.
 
         Raises ServerGone, Ambiguous.
         """
         with suppress(ServerError):
-            answer = await self._call("POST", user, path, action=f"checkpoints/{checkpoint}")
+            answer = await self._call("POST", server, path, action=f"checkpoints/{checkpoint}")
             return answer.status == 204
         return False
 
-    async def delete(self, user: str, path: Path) -> None:
+    async def delete(self, server: ServerRef, path: Path) -> None:
         """Remove a file, if the server lets us and answers within seconds."""
         try:
             async with asyncio.timeout(DELETE_SECONDS):
-                await self._call("DELETE", user, path)
+                await self._call("DELETE", server, path)
         except (ServerGone, Ambiguous, ServerError, LauncherError, TimeoutError):
             return  # a file of ours that stays under its temporary name harms nobody
 
-    async def _make_directories(self, user: str, path: Path) -> None:
+    async def _make_directories(self, server: ServerRef, path: Path) -> None:
         for depth in range(1, len(path) + 1):
             try:
-                await self._make_directory(user, path[:depth])
+                await self._make_directory(server, path[:depth])
             except ServerError as error:
                 why = refusals.explained(error)
                 there = path[:depth]
-                if error.message == "Unhandled error" and await self.kind(user, there):
+                if error.message == "Unhandled error" and await self.kind(server, there):
                     why = InTheWay(f"{'/'.join(there)} is there, and is no directory.")
-                if self.home_path and not await self.kind(user, ()):
+                if self.home_path and not await self.kind(server, ()):
                     why = ContentsFailed(
                         "The home directory is not where c.Launcher.home_path says, below the root"
                         " of the user's server. The launcher's administrator can mend that."
@@ -273,44 +277,48 @@ class Contents:
                     " root_dir is set), the launcher's administrator sets c.Launcher.home_path."
                 ) from error
 
-    async def _make_directory(self, user: str, path: Path) -> None:
+    async def _make_directory(self, server: ServerRef, path: Path) -> None:
         model = {"type": "directory"}
         try:
-            await self._put(user, path, model)
+            await self._put(server, path, model)
         except ServerError:
             # two at the same moment: one of them is a 500 "File exists", and fine when repeated
-            await self._put(user, path, model)
+            await self._put(server, path, model)
         except UploadRefused:
             # a hook that takes *.ipynb only refuses directories, those that are there too
-            if await self.kind(user, path) != "directory":
+            if await self.kind(server, path) != "directory":
                 raise
 
-    async def opens(self, user: str, path: Path) -> bool:
+    async def opens(self, server: ServerRef, path: Path) -> bool:
         """Whether the server gives the notebook to who opens it. Raises ServerGone, Ambiguous.
 
         It does not where jupytext pairs the notebook with an older text.
         """
         query = {"content": "1", "type": "notebook"}
         with suppress(ServerError):
-            answer = await self._call("GET", user, path, query=query, needle=b'"cells"')
+            answer = await self._call("GET", server, path, query=query, needle=b'"cells"')
             return answer.status == 200
         return False
 
-    async def _put(self, user: str, path: Path, model: Mapping[str, Any]) -> datetime | None:
-        answer = await self._call("PUT", user, path, json=model)
-        self._expect(answer, (200, 201), user, path)
+    async def _put(
+        self, server: ServerRef, path: Path, model: Mapping[str, Any]
+    ) -> datetime | None:
+        answer = await self._call("PUT", server, path, json=model)
+        self._expect(answer, (200, 201), server, path)
         return _last_modified(answer.json())
 
-    def _below_root(self, user: str, path: Path) -> Path:
-        return (*urls.below_root(self.home_path, user), *path)
+    def _below_root(self, server: ServerRef, path: Path) -> Path:
+        return (*urls.below_root(self.home_path, server.user), *path)
 
-    def _expect(self, answer: Answer, statuses: Sequence[int], user: str, path: Path) -> None:
+    def _expect(
+        self, answer: Response, statuses: Sequence[int], server: ServerRef, path: Path
+    ) -> None:
         """Success is the status, the type and the content, never the status alone."""
         try:
             fits = answer.status in statuses and answer.is_json
-            if fits and answer.json().get("path") == "/".join(self._below_root(user, path)):
+            if fits and answer.json().get("path") == "/".join(self._below_root(server, path)):
                 return
-        except (Unreachable, AttributeError):
+        except (OutboundError, AttributeError):
             pass
         if 400 <= answer.status < 500 and answer.status not in (404, 405):
             raise refusals.refused(answer, "/".join(path))
@@ -319,69 +327,78 @@ class Contents:
     async def _call(
         self,
         method: str,
-        user: str,
+        server: ServerRef,
         path: Path,
         *,
         action: str = "",
         query: Mapping[str, str] | None = None,
         **options: Any,
-    ) -> Answer:
-        url = urls.join(self.proxy_url, "user", user, "api", "contents")
-        for name in self._below_root(user, path):
+    ) -> Response:
+        url = urls.join(self.proxy_url, *server.url_segments, "api", "contents")
+        for name in self._below_root(server, path):
             url = _with_name(url, name)
         url = urls.join(url, *action.split("/") if action else (), query=query)
-        token = await self.tokens.token_for(user)
+        token = await self.tokens.token_for(server)
         try:
-            return await self._call_with(token, method, user, url, **options)
+            return await self._call_with(token, method, server, url, **options)
         except TokenRefused:
             # it ended early: the hub lost its database, or somebody revoked it
-            self.tokens.forget(user, token)
-        token = await self.tokens.token_for(user)
+            self.tokens.forget(server, token)
+        token = await self.tokens.token_for(server)
         try:
-            return await self._call_with(token, method, user, url, **options)
+            return await self._call_with(token, method, server, url, **options)
         except TokenRefused as error:
-            if method != "GET" and await self._accepts(token, user):
+            if method != "GET" and await self._accepts(token, server):
                 raise UploadRefused(
                     "The user's server refuses the notebook (HTTP 403) without a reason. A"
                     " pre_save_hook may do so."
                 ) from error
-            self.tokens.forget(user, token)
+            self.tokens.forget(server, token)
             raise HubRefused(
                 "The user's server does not accept the token that the hub made for it."
             ) from error
 
     async def _call_with(
-        self, token: str, method: str, user: str, url: str, *, needle: bytes = b"", **options: Any
-    ) -> Answer:
+        self,
+        token: str,
+        method: str,
+        server: ServerRef,
+        url: str,
+        *,
+        needle: bytes = b"",
+        **options: Any,
+    ) -> Response:
         if needle:
             options |= {"needle": needle, "most": MAX_NOTEBOOK_BYTES}
         headers = {"Authorization": f"token {token}"}
         try:
-            async with self._slot(user):
+            async with self._slot(server):
                 answer = await outbound.fetch(
                     self.session, method, url, kind=_KINDS[method], headers=headers, **options
                 )
-        except AnswerTooLarge as error:
+        except ResponseTooLarge as error:
             raise refusals.no_contents_api() from error
-        except Unreachable as error:
+        except OutboundError as error:
             raise (Ambiguous if error.sent else ServerGone) from error
         refusals.raise_for_state(answer)
         return answer
 
-    async def _accepts(self, token: str, user: str) -> bool:
+    async def _accepts(self, token: str, server: ServerRef) -> bool:
         """Whether the server answers a look at the home with that token."""
-        url = urls.join(self.proxy_url, "user", user, "api", "contents", query={"content": "0"})
+        url = urls.join(
+            self.proxy_url, *server.url_segments, "api", "contents", query={"content": "0"}
+        )
         try:
-            return (await self._call_with(token, "GET", user, url)).status == 200
+            return (await self._call_with(token, "GET", server, url)).status == 200
         except (TokenRefused, ServerError):
             return False
 
     @asynccontextmanager
-    async def _slot(self, user: str) -> AsyncIterator[None]:
+    async def _slot(self, server: ServerRef) -> AsyncIterator[None]:
         """One of the calls that may be under way to the user's server."""
-        slot = self._slots.get(user)
+        slot = self._slots.get(server)
         if slot is None:
-            slot = self._slots[user] = asyncio.Semaphore(CALLS_PER_SERVER)
+            slot = self._slots[server] = asyncio.Semaphore(CALLS_PER_SERVER)
         async with slot:
             yield
 

@@ -11,11 +11,10 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
 
 import sqlalchemy as sa
 
-from launcher import logs, orders
+from launcher import logs
 from launcher.contents import ServerGone
 from launcher.errors import (
     ContentsFailed,
@@ -28,12 +27,13 @@ from launcher.errors import (
     fault,
     is_temporary,
 )
-from launcher.feed import Feed
+from launcher.launches.feed import Feed
+from launcher.launches.request import LaunchRequest, new_launch
+from launcher.launches.request import store as store_launch
+from launcher.launches.starter import Starter
+from launcher.launches.upload import NotOwned, Uploader, UploadState
 from launcher.metrics import Metrics
-from launcher.orders import NotebookRequest, Order
-from launcher.outbound import Unreachable
-from launcher.placing import Attempt, NotOurs, Placing
-from launcher.starting import Starter
+from launcher.outbound import OutboundError
 from launcher.store import Store, idempotency, limit, starts
 from launcher.store import launches as rows
 from launcher.store.launches import Bounds, Launch
@@ -41,8 +41,8 @@ from launcher.store.launches import Bounds, Launch
 log = logging.getLogger("launcher")
 
 # a route may lag behind the server by seconds; a server that is gone each time is another matter
-MAX_ROUNDS = 12
-ROUND_SECONDS = 2.0
+MAX_ATTEMPTS = 12
+RETRY_SECONDS = 2.0
 LOOK_SECONDS = 30.0
 STEP_SECONDS = 1.0
 # shorter than a process is taken for alive: a launch that fresh is nobody else's
@@ -51,34 +51,34 @@ FRESH_SECONDS = 4.0
 MAX_CRASHES = 3
 
 
-class Launches:
+class LaunchEngine:
     """Opens notebooks on users' servers, each launch a stored row advanced step by step."""
 
     def __init__(
         self,
         store: Store,
-        placing: Placing,
+        uploader: Uploader,
         starter: Starter,
         feed: Feed,
         metrics: Metrics,
         *,
-        holder: str,
+        worker_id: str,
         patience: float,
         upload_timeout: float,
         bounds: Bounds,
         stopping: Callable[[], bool],
     ) -> None:
-        """`holder` is the name of this process, `patience` the wait for a hub in seconds.
+        """`worker_id` is the name of this process, `patience` the wait for a hub in seconds.
 
         `upload_timeout` bounds, in seconds, what a launch may keep its user's server busy; `bounds`
         is what one user may have. `stopping` says whether this process is about to end.
         """
         self._store = store
-        self._placing = placing
+        self._uploader = uploader
         self._starter = starter
         self._feed = feed
         self._metrics = metrics
-        self._holder = holder
+        self._worker_id = worker_id
         self._patience = patience
         self._upload_timeout = upload_timeout
         self._bounds = bounds
@@ -89,30 +89,27 @@ class Launches:
         self._keys: dict[str, str] = {}
         """The hashes of the idempotency keys of launches under way, by launch id."""
 
-    async def open(
-        self, order: Order, notebook: dict[str, Any], request: NotebookRequest
-    ) -> Launch:
-        """The launch, written down and under way; an earlier one when its key says so.
+    async def open(self, request: LaunchRequest) -> Launch:
+        """Store a launch and begin it; an earlier launch when its Idempotency-Key says so.
 
-        A caller that is cancelled does not take it back. Raises KeyReused, TooManyLaunches,
+        A caller that is cancelled does not cancel the launch. Raises KeyReused, TooManyLaunches,
         StoreUnavailable.
         """
-        launch = orders.new_launch(order, notebook, request, self._holder)
-        task = asyncio.create_task(self._record(launch, order, request))
+        launch = new_launch(request, self._worker_id)
+        task = asyncio.create_task(self._record(launch, request))
         self._recording[launch.id] = task
         task.add_done_callback(functools.partial(self._recorded, launch.id))
         return await asyncio.shield(task)
 
-    async def _record(self, launch: Launch, order: Order, request: NotebookRequest) -> Launch:
-        """Write the launch down and begin it: whoever is cancelled, the two belong together."""
-        kept, surely_held = await self._store.run(
-            orders.put_down, launch, order, request, self._bounds
-        )
+    async def _record(self, launch: Launch, request: LaunchRequest) -> Launch:
+        """Store the launch and begin it; both happen although the caller is cancelled."""
+        stored = await self._store.run(store_launch, launch, request, self._bounds)
+        kept = stored.launch
         if kept.id == launch.id:
-            if order.key is not None:
-                self._keys[kept.id] = order.key_hash()
-            sure_until = time.monotonic() + FRESH_SECONDS if surely_held else 0.0
-            self._begin(kept, Attempt(sure_until, may_be_there=False))
+            if request.key is not None:
+                self._keys[kept.id] = request.key_hash()
+            sure_until = time.monotonic() + FRESH_SECONDS if stored.holds_path else 0.0
+            self._begin(kept, UploadState(sure_until, may_be_there=False))
         return kept
 
     def _recorded(self, launch_id: str, task: "asyncio.Task[Launch]") -> None:
@@ -160,7 +157,7 @@ class Launches:
             raise Ended(f"The launch is {now.state}; there is nothing to cancel any more.")
         if cancelled:
             self._feed.wake([launch.id])
-            self._starter.look()
+            self._starter.update_soon()
         return now
 
     def adopt(self, launch: Launch) -> None:
@@ -170,7 +167,7 @@ class Launches:
         if launch.crashes >= MAX_CRASHES and not launch.ended:
             self._end_with(launch, _abandoned(launch))
         else:
-            self._begin(launch, Attempt())
+            self._begin(launch, UploadState())
 
     async def adopt_forgotten(self, launch_ids: Sequence[str]) -> None:
         """Go on with those launches of this process that no task of it works on.
@@ -180,9 +177,9 @@ class Launches:
         for launch_id in launch_ids:
             if not self._knows(launch_id):
                 launch = await self._store.read(rows.find, launch_id)
-                if launch and launch.holder == self._holder and not self._knows(launch_id):
+                if launch and launch.worker_id == self._worker_id and not self._knows(launch_id):
                     log.warning("going on with a launch", extra=_ids(launch))
-                    self._begin(launch, Attempt())
+                    self._begin(launch, UploadState())
 
     def _knows(self, launch_id: str) -> bool:
         return any(launch_id in known for known in (self._recording, self._running, self._faults))
@@ -195,8 +192,8 @@ class Launches:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _begin(self, launch: Launch, attempt: Attempt) -> None:
-        task = asyncio.create_task(self._see_through(launch, attempt))
+    def _begin(self, launch: Launch, upload: UploadState) -> None:
+        task = asyncio.create_task(self._see_through(launch, upload))
         self._running[launch.id] = task
         task.add_done_callback(functools.partial(self._finished, launch))
 
@@ -220,17 +217,17 @@ class Launches:
         if failed:
             self._tell_end(failed)
 
-    async def _see_through(self, launch: Launch, attempt: Attempt) -> Launch | None:
+    async def _see_through(self, launch: Launch, upload: UploadState) -> Launch | None:
         """The launch at its end; None when another process goes on with it."""
         logs.request_id.set(launch.request_id or "")
         current: Launch | None = launch
         while current and not current.ended:
-            current = await self._advance(current, attempt) or await self._ours(launch)
+            current = await self._advance(current, upload) or await self._ours(launch)
         if current:
             self._tell_end(current)
             if current.state == "cancelled":
-                await self._placing.tidy(launch)
-            elif not attempt.may_be_there:
+                await self._uploader.tidy(launch)
+            elif not upload.may_be_there:
                 await self._forget_key(current)
         return current
 
@@ -247,63 +244,72 @@ class Launches:
         self._metrics.launch_ended(kind)
         if launch.state == "failed":
             extra = {"type": kind, "reason": problem.get("detail"), "launch_id": launch.id}
-            extra |= {"user": launch.user, "experiment": launch.experiment}
+            extra |= {"user": launch.user, "server": launch.server.name}
+            extra |= {"experiment": launch.notebook and launch.notebook.experiment}
             log.warning("a launch failed", extra=extra)
 
     async def _ours(self, launch: Launch) -> Launch | None:
         """The launch as it is now, None when another process has it."""
         now = await self._store.insist(rows.find, launch.id)
-        return now if now and (now.ended or now.holder == self._holder) else None
+        return now if now and (now.ended or now.worker_id == self._worker_id) else None
 
-    async def _advance(self, launch: Launch, attempt: Attempt) -> Launch | None:
+    async def _advance(self, launch: Launch, upload: UploadState) -> Launch | None:
         """The launch after its next step; None when it may not be ours any more."""
         try:
-            return await self._step(launch, attempt)
+            return await self._step(launch, upload)
         except StoreUnavailable:
             # no fault of the launch: it goes on when the database is back
             await asyncio.sleep(STEP_SECONDS)
             return launch
 
-    async def _step(self, launch: Launch, attempt: Attempt) -> Launch | None:
-        """One try of the upload, and what follows from it; raises StoreUnavailable."""
+    async def _step(self, launch: Launch, upload: UploadState) -> Launch | None:
+        """One attempt to open it, and what follows; raises StoreUnavailable."""
         began = time.monotonic()
         try:
-            path = await self._upload(launch, attempt)
+            path = await self._open(launch, upload)
         except ServerGone as gone:
             return await self._without_server(launch, _reason(gone))
-        except NotOurs:
+        except NotOwned:
             return None
         except HubUnavailable as error:
             # a server that has not seen our token yet asks the hub, which may be restarting
             if time.time() - launch.updated_at > self._patience:
                 return await self._fail(launch, error)
-            await asyncio.sleep(ROUND_SECONDS)
+            await asyncio.sleep(RETRY_SECONDS)
             return launch
         except StoreUnavailable:
             raise
         except LauncherError as error:
             return await self._fail(launch, error)
-        self._metrics.phase_took("upload", time.monotonic() - began)
-        done = await self._store.insist(rows.done, launch, "/".join(path))
-        await self._starter.notice(launch.user)
+        if path:
+            self._metrics.phase_took("upload", time.monotonic() - began)
+        done = await self._store.insist(rows.done, launch, path)
+        await self._starter.server_was_used(launch.server)
         return done
 
-    async def _upload(self, launch: Launch, attempt: Attempt) -> tuple[str, ...]:
-        """Where the notebook is; raises what `place` does, and ServerUnresponsive."""
+    async def _open(self, launch: Launch, upload: UploadState) -> str | None:
+        """The path of its notebook, None without one; raises as `_upload` does."""
+        if launch.notebook is None:
+            await self._uploader.require_server(launch)
+            return None
+        return "/".join(await self._upload(launch, upload))
+
+    async def _upload(self, launch: Launch, upload: UploadState) -> tuple[str, ...]:
+        """Where the notebook is; raises as `Uploader.upload` does, and ServerUnresponsive."""
         began = time.monotonic()
         try:
-            async with asyncio.timeout(self._upload_timeout - attempt.seconds) as timer:
-                return await self._placing.place(launch, attempt)
+            async with asyncio.timeout(self._upload_timeout - upload.seconds) as timer:
+                return await self._uploader.upload(launch, upload)
         except TimeoutError as error:
             if not timer.expired():
                 raise
-            await self._placing.discard(launch)
+            await self._uploader.discard(launch)
             raise ServerUnresponsive(
                 "The user's server did not answer in time. It may be busy: wait and launch again,"
                 " or stop the server on the hub's own page first."
             ) from error
         finally:
-            attempt.seconds += time.monotonic() - began
+            upload.seconds += time.monotonic() - began
 
     async def _fail(self, launch: Launch, error: LauncherError) -> Launch | None:
         return await self._store.insist(rows.end, launch, state="failed", problem=error.problem())
@@ -320,8 +326,8 @@ class Launches:
         except LauncherError as error:
             return await self._fail(launch, error)
         while waiting and waiting.state in starts.WAITING:
-            if waiting.state == "starting":
-                self._placing.prepare(launch)
+            if waiting.state == "starting" and launch.notebook:
+                self._uploader.prepare(launch)
             await self._feed.changed(waiting.id, waiting.seq, LOOK_SECONDS)
             wanted = True
             with suppress(StoreUnavailable):
@@ -333,12 +339,12 @@ class Launches:
     async def _wait_again(self, launch: Launch, reason: str) -> Launch | None:
         """The launch, waiting for its server; raises ContentsFailed, QueueFull, StartsFailing."""
         if launch.state == "uploading":
-            if launch.rounds >= MAX_ROUNDS:
+            if launch.attempts >= MAX_ATTEMPTS:
                 raise ContentsFailed(
                     f"The server runs, but cannot be reached{reason}. Stop it and try again."
                 )
-            if launch.rounds > 1:
-                await asyncio.sleep(min(ROUND_SECONDS, 0.1 * 2**launch.rounds))
+            if launch.attempts > 1:
+                await asyncio.sleep(min(RETRY_SECONDS, 0.1 * 2**launch.attempts))
         return await self._starter.wait_for(launch)
 
 
@@ -349,7 +355,7 @@ def _ids(launch: Launch) -> dict[str, str | None]:
 def _reason(gone: ServerGone) -> str:
     """Why a server could not be reached, to be put after a sentence; '' when nobody knows."""
     cause: BaseException | None = gone
-    while cause and not isinstance(cause, Unreachable):
+    while cause and not isinstance(cause, OutboundError):
         cause = cause.__cause__
     reason = str(cause or gone)
     return f": {reason}" if reason else ""
@@ -366,13 +372,13 @@ def _cancel(connection: sa.Connection, launch: Launch) -> bool:
     limit.lock(connection)
     if not rows.cancel(connection, launch.id):
         return False
-    starts.drop_unwanted(connection, launch.user)
+    starts.drop_unwanted(connection, launch.server)
     return True
 
 
 def _look_again(connection: sa.Connection, launch: Launch) -> tuple[Launch | None, bool]:
     """The launch, None when it is not the caller's any more; and whether its server is wanted."""
     now = rows.find(connection, launch.id)
-    if now and not now.ended and now.holder != launch.holder:
+    if now and not now.ended and now.worker_id != launch.worker_id:
         now = None
-    return now, starts.is_wanted(connection, launch.user)
+    return now, starts.is_wanted(connection, launch.server)

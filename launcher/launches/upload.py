@@ -18,7 +18,7 @@ from launcher.contents import Ambiguous, Contents, OlderText, ServerGone
 from launcher.errors import ContentsFailed, FileExists, InTheWay, LauncherError
 from launcher.store import Store, leases
 from launcher.store import launches as rows
-from launcher.store.launches import Launch
+from launcher.store.launches import Launch, Notebook
 
 Path = tuple[str, ...]
 
@@ -32,7 +32,7 @@ LEASE_POLLS = 400
 
 
 @dataclass
-class Attempt:
+class UploadState:
     """What the process that has a launch knows of it beside its row."""
 
     sure_until: float = 0.0
@@ -43,7 +43,7 @@ class Attempt:
     """How long the uploads took so far, those that found no server included."""
 
 
-class NotOurs(Exception):
+class NotOwned(Exception):
     """The launch was cancelled meanwhile, or another process has it."""
 
 
@@ -61,8 +61,14 @@ def _temporary(launch: Launch, takeovers: int) -> Path:
     return (*_directory(launch), f"launcher-{launch.id}{number}.ipynb")
 
 
+def _notebook(launch: Launch) -> Notebook:
+    if launch.notebook is None:
+        raise ValueError("a launch without a notebook uploads nothing")
+    return launch.notebook
+
+
 def _directory(launch: Launch) -> Path:
-    return tuple(launch.directory.split("/"))
+    return tuple(_notebook(launch).directory.split("/"))
 
 
 async def first_free(taken: Callable[[int], Awaitable[bool]], after: int) -> int:
@@ -83,26 +89,26 @@ async def first_free(taken: Callable[[int], Awaitable[bool]], after: int) -> int
     return high
 
 
-class Placing:
+class Uploader:
     """Places notebooks with the contents API, under leases in the store."""
 
     def __init__(self, store: Store, contents: Contents) -> None:
         self._store = store
         self._contents = contents
 
-    async def place(self, launch: Launch, attempt: Attempt) -> Path:
+    async def upload(self, launch: Launch, attempt: UploadState) -> Path:
         """Where the launch's notebook is from now on; may be repeated after any failure.
 
-        Raises ServerGone, NotOurs, FileExists, and what the contents API deserves.
+        Raises ServerGone, NotOwned, FileExists, and what the contents API deserves.
         """
-        if not launch.rounds:
-            await self._contents.look_for_server(launch.user)
+        if not launch.attempts:
+            await self._contents.probe_unless_known(launch.server)
         wanted, launch = launch, await self._spelled(launch)
         if launch is not wanted:
             attempt.sure_until = 0.0  # that lease is of the other spelling
         if attempt.may_be_there and (path := await self._placed_before(launch)):
             return path
-        if launch.if_exists == "replace":
+        if _notebook(launch).if_exists == "replace":
             attempt.may_be_there = True
             return await self._replace(launch)
         temporary = _temporary(launch, launch.takeovers)
@@ -110,20 +116,30 @@ class Placing:
             async with self._looking(launch) as is_taken:
                 written = await self._put(launch, temporary)
                 path = await self._name(launch, temporary, attempt, written, is_taken)
-        except (LauncherError, NotOurs):
-            await self._contents.delete(launch.user, temporary)
+        except (LauncherError, NotOwned):
+            await self._contents.delete(launch.server, temporary)
             raise
         await self._remove_temporaries(launch, launch.takeovers)
         return path
 
     async def tidy(self, launch: Launch) -> None:
         """Take back what a launch that was cancelled may have left in the home."""
+        if launch.notebook:
+            await self._take_back(launch)
+        await self._store.insist(rows.let_go, launch)
+
+    async def _take_back(self, launch: Launch) -> None:
         with suppress(ServerGone, LauncherError):
             # what was written over cannot be brought back; a checkpoint of it is there
-            if launch.if_exists != "replace" and (path := await self._placed_before(launch)):
-                await self._contents.delete(launch.user, path)
+            if _notebook(launch).if_exists != "replace" and (
+                path := await self._placed_before(launch)
+            ):
+                await self._contents.delete(launch.server, path)
             await self.discard(launch)
-        await self._store.insist(rows.let_go, launch)
+
+    async def require_server(self, launch: Launch) -> None:
+        """Raise ServerGone when the launch's server does not run."""
+        await self._contents.probe(launch.server)
 
     async def discard(self, launch: Launch) -> None:
         """Remove what an upload that is given up may have left under a temporary name."""
@@ -133,18 +149,22 @@ class Placing:
 
     def prepare(self, launch: Launch) -> None:
         """Have the token of the launch's server made while the server starts."""
-        self._contents.prepare(launch.user)
+        self._contents.prepare(launch.server)
 
     async def _spelled(self, launch: Launch) -> Launch:
         """The launch with its directory as it is spelled in the home."""
-        directory = "/".join(await self._contents.find_directory(launch.user, _directory(launch)))
-        return launch if directory == launch.directory else replace(launch, directory=directory)
+        directory = "/".join(await self._contents.find_directory(launch.server, _directory(launch)))
+        return (
+            launch
+            if directory == _notebook(launch).directory
+            else replace(launch, notebook=replace(_notebook(launch), directory=directory))
+        )
 
     @asynccontextmanager
     async def _looking(self, launch: Launch) -> AsyncIterator["asyncio.Task[bool]"]:
         """A look at the wanted name, which goes on while the notebook is written."""
-        path = (*_directory(launch), launch.filename)
-        look = asyncio.create_task(self._contents.exists(launch.user, path))
+        path = (*_directory(launch), _notebook(launch).filename)
+        look = asyncio.create_task(self._contents.exists(launch.server, path))
         # nobody may ask what it found
         look.add_done_callback(lambda task: task.cancelled() or task.exception())
         try:
@@ -155,7 +175,7 @@ class Placing:
     async def _remove_temporaries(self, launch: Launch, takeovers: int) -> None:
         """Remove the temporary files of the first processes that had the launch."""
         for earlier in range(takeovers):
-            await self._contents.delete(launch.user, _temporary(launch, earlier))
+            await self._contents.delete(launch.server, _temporary(launch, earlier))
 
     async def _placed_before(self, launch: Launch) -> Path | None:
         """Where an earlier round left the notebook, though no answer told."""
@@ -172,7 +192,10 @@ class Placing:
             try:
                 # a server that had to be started is often one that was never used
                 return await self._contents.put_text(
-                    launch.user, path, launch.content, directories_first=launch.rounds > 0
+                    launch.server,
+                    path,
+                    _notebook(launch).content,
+                    directories_first=launch.attempts > 0,
                 )
             except Ambiguous:
                 await asyncio.sleep(LEASE_POLL_SECONDS)
@@ -182,7 +205,7 @@ class Placing:
         self,
         launch: Launch,
         temporary: Path,
-        attempt: Attempt,
+        attempt: UploadState,
         written: datetime | None,
         is_taken: Awaitable[bool],
     ) -> Path:
@@ -196,11 +219,11 @@ class Placing:
             surely_held = number == 0 and time.monotonic() < attempt.sure_until
             if surely_held or await self._take(launch, path):
                 attempt.may_be_there = True
-                look = is_taken if number == 0 else self._contents.exists(launch.user, path)
+                look = is_taken if number == 0 else self._contents.exists(launch.server, path)
                 if await self._rename(launch, temporary, path, written, is_free=not await look):
                     return path
                 await self._store.run(leases.release_path, launch.id, "/".join(path))
-            if launch.if_exists == "fail":
+            if _notebook(launch).if_exists == "fail":
                 raise FileExists(
                     f"{'/'.join(path)} exists, or an older text that jupytext pairs with it, and"
                     " if_exists is fail."
@@ -210,15 +233,15 @@ class Placing:
     async def _take(self, launch: Launch, path: Path) -> bool:
         taken = await self._store.run(_take, launch, "/".join(path))
         if taken is None:
-            raise NotOurs
+            raise NotOwned
         return taken
 
     async def _is_taken(self, launch: Launch, path: Path) -> bool:
         """Whether a launch holds the path, or the server says that something is there."""
         is_held = await self._store.read(_is_held, launch, "/".join(path))
         if is_held is None:
-            raise NotOurs
-        return is_held or await self._contents.exists(launch.user, path)
+            raise NotOwned
+        return is_held or await self._contents.exists(launch.server, path)
 
     async def _rename(
         self,
@@ -231,17 +254,17 @@ class Placing:
     ) -> bool:
         """Rename; after a call that no answer came to, look whether the file is this launch's."""
         # a call of an earlier round, or of a process that was taken for dead, may come late
-        unsure = launch.rounds > 0 or launch.takeovers > 0
+        unsure = launch.attempts > 0 or launch.takeovers > 0
         if not is_free:
             return unsure and await self._was_renamed(launch, temporary, path)
         for _ in range(MAX_LOOKS):
             try:
-                renamed = await self._contents.rename(launch.user, temporary, path, written)
+                renamed = await self._contents.rename(launch.server, temporary, path, written)
             except Ambiguous:
                 unsure = True
                 await asyncio.sleep(LEASE_POLL_SECONDS)
             except OlderText:
-                await self._contents.delete(launch.user, path)
+                await self._contents.delete(launch.server, path)
                 await self._put(launch, temporary)
                 return False
             except ContentsFailed:
@@ -257,31 +280,31 @@ class Placing:
         """Whether an earlier call gave the launch's notebook that name after all."""
         if not await self._is_ours(launch, path):
             return False
-        await self._contents.delete(launch.user, temporary)  # written again meanwhile
+        await self._contents.delete(launch.server, temporary)  # written again meanwhile
         return True
 
     async def _is_ours(self, launch: Launch, path: Path) -> bool:
         # the id is in the notebook's metadata, and nobody can have chosen it
-        return await self._contents.holds(launch.user, path, launch.id)
+        return await self._contents.holds(launch.server, path, launch.id)
 
     async def _replace(self, launch: Launch) -> Path:
         """Write over the file that is there, after a checkpoint of it."""
-        path = (*_directory(launch), launch.filename)
+        path = (*_directory(launch), _notebook(launch).filename)
         for _ in range(LEASE_POLLS):
             if await self._take(launch, path):
                 break
             await asyncio.sleep(LEASE_POLL_SECONDS)
         else:
             raise FileExists(f"{'/'.join(path)} is being written by another launch.")
-        kind = await self._contents.kind(launch.user, path)
+        kind = await self._contents.kind(launch.server, path)
         if kind == "directory":
             raise InTheWay(f"{'/'.join(path)} is a directory, which cannot be replaced.")
         try:
-            before = await self._contents.make_checkpoint(launch.user, path) if kind else ""
+            before = await self._contents.make_checkpoint(launch.server, path) if kind else ""
             if not await self._store.run(rows.is_mine, launch):
-                raise NotOurs  # the file may hold another process's notebook, and changes since
+                raise NotOwned  # the file may hold another process's notebook, and changes since
             await self._put(launch, path)
-            if not await self._contents.opens(launch.user, path):
+            if not await self._contents.opens(launch.server, path):
                 await self._put_back(launch, path, before)
         except Ambiguous as error:
             raise ServerGone from error
@@ -290,8 +313,8 @@ class Placing:
     async def _put_back(self, launch: Launch, path: Path, checkpoint: str) -> None:
         """Take back a notebook that jupytext does not let anybody open; raises InTheWay."""
         if not checkpoint:
-            await self._contents.delete(launch.user, path)
-        elif not await self._contents.restore(launch.user, path, checkpoint):
+            await self._contents.delete(launch.server, path)
+        elif not await self._contents.restore(launch.server, path, checkpoint):
             raise InTheWay(
                 f"{'/'.join(path)} was replaced, but cannot be opened: jupytext pairs it with an"
                 " older text. Delete that text, or save it anew."
@@ -307,14 +330,14 @@ def _take(connection: sa.Connection, launch: Launch, path: str) -> bool | None:
     """Whether the launch holds the path; None when it is not the caller's to go on with."""
     if not rows.is_mine(connection, launch):
         return None
-    return leases.acquire(connection, launch.user, path, launch.id)
+    return leases.acquire(connection, launch.server.user, path, launch.id)
 
 
 def _is_held(connection: sa.Connection, launch: Launch, path: str) -> bool | None:
     """Whether some launch holds the path; None when the launch is not the caller's any more."""
     if not rows.is_mine(connection, launch, for_update=False):
         return None
-    return leases.is_held(connection, launch.user, path)
+    return leases.is_held(connection, launch.server.user, path)
 
 
 class _Names:
@@ -322,7 +345,7 @@ class _Names:
 
     def __init__(self, launch: Launch) -> None:
         self._directory = _directory(launch)
-        self._filename = launch.filename
+        self._filename = _notebook(launch).filename
         self._left = MAX_NAMES
 
     def path(self, number: int) -> Path:

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 import sqlalchemy as sa
 
 from launcher.errors import StoreUnavailable, TooManyRequests
-from launcher.feed import Feed
-from launcher.store import Store, events
+from launcher.launches.feed import Feed
+from launcher.store import Store, launch_events
 from launcher.store import launches as rows
-from launcher.store.events import Event
+from launcher.store.launch_events import Event
 from launcher.store.launches import Launch
 
 # proxies close what is silent for a minute
@@ -46,7 +46,7 @@ class Streams:
                 del self._open[caller]
 
 
-class Follower:
+class EventStreams:
     """Reads the feed for those who watch launches."""
 
     def __init__(
@@ -107,10 +107,10 @@ class Follower:
         if launch.state != "queued":
             return None
         try:
-            return await self._feed.position(launch.user)
+            return await self._feed.position(launch.server)
         except StoreUnavailable:
             return None
 
 
 def _look(connection: sa.Connection, launch_id: str, seq: int) -> tuple[Launch | None, list[Event]]:
-    return rows.find(connection, launch_id), events.since(connection, launch_id, seq)
+    return rows.find(connection, launch_id), launch_events.since(connection, launch_id, seq)

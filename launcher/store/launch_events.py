@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from launcher.store.tables import events
+from launcher.store.tables import launch_events
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,14 @@ class Event:
 
 
 _SINCE = (
-    sa.select(events.c.seq, events.c.event, events.c.data, events.c.at)
-    .where((events.c.launch_id == sa.bindparam("this")) & (events.c.seq > sa.bindparam("after")))
-    .order_by(events.c.seq)
+    sa.select(launch_events.c.seq, launch_events.c.event, launch_events.c.data, launch_events.c.at)
+    .where(
+        (launch_events.c.launch_id == sa.bindparam("this"))
+        & (launch_events.c.seq > sa.bindparam("after"))
+    )
+    .order_by(launch_events.c.seq)
 )
-_INSERT = events.insert()
+_INSERT = launch_events.insert()
 
 
 def append(

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from launcher.errors import StoreUnavailable
-from launcher.flights import SingleFlight
+from launcher.server_ref import ServerRef
+from launcher.singleflight import SingleFlight
 from launcher.store import Store, launches, starts
 
 POLL_SECONDS = 0.2
@@ -30,8 +31,8 @@ class Feed:
         self._store = store
         self._watched: dict[str, _Watched] = {}
         self._somebody_waits = asyncio.Event()
-        self._positions: tuple[float, dict[str, int]] = (-POSITION_SECONDS, {})
-        self._flights: SingleFlight[dict[str, int]] = SingleFlight()
+        self._positions: tuple[float, dict[ServerRef, int]] = (-POSITION_SECONDS, {})
+        self._single_flight: SingleFlight[dict[ServerRef, int]] = SingleFlight()
 
     async def changed(self, launch_id: str, seq: int, seconds: float) -> bool:
         """Whether the launch gets a later change than `seq` before the time has passed."""
@@ -50,12 +51,12 @@ class Feed:
             if watched := self._watched.pop(launch_id, None):
                 watched.changed.set()
 
-    async def position(self, user: str) -> int | None:
-        """The place of the user's server in the queue, at most a second old."""
+    async def position(self, server: ServerRef) -> int | None:
+        """The place of the server in the queue, at most a second old."""
         at, places = self._positions
         if time.monotonic() - at >= POSITION_SECONDS:
-            places = await self._flights.share("positions", self._look_for_positions)
-        return places.get(user)
+            places = await self._single_flight.share("positions", self._look_for_positions)
+        return places.get(server)
 
     async def run(self) -> None:
         """Look for changes that other processes made, for as long as somebody waits."""
@@ -78,7 +79,7 @@ class Feed:
         # a launch that is not there any more was pruned: those who wait find out
         return seq is None or seq > self._watched[launch_id].seq
 
-    async def _look_for_positions(self) -> dict[str, int]:
+    async def _look_for_positions(self) -> dict[ServerRef, int]:
         places = await self._store.read(starts.positions)
         self._positions = (time.monotonic(), places)
         return places

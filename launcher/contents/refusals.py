@@ -19,7 +19,7 @@ from launcher.errors import (
     ProxyRefused,
     UploadRefused,
 )
-from launcher.outbound import Answer, Unreachable
+from launcher.outbound import OutboundError, Response
 from launcher.redaction import redact
 
 GONE_STATUSES = frozenset({301, 302, 303, 307, 308, 424, 502, 503, 504})
@@ -51,7 +51,7 @@ class ServerError(Exception):
         self.message = message
 
 
-def raise_for_state(answer: Answer) -> None:
+def raise_for_state(answer: Response) -> None:
     """Tell an answer of the contents API from one that says that the server is gone.
 
     Raises ServerGone, TokenRefused, ServerError, HubUnavailable, ProxyRefused.
@@ -69,13 +69,13 @@ def raise_for_state(answer: Answer) -> None:
         raise TokenRefused
 
 
-def gone(answer: Answer) -> ServerGone:
+def gone(answer: Response) -> ServerGone:
     """That no server answered, with what did."""
     did = "redirects" if 300 <= answer.status < 400 else "answers"
     return ServerGone(f"something else {did} in its place (HTTP {answer.status})")
 
 
-def _of_a_page(answer: Answer) -> Exception:
+def _of_a_page(answer: Response) -> Exception:
     """What a page instead of JSON means: no server, or a proxy in between with limits."""
     status = answer.status
     if status in _GONE_PAGES or status >= 500:
@@ -92,17 +92,17 @@ def _of_a_page(answer: Answer) -> Exception:
     )
 
 
-def message(answer: Answer) -> str:
+def message(answer: Response) -> str:
     """What the server says is wrong, '' where it says nothing."""
     if answer.status < 400 or not answer.is_json:
         return ""
     try:
         return str(answer.json().get("message") or "")
-    except (Unreachable, AttributeError):
+    except (OutboundError, AttributeError):
         return ""
 
 
-def refused(answer: Answer, path: str) -> LauncherError:
+def refused(answer: Response, path: str) -> LauncherError:
     """Why the server did not write `path`, told by an answer of 400 to 499 in JSON."""
     said = message(answer)
     if said.startswith("Permission denied"):
@@ -115,7 +115,7 @@ def refused(answer: Answer, path: str) -> LauncherError:
     return refused_by_rule(answer)
 
 
-def refused_by_rule(answer: Answer) -> UploadRefused:
+def refused_by_rule(answer: Response) -> UploadRefused:
     """That a rule of the server's own refused, in its own words."""
     said = message(answer)
     words = "without a reason" if said in _NO_WORDS else f"and says: {redact(said)}"

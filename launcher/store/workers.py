@@ -4,13 +4,13 @@ import time
 
 import sqlalchemy as sa
 
-from launcher.store.tables import processes
+from launcher.store.tables import workers
 
 # clocks of several machines may differ by less than this
 ALIVE_SECONDS = 12.0
 
 _BEAT = sa.text(
-    "INSERT INTO processes (id, alive_until) VALUES (:id, :alive_until)"
+    "INSERT INTO workers (id, alive_until) VALUES (:id, :alive_until)"
     " ON CONFLICT (id) DO UPDATE SET alive_until = excluded.alive_until"
 )
 
@@ -19,14 +19,14 @@ def beat(connection: sa.Connection, process: str) -> None:
     """Say that the process is alive, and forget those that were not for long."""
     now = time.time()
     connection.execute(_BEAT, {"id": process, "alive_until": now + ALIVE_SECONDS})
-    connection.execute(processes.delete().where(processes.c.alive_until < now - ALIVE_SECONDS))
+    connection.execute(workers.delete().where(workers.c.alive_until < now - ALIVE_SECONDS))
 
 
 def alive() -> sa.Select[tuple[str]]:
     """The ids of the processes that live, as a query."""
-    return sa.select(processes.c.id).where(processes.c.alive_until >= time.time())
+    return sa.select(workers.c.id).where(workers.c.alive_until >= time.time())
 
 
 def leave(connection: sa.Connection, process: str) -> None:
     """Say that the process ends: what it holds, others take over at once."""
-    connection.execute(processes.delete().where(processes.c.id == process))
+    connection.execute(workers.delete().where(workers.c.id == process))

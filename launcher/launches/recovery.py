@@ -10,8 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from launcher.errors import StoreUnavailable
-from launcher.launches import Launches
-from launcher.store import Store, processes, pruning, starts
+from launcher.launches.engine import LaunchEngine
+from launcher.store import Store, pruning, starts, workers
 from launcher.store import launches as rows
 from launcher.store.launches import Launch
 
@@ -22,15 +22,15 @@ BEAT_SECONDS = 2.0
 PRUNE_SECONDS = 600.0
 
 
-class Upkeep:
+class Recovery:
     """The tasks in the background of one process."""
 
     def __init__(
         self,
         store: Store,
-        launches: Launches,
+        launches: LaunchEngine,
         *,
-        holder: str,
+        worker_id: str,
         retention: float,
         tasks: Iterable[Callable[[], Coroutine[Any, Any, None]]],
         end_process: Callable[[], None],
@@ -41,7 +41,7 @@ class Upkeep:
         """
         self._store = store
         self._launches = launches
-        self._holder = holder
+        self._worker_id = worker_id
         self._retention = retention
         self._tasks = (self._beat, self._prune, *tasks)
         self._end_process = end_process
@@ -50,7 +50,7 @@ class Upkeep:
     async def running(self) -> AsyncIterator[None]:
         """Run the tasks; at the end, leave what is under way to other processes."""
         with suppress(StoreUnavailable):
-            await self._store.run(processes.beat, self._holder)
+            await self._store.run(workers.beat, self._worker_id)
         tasks = [self._watched(task) for task in self._tasks]
         try:
             yield
@@ -60,7 +60,7 @@ class Upkeep:
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._launches.stop()
             with suppress(StoreUnavailable):
-                await self._store.run(_leave, self._holder)
+                await self._store.run(_leave, self._worker_id)
 
     def _watched(self, work: Callable[[], Coroutine[Any, Any, None]]) -> asyncio.Task[None]:
         task = asyncio.create_task(work())
@@ -78,7 +78,7 @@ class Upkeep:
     async def _beat(self) -> None:
         while True:
             with suppress(StoreUnavailable):
-                orphans, own = await self._store.run(_beat, self._holder)
+                orphans, own = await self._store.run(_beat, self._worker_id)
                 for launch in orphans:
                     self._launches.adopt(launch)
                 await self._launches.adopt_forgotten(own)
@@ -93,14 +93,14 @@ class Upkeep:
                     pass
 
 
-def _beat(connection: sa.Connection, holder: str) -> tuple[list[Launch], list[str]]:
-    """The launches to take over, and the ids of those that `holder` had before."""
-    processes.beat(connection, holder)
-    starts.orphans(connection)
-    own = rows.held(connection, holder)
-    return rows.adopt(connection, holder), own
+def _beat(connection: sa.Connection, worker_id: str) -> tuple[list[Launch], list[str]]:
+    """The launches to take over, and the ids of those that `worker_id` had before."""
+    workers.beat(connection, worker_id)
+    starts.release_orphans(connection)
+    own = rows.held(connection, worker_id)
+    return rows.adopt(connection, worker_id), own
 
 
-def _leave(connection: sa.Connection, holder: str) -> None:
-    rows.leave(connection, holder)
-    processes.leave(connection, holder)
+def _leave(connection: sa.Connection, worker_id: str) -> None:
+    rows.leave(connection, worker_id)
+    workers.leave(connection, worker_id)

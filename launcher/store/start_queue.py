@@ -1,60 +1,64 @@
-"""Whose turn it is: what is read and written at once when servers wait for their starts.
+"""The queue of server starts: who may enter it, who is next, how a start ends.
 
-Each function is one transaction's work; what it decides upon holds until the transaction ends.
+Each function is the work of one transaction.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from launcher.errors import HubBusy, QueueFull, StartCooldown, StartsFailing, title_of
+from launcher.server_ref import ServerRef
 from launcher.store import breaker, limit, starts
-from launcher.store import launches as rows
+from launcher.store import launches as launch_rows
 from launcher.store.breaker import CLOSED, OPEN
 from launcher.store.launches import Launch
-from launcher.store.limit import Limits, Status
-from launcher.store.starts import Taken
+from launcher.store.limit import StartLimits, Status
+from launcher.store.start_outcomes import StartOutcome
+from launcher.store.starts import ClaimedStart, OwnStart
 
 BUSY_RETRY_SECONDS = 60
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What a look into the database says."""
+class QueueUpdate:
+    """What changed in the queue, for one worker."""
 
-    taken: Sequence[Taken]
-    """The starts that this process attends to from now on."""
+    claimed: Sequence[ClaimedStart]
+    """The starts that the worker is responsible for from now on."""
     changed: Sequence[str]
-    """The launches that moved on or heard something."""
-    ours: Sequence[tuple[str, bool]]
-    """The users whose servers this process starts, and whether nobody waits for them any more."""
+    """The ids of launches with a new state or message."""
+    own: Sequence[OwnStart]
+    """The starts that the worker is responsible for, the claimed ones included."""
     failing: bool
-    """Whether a success that somebody else began would be news."""
+    """Whether a success of a start that somebody else began would matter."""
     before: Status
-    """How the starts were going."""
+    """The status of all starts before the update."""
 
 
-def queue_up(connection: sa.Connection, launch: Launch, limits: Limits) -> Launch | None:
-    """The launch after one more round, in the state that the start of its server is in.
+def enqueue(connection: sa.Connection, launch: Launch, limits: StartLimits) -> Launch | None:
+    """Queue the launch's server for its start; the launch, in the state of that start.
 
     None when it is not the caller's any more. Raises QueueFull, StartCooldown, StartsFailing.
     """
     now = limit.status(connection, limits)
-    current = rows.find(connection, launch.id)
-    if current is None or current.ended or current.holder != launch.holder:
+    current = launch_rows.find(connection, launch.id)
+    if current is None or current.ended or current.worker_id != launch.worker_id:
         return None
-    again = {"rounds": current.rounds + 1}
+    again = {"attempts": current.attempts + 1}
     if current.seq != launch.seq and current.state == "uploading":
-        return rows.move(connection, current, **again)  # it came up while the upload was tried
-    if not starts.is_wanted(connection, launch.user):
-        _admit(connection, launch.user, now)
-    state = "starting" if starts.enqueue(connection, launch.user) else "queued"
+        return launch_rows.move(
+            connection, current, **again
+        )  # it came up while the upload was tried
+    if not starts.is_wanted(connection, launch.server):
+        _admit(connection, launch.server.user, now)
+    state = "starting" if starts.enqueue(connection, launch.server) else "queued"
     if state == current.state:
-        return rows.move(connection, current, **again)
-    return rows.move(connection, current, state=state, **again)
+        return launch_rows.move(connection, current, **again)
+    return launch_rows.move(connection, current, state=state, **again)
 
 
 def _admit(connection: sa.Connection, user: str, now: Status) -> None:
@@ -102,26 +106,28 @@ def _refusal(now: Status, seconds: float = 0.0) -> StartsFailing:
     )
 
 
-def look(
+def update(
     connection: sa.Connection,
-    holder: str,
-    limits: Limits,
+    worker_id: str,
+    limits: StartLimits,
     queue_timeout: float,
-    said: Mapping[str, Sequence[Mapping[str, object]]],
-) -> Seen:
-    """Tell what the spawners `said`, and take what `holder` is to start now."""
+    progress: Mapping[ServerRef, Sequence[Mapping[str, object]]],
+) -> QueueUpdate:
+    """Record messages of spawners, and claim the starts that the worker may begin now."""
     now = limit.status(connection, limits)
-    told = [i for user, words in said.items() for i in starts.said(connection, user, words)]
-    left = starts.take_over(connection, holder) if now.unattended else []
-    taken, moved = _next(connection, holder, queue_timeout, now)
-    ours = starts.held_by(connection, holder) if now.in_flight or taken else []
+    changed: list[str] = []
+    for server, messages in progress.items():
+        changed += launch_rows.record_progress(connection, server, messages)
+    orphaned = starts.take_over(connection, worker_id) if now.unattended else []
+    claimed, moved = _claim_next(connection, worker_id, queue_timeout, now)
+    own = starts.owned_by(connection, worker_id) if now.in_flight or claimed else []
     failing = now.state != CLOSED or bool(limits.hub_failure_limit and now.failed)
-    return Seen([*left, *taken], told + moved, ours, failing, now)
+    return QueueUpdate([*orphaned, *claimed], changed + moved, own, failing, now)
 
 
-def _next(
-    connection: sa.Connection, holder: str, queue_timeout: float, now: Status
-) -> tuple[list[Taken], list[str]]:
+def _claim_next(
+    connection: sa.Connection, worker_id: str, queue_timeout: float, now: Status
+) -> tuple[list[ClaimedStart], list[str]]:
     """What to start now, and the launches that moved on."""
     if not now.queued:
         return [], []
@@ -133,22 +139,23 @@ def _next(
         refused = _refusal(now).problem()
         moved += starts.refuse_queued(connection, refused, only_failed=True)
     only_unfailed = now.only_unfailed
-    taken, begun = starts.claim(connection, holder, now.allowed(), only_unfailed=only_unfailed)
+    taken, begun = starts.claim(connection, worker_id, now.allowed(), only_unfailed=only_unfailed)
     return taken, moved + begun
 
 
-def write_down(
+def finish(
     connection: sa.Connection,
-    user: str,
-    said: Sequence[Mapping[str, object]],
-    outcome: Callable[..., list[str]],
-    *details: Any,
+    server: ServerRef,
+    worker_id: str,
+    progress: Sequence[Mapping[str, object]],
+    outcome: StartOutcome,
+    limits: StartLimits,
 ) -> list[str]:
-    """How the start ended, after what was said last; the ids of the launches that go on."""
-    if said:
+    """Record the last messages and the outcome of a start; ids of the launches that changed."""
+    if progress:
         limit.lock(connection)
-        starts.said(connection, user, said)
-    return outcome(connection, user, *details)
+        launch_rows.record_progress(connection, server, progress)
+    return outcome.record(connection, server, worker_id, limits)
 
 
 _BUSY: dict[str, Any] = HubBusy(

@@ -1,0 +1,121 @@
+"""Launch something and answer: what the operations that launch have in common."""
+
+import re
+from typing import Any
+
+from launcher import logs, urls
+from launcher.api import here, on_behalf, origin, sent
+from launcher.api.launch_resource import location, path_of, resource
+from launcher.errors import BadRequest, Cancelled, LauncherError, from_problem
+from launcher.hub.users import Identity
+from launcher.launches.request import LaunchRequest, NotebookRequest, NotebookTarget
+from launcher.server_ref import ServerRef
+from launcher.store.launches import Launch
+
+Answer = tuple[dict[str, Any], int, dict[str, str]]
+
+
+async def open_notebook(
+    experiment: str,
+    notebook: dict[str, Any],
+    parameters: dict[str, Any],
+    user: Identity,
+    pointer: str = "/parameters",
+) -> Answer:
+    """Launch a notebook, wait as asked for, and return its location.
+
+    `pointer` is where the parameters are in the body.
+    """
+    target = NotebookTarget.parse(notebook)
+    server = urls.parse_server_name(notebook.get("server", ""), "/notebook/server")
+    rendered = here().experiments.find(experiment).render(parameters, pointer)
+    return await _open(user, server, NotebookRequest(experiment, parameters, rendered, target))
+
+
+async def open_server(server: str, user: Identity) -> Answer:
+    """Start a server, wait as asked for, and return its URL."""
+    return await _open(user, urls.parse_server_name(server, "/server"), None)
+
+
+async def start_server(server: str, user: Identity) -> Answer:
+    """Begin to start a server; the answer is its launch."""
+    return await _answer(await _begin(user, server, None))
+
+
+async def _open(user: Identity, server: str, notebook: NotebookRequest | None) -> Answer:
+    seconds = _seconds_to_wait()
+    launch = await _begin(user, server, notebook)
+    return await _answer(await here().launches.ended(launch, seconds))
+
+
+async def _begin(user: Identity, server: str, notebook: NotebookRequest | None) -> Launch:
+    parts, key = here(), _idempotency_key()
+    await parts.readiness.require()
+    whom = await on_behalf.target(user)
+    request = LaunchRequest(
+        user=whom.user,
+        server=ServerRef(whom.user, server),
+        requested_by=whom.requested_by,
+        key=key,
+        notebook=notebook,
+    )
+    launch = await parts.launches.open(request)
+    if request.requested_by:
+        _audit(launch, request)
+    return launch
+
+
+async def _answer(launch: Launch) -> Answer:
+    status = {"Link": f'<{path_of(launch)}>; rel="status"'}
+    if not launch.ended:
+        headers = {**status, "Location": path_of(launch), "Retry-After": "2"}
+        return await resource(launch), 202, headers
+    if launch.state == "done":
+        url = location(launch, here().settings.public_url(origin()))
+        return {"location": url}, 200, status
+    error = _error(launch)
+    error.headers = status
+    raise error
+
+
+def _error(launch: Launch) -> LauncherError:
+    if launch.problem:
+        return from_problem(launch.problem)
+    return Cancelled("The launch was cancelled before it was done.")
+
+
+def _audit(launch: Launch, request: LaunchRequest) -> None:
+    """Log a launch on behalf of a user."""
+    logs.audit(
+        "launch_on_behalf",
+        by=request.requested_by,
+        by_kind="service",
+        user=request.user,
+        server=launch.server.name,
+        experiment=launch.notebook and launch.notebook.experiment,
+        launch_id=launch.id,
+    )
+
+
+def _idempotency_key() -> str | None:
+    """The header Idempotency-Key (IETF draft), None without one; raises BadRequest."""
+    key = sent("idempotency-key")
+    if key and not re.fullmatch(r"[\x21-\x7e]{1,255}", key):
+        raise BadRequest(
+            "The header Idempotency-Key must be 1 to 255 visible characters of ASCII, such as a"
+            " UUID."
+        )
+    return key or None
+
+
+def _seconds_to_wait() -> float:
+    """What the header Prefer (RFC 7240) asks for; what it does not hold well is passed over."""
+    most = float(here().settings.wait_timeout)
+    preferences: dict[str, str] = {}
+    for preference in sent("prefer").lower().split(","):
+        name, _, value = preference.partition(";")[0].partition("=")
+        preferences.setdefault(name.strip(), value.strip().strip('"'))
+    wait = preferences.get("wait", "")
+    if wait.isascii() and wait.isdigit() and len(wait) < 10:
+        return min(most, float(wait))
+    return 0.0 if "respond-async" in preferences else most

@@ -1,0 +1,1 @@
+"""The launch engine: requests, uploads, the queue of starts, event streams and recovery."""

@@ -1,0 +1,32 @@
+"""What a running launcher is made of, for API handlers and pages alike."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from launcher.auth import Authenticator
+from launcher.config import Launcher
+from launcher.experiments import Catalogue
+from launcher.hub import Hub
+from launcher.launches.engine import LaunchEngine
+from launcher.launches.event_stream import EventStreams
+from launcher.launches.feed import Feed
+from launcher.launches.starter import Starter
+from launcher.metrics import Gauges, Metrics
+from launcher.readiness import Readiness
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of one process; the application's lifespan yields it in `request.state.parts`."""
+
+    settings: Launcher
+    experiments: Catalogue
+    hub: Hub
+    launches: LaunchEngine
+    starter: Starter
+    feed: Feed
+    follower: EventStreams
+    gate: Authenticator
+    readiness: Readiness
+    metrics: Metrics
+    gauges: Callable[[], Awaitable[Gauges]]
