@@ -1,7 +1,10 @@
 """A folder that cannot work as an experiment is left out, with a sentence; the others work."""
 
 import ast
+import errno
 import json
+import os
+from pathlib import Path
 
 import jupytext
 import nbformat
@@ -23,6 +26,7 @@ def faults_of(tmp_path, schema, template=CELL, name="site"):
     faults = load(tmp_path / name)
     assert isinstance(faults, list)
     for fault in faults:
+        json.dumps([fault.file, str(fault)], ensure_ascii=False).encode("utf-8")
         assert str(tmp_path) not in str(fault)
         assert str(fault).endswith(".")
     return faults
@@ -104,8 +108,47 @@ def test_a_folder_of_something_else_is_no_experiment(tmp_path):
     assert Catalogue.load([tmp_path]).faults == ()
 
 
+def test_a_folder_that_may_not_be_looked_into_is_left_out(tmp_path, monkeypatch):
+    write_experiment(tmp_path / "shut", SCHEMA)
+    write_experiment(tmp_path / "site", SCHEMA)
+    look = Path.stat
+
+    def refuse(path, **how):
+        if path.parent.name == "shut":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return look(path, **how)
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    catalogue = Catalogue.load([tmp_path])
+    assert catalogue.find("site")
+    (fault,) = catalogue.faults
+    assert fault.file == "shut/parameters.yaml"
+    assert "Permission denied" in fault.detail
+
+
+def test_a_folder_whose_name_is_not_utf_8_can_be_told_of(tmp_path):
+    write_experiment(tmp_path / os.fsdecode(b"caf\xe9"), SCHEMA)
+    (fault,) = Catalogue.load([tmp_path]).faults
+    assert fault.file.encode("utf-8") == rb"caf\udce9"
+
+
+def test_whatever_a_file_makes_of_a_library_the_others_are_served(tmp_path, monkeypatch):
+    def fail(*_):
+        raise LookupError("of a kind that nobody thought of")
+
+    monkeypatch.setattr("launcher.experiments.notebook_files.read", fail)
+    write_experiment(tmp_path / "site", SCHEMA)
+    (fault,) = faults_of(tmp_path, SCHEMA, name="other")
+    assert fault.file == "other/notebook.py"
+    assert "LookupError: of a kind" in fault.detail
+
+
 # parameters.yaml
 
+LAUGHS = "x-0: &a0 {a: 1, b: 2}\n" + "".join(
+    f"x-{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 9)}]}}\n" for n in range(1, 12)
+)
+DIGITS = "F" * 5000
 BROKEN = [
     ("", "", "must hold"),
     ("[]", "", "must hold"),
@@ -128,6 +171,15 @@ BROKEN = [
     (HEAD + "title: C", "", "line 3, column 1: the key 'title' stands there twice"),
     (HEAD + "x-a: &a {b: *a}", "/x-a/b", "alias"),
     (HEAD + "required: [y]", "/required", "'y'"),
+    (HEAD + f"x-a: 0x{DIGITS}", "", "too many digits"),
+    (HEAD + f"x-a: {{? 0x{DIGITS} : 1}}", "", "too many digits"),
+    (HEAD + f"x-a: {DIGITS.replace('F', '9')}", "", "line 3, column 6: it has too many digits"),
+    (HEAD + 'x-a: {"\\ud800": .nan}', "/x-a", "character"),
+    (HEAD + "x-a: !!bool yes", "", "line 3, column 6: 'yes' is not of"),
+    (HEAD + "x-a: !!int 1_0", "", "line 3, column 6: '1_0' is not of"),
+    (HEAD + "x-a: !!float 1:30", "", "line 3, column 6: '1:30' is not of"),
+    (HEAD + "x-a: !!null none", "", "line 3, column 6: 'none' is not of"),
+    (HEAD + LAUGHS, "", "too many values"),
 ]  # fmt: skip
 
 
@@ -291,6 +343,10 @@ def test_a_script_of_any_of_jupytexts_formats_works_or_is_left_out(tmp_path, sty
         assert "percent format" in found[0].detail
 
 
+HEADED = "# ---\n# jupyter:\n#   {}\n# ---\n\n" + CELL
+MANY = "a0: &a0 [1, 2]" + "".join(
+    f"\n#   a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)
+)
 MARIMO = """import marimo
 app = marimo.App()
 @app.cell
@@ -319,6 +375,16 @@ def _():
         ("# ---\n# jupyter:\n#   kernelspec: 1\n# ---\n\n" + CELL, "", "notebook"),
         ("# ---\n# jupyter:\n#   kernelspec: {name: x}\n# ---\n\n" + CELL, "", "notebook"),
         ("# ---\n# jupyter:\n#   day: 2000-01-31\n# ---\n\n" + CELL, "/metadata/day", "text"),
+        (
+            HEADED.format("kernelspec: {name: x, display_name: y, language: null}"),
+            "kernelspec",
+            "Python alone",
+        ),
+        (HEADED.format("language_info: {name: R}"), "language_info", "Python alone"),
+        (HEADED.format("a: &a [*a]"), "its header", "alias"),
+        (HEADED.format(MANY), "its header", "alias"),
+        ("#!/usr/bin/python\n" + HEADED.format(MANY), "its header", "alias"),
+        ("# ---\n# title: a\n# jupyter: [\n# ---\n\n" + CELL, "its header", "mend it"),
         ("# ---\n# jupyter:\n#   day: .nan\n# ---\n\n" + CELL, "/metadata/day", "finite"),
         (
             "# ---\n# jupyter:\n#   kernelspec: {name: ir, language: R, display_name: R}\n# ---\n\n"

@@ -33,6 +33,8 @@ _UNREADABLE = (
     *(ArithmeticError, AssertionError, AttributeError, LookupError, OSError, RuntimeError),
     *(SyntaxError, TypeError, ValueError, yaml.YAMLError, nbformat.ValidationError),
 )
+# between two lines of ---, after what Python reads in the first two
+_HEADER = re.compile(r"(?:#.*\n){0,2}?# ?---[ \t]*\n((?:#.*\n)*?)# ?---[ \t]*(?:\n|\Z)")
 _TAG = 'a cell that begins with the line # %% tags=["parameters"]'
 
 
@@ -70,6 +72,8 @@ def tags(cell: Mapping[str, Any]) -> list[str]:
 
 
 def _notebook(text: str) -> dict[str, Any]:
+    if _has_alias(text):
+        raise Unusable([("its header", "may hold no alias (*) of YAML; write the value out")])
     try:
         notebook = jupytext.reads(text, fmt="py:percent")
         _complete(notebook)
@@ -80,18 +84,35 @@ def _notebook(text: str) -> dict[str, Any]:
     plain: dict[str, Any] = _plain(notebook)
     if plain["cells"] and _is_header(plain["cells"][0]):
         raise Unusable([("its header", "cannot be read as YAML; mend it, or leave it out")])
-    language = plain["metadata"]["kernelspec"].get("language", "python")
-    if language.lower() != "python":
-        key = "kernelspec in its header"
-        raise Unusable([(key, f"is of {language}; parameters can be written in Python alone")])
-    if problems := list(not_json(plain)):
+    if problems := [*not_json(plain)] or [*_of_language(plain["metadata"])]:
         raise Unusable(problems)
     return plain
 
 
+def _has_alias(text: str) -> bool:
+    """Whether the header holds one: aliases of aliases grow without bound."""
+    header = _HEADER.match(text)
+    if header is None:
+        return False
+    lines = re.sub("^# ?", "", header[1], flags=re.MULTILINE)
+    try:
+        return any(isinstance(token, yaml.AliasToken) for token in yaml.scan(lines))
+    except yaml.YAMLError:
+        return False  # jupytext will not read it either
+
+
+def _of_language(metadata: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for word, field in (("kernelspec", "language"), ("language_info", "name")):
+        language = metadata[word].get(field, "python")
+        if not isinstance(language, str) or language.lower() != "python":
+            detail = f"is of {language or 'none'}; parameters can be written in Python alone"
+            yield f"{word} in its header", detail
+
+
 def _is_header(cell: Mapping[str, Any]) -> bool:
     """Whether this is a header that jupytext could not read, and made a cell of."""
-    return cell["cell_type"] == "raw" and cell["source"].startswith("---\njupyter:")
+    header = re.match(r"---\n(?:.*\n)*?jupyter:", cell["source"])
+    return cell["cell_type"] == "raw" and header is not None
 
 
 def _complete(notebook: Any) -> None:
