@@ -145,6 +145,8 @@ def test_whatever_a_file_makes_of_a_library_the_others_are_served(tmp_path, monk
 
 # parameters.yaml
 
+ANY = HEAD + "additionalProperties: true\nproperties: {x: {}}\n"
+CLOSED = HEAD + "properties: {x: {}}\n"
 LAUGHS = "x-0: &a0 {a: 1, b: 2}\n" + "".join(
     f"x-{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 9)}]}}\n" for n in range(1, 12)
 )
@@ -180,6 +182,12 @@ BROKEN = [
     (HEAD + "x-a: !!float 1:30", "", "line 3, column 6: '1:30' is not of"),
     (HEAD + "x-a: !!null none", "", "line 3, column 6: 'none' is not of"),
     (HEAD + LAUGHS, "", "too many values"),
+    (CLOSED + "default: {x: 1}", "/default", "not filled in"),
+    (ANY + "required: [my-param]", "/required", "'my-param' is not a name"),
+    (ANY + "allOf: [{properties: {class: {}}}]", "/allOf/0/properties/class", "Python"),
+    (ANY + "oneOf: [{not: {required: [a b]}}]", "/oneOf/0/not/required", "'a b' is not a name"),
+    (CLOSED + "allOf: [{properties: {y: {}}}]", "/allOf/0/properties/y", "beside allOf"),
+    (CLOSED + "anyOf: [{required: [y]}]", "/anyOf/0/required", "'y'"),
 ]  # fmt: skip
 
 
@@ -223,6 +231,20 @@ def test_a_schema_that_cannot_be_used(tmp_path, schema, key, said):
         ("{type: integer, minimum: 3, maximum: 2}", "minimum", "nothing fits"),
         ("{type: object, x-ascending: [a, b]}", "x-ascending", "two properties"),
         ("{type: object, properties: {a: {}}, x-ascending: [a]}", "x-ascending", "two properties"),
+        ("{nullable: true, enum: [a]}", "nullable", "write a type"),
+        ("{xml: {name: a}}", "xml", "is not heeded"),
+        ("{type: array, items: {default: 1}}", "items/default", "not filled in"),
+        ("{allOf: [{default: 1}]}", "allOf/0/default", "not filled in"),
+        ("{oneOf: [{properties: {a: {default: 1}}}]}", "oneOf/0/properties/a/default", "filled"),
+        ("{not: {properties: {a: {default: 1}}}}", "not/properties/a/default", "not filled in"),
+        ("{type: object, properties: {a: {type: string}, b: {type: integer}},"
+         " x-ascending: [a, b]}", "x-ascending", "one type and one format"),
+        ("{type: object, properties: {a: {type: string, format: date}, b: {type: string}},"
+         " x-ascending: [a, b]}", "x-ascending", "one type and one format"),
+        ("{type: object, properties: {a: {type: array}, b: {type: array}}, x-ascending: [a, b]}",
+         "x-ascending", "one type and one format"),
+        ("{type: object, properties: {a: {default: 2, type: number},"
+         " b: {default: 1, type: integer}}, x-ascending: [a, b]}", "properties/b", "before a"),
         # values
         ("{type: string, enum: [NL, true]}", "enum/1", "a string"),
         ("{type: string, enum: [NL, 12]}", "enum/1", "a string"),
@@ -275,6 +297,19 @@ def test_numbers_are_those_of_yaml_1_2(tmp_path, text, value):
     experiment = loaded(tmp_path, f"{HEAD}x-value: {text}\n")
     assert experiment.schema["x-value"] == value
     assert type(experiment.schema["x-value"]) is type(value)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        ANY + "anyOf: [{required: [x]}, {required: [y]}]",
+        ANY + "allOf: [{properties: {y: {type: integer, default: 1}}}]",
+        CLOSED + "allOf: [{properties: {x: {type: integer}}}, {required: [x]}]",
+        property_("{type: object, properties: {a: {default: 1}, 'a b': {}}, required: ['a b']}"),
+    ],
+)
+def test_schemas_of_schemas_that_can_work_do(tmp_path, schema):
+    loaded(tmp_path, schema)
 
 
 def test_anchors_and_merge_keys_work(tmp_path):
