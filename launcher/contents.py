@@ -6,11 +6,12 @@ server is its user's: whatever it answers is data, bounded and checked.
 """
 
 import asyncio
+import json
 import unicodedata
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
@@ -27,7 +28,7 @@ from launcher.errors import (
 from launcher.outbound import Answer, AnswerTooLarge, Session, Unreachable
 from launcher.refusals import GONE_STATUSES, ServerError, ServerGone, TokenRefused
 
-__all__ = ["Ambiguous", "Contents", "OlderText", "ServerGone"]
+__all__ = ["Ambiguous", "Contents", "OtherText", "ServerGone"]
 
 Path = Sequence[str]
 
@@ -41,8 +42,6 @@ DELETE_SECONDS = 10.0
 # Words of the contents API's own routes (…/checkpoints, …/checkpoints/<id>, …/trust), which hide
 # directories of that name. Its router looks at the path before it is decoded.
 _ROUTE_WORDS = ("checkpoints", "trust")
-# by how much a time in an answer may go back for the sake of a file system that rounds
-_ROUNDING = timedelta(seconds=2)
 
 # what the calls of the contents API are counted as
 _KINDS = {
@@ -58,8 +57,11 @@ class Ambiguous(Exception):
     """No answer: the call may have been carried out, or may still be."""
 
 
-class OlderText(Exception):
-    """The notebook is there, and jupytext pairs it with an older text: nobody can open it."""
+class OtherText(Exception):
+    """The notebook is there, and jupytext pairs it with a text that was there before.
+
+    Who opens it is refused when the text is older, and else given the text.
+    """
 
 
 class TokenSource(Protocol):
@@ -136,12 +138,12 @@ class Contents:
                 raise refusals.explained(error) from error
 
     async def rename(
-        self, user: str, source: Path, target: Path, written: datetime | None = None
+        self, user: str, source: Path, target: Path, text: str, written: datetime | None = None
     ) -> bool:
-        """Give a file that was `written` then its name; False when the name is taken.
+        """Give a file of that `text`, `written` then, its name; False when the name is taken.
 
         The server refuses a name that leads to something; see `exists` for what it replaces.
-        Raises ServerGone, Ambiguous, OlderText.
+        Raises ServerGone, Ambiguous, OtherText.
         """
         body = {"path": "/".join(self._below_root(user, target))}
         try:
@@ -153,8 +155,8 @@ class Contents:
         self._expect(answer, (200,), user, target)
         # jupytext gives the notebook the time of the text that it pairs it with
         now = _last_modified(answer.json())
-        if written and now and written - now > _ROUNDING and not await self.opens(user, target):
-            raise OlderText
+        if written and now and written != now and not await self.shows(user, target, text):
+            raise OtherText
         return True
 
     async def exists(self, user: str, path: Path) -> bool:
@@ -285,15 +287,18 @@ class Contents:
             if await self.kind(user, path) != "directory":
                 raise
 
-    async def opens(self, user: str, path: Path) -> bool:
-        """Whether the server gives the notebook to who opens it. Raises ServerGone, Ambiguous.
+    async def shows(self, user: str, path: Path, text: str) -> bool:
+        """Whether who opens the notebook is given the cells of `text`.
 
-        It does not where jupytext pairs the notebook with an older text.
+        It is not so where jupytext pairs the notebook with another text. Raises ServerGone,
+        Ambiguous.
         """
         query = {"content": "1", "type": "notebook"}
-        with suppress(ServerError):
-            answer = await self._call("GET", user, path, query=query, needle=b'"cells"')
-            return answer.status == 200
+        most = 6 * len(text) + outbound.SHORT_BYTES  # JSON may escape each character
+        with suppress(ServerError, ContentsFailed, Unreachable, TypeError, LookupError):
+            answer = await self._call("GET", user, path, query=query, most=most)
+            if answer.status == 200:
+                return _sources(answer.json()["content"]) == _sources(json.loads(text))
         return False
 
     async def _put(self, user: str, path: Path, model: Mapping[str, Any]) -> datetime | None:
@@ -391,6 +396,11 @@ def _with_name(url: str, name: str) -> str:
     if name not in _ROUTE_WORDS:
         return urls.join(url, name)
     return f"{url}/%{ord(name[0]):02X}{name[1:]}"
+
+
+def _sources(notebook: Any) -> list[str]:
+    """The text of each cell; raises TypeError, LookupError when it is no notebook."""
+    return ["".join(cell["source"]).rstrip() for cell in notebook["cells"]]
 
 
 def _last_modified(model: Mapping[str, Any]) -> datetime | None:

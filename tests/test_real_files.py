@@ -2,6 +2,7 @@
 
 import os
 import socket
+import time
 import unicodedata
 from pathlib import Path
 
@@ -149,6 +150,26 @@ def test_a_notebook_is_not_paired_with_a_text_that_was_there(hub, beside, server
     assert model["content"]["metadata"]["launcher"]["experiment"] == "hello"
     assert text.read_text() == "# mine\n"
     assert text.stat().st_mtime == 1_000_000_000
+    assert [path.name for path in (home / "d").glob("*.ipynb")] == ["experiment-1.ipynb"]
+
+
+@pytest.mark.parametrize("seconds", [0, 3600])
+def test_a_newer_text_is_not_shown_in_place_of_the_notebook(hub, beside, server_of, seconds):
+    user = f"jupytext-newer-{seconds}"
+    home = server_of(user, JUPYTEXT)
+    (home / "jupytext.toml").write_text('formats = "ipynb,py:percent"\n')
+    entry(home / "d/directory", "directory")
+    hub.start_server(user)
+    text = home / "d/experiment.py"
+    text.write_text("# %%\nmine = 1\n")
+    os.utime(text, (time.time() + seconds,) * 2)
+    answer = beside.hello(user, "d", hub=hub, if_exists="replace")
+    assert "jupytext" in problem(answer, 409, "in-the-way")
+    answer = beside.hello(user, "d", hub=hub)
+    assert name_of(answer) == "experiment-1.ipynb"
+    model = open_in_lab(hub, location_of(answer), hub.token_of(user))
+    assert "mine" not in str(model["content"]["cells"])
+    assert text.read_text() == "# %%\nmine = 1\n"
     assert [path.name for path in (home / "d").glob("*.ipynb")] == ["experiment-1.ipynb"]
 
 
