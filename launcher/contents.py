@@ -173,7 +173,9 @@ class Contents:
             answer = await self._call("GET", user, path, query={"content": "0"})
         except Ambiguous as error:
             raise ServerGone from error
-        except ServerError:
+        except ServerError as error:
+            if error.status != 500:
+                raise refusals.explained(error) from error
             return "unknown"  # what is not there is a 404
         if answer.status == 404:
             return ""
@@ -222,7 +224,7 @@ class Contents:
                 ) from error
             raise refusals.no_checkpoint(
                 why.detail
-                if isinstance(why, NotWritable)
+                if isinstance(why, NotWritable | UploadRefused)
                 else "It may be no regular file, or have a name that is too long."
             ) from error
         if 400 <= answer.status < 500:
@@ -319,7 +321,7 @@ class Contents:
             pass
         if 400 <= answer.status < 500 and answer.status not in (404, 405):
             raise refusals.refused(answer, "/".join(path))
-        raise refusals.no_contents_api()
+        raise refusals.no_contents_api(answer)
 
     async def _call(
         self,
@@ -370,8 +372,19 @@ class Contents:
             raise refusals.no_contents_api() from error
         except Unreachable as error:
             raise (Ambiguous if error.sent else ServerGone) from error
+        if refusals.may_be_blocked(answer) and await self._answers(user):
+            raise refusals.blocked(answer, method)
         refusals.raise_for_state(answer)
         return answer
+
+    async def _answers(self, user: str) -> bool:
+        """Whether the server answers to who has no token."""
+        url = urls.join(self.proxy_url, "user", user, "api")
+        with suppress(Unreachable):
+            async with self._slot(user):
+                answer = await outbound.fetch(self.session, "GET", url, kind="contents.probe")
+            return answer.status == 200 and answer.is_json
+        return False
 
     async def _accepts(self, token: str, user: str) -> bool:
         """Whether the server answers a look at the home with that token."""

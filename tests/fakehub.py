@@ -653,7 +653,9 @@ def _nothing_there(path):
 def _not_routed(call):
     if call.method == "GET":
         return web.Response(status=302, headers={"Location": f"/hub{call.path}"})
-    return _page(403, "'_xsrf' argument missing")
+    page = _page(403, "'_xsrf' argument missing")
+    page.headers["X-JupyterHub-Version"] = "6.1.1"
+    return page
 
 
 def _json(value, status=200, headers=None):

@@ -30,6 +30,14 @@ def refuse(model, path, **_):
 
 c.FileContentsManager.pre_save_hook = refuse
 """
+FORM = """
+from tornado.web import HTTPError
+
+def refuse(model, path, **_):
+    raise HTTPError({arguments})
+
+c.FileContentsManager.pre_save_hook = refuse
+"""
 JUPYTEXT = """
 c.ServerApp.contents_manager_class = "jupytext.TextFileContentsManager"
 """
@@ -239,6 +247,30 @@ def test_a_hook_that_refuses_is_quoted(hub, beside, server_of, status):
     detail = problem(beside.hello(user, "d", hub=hub), 502, "upload-refused")
     assert "used up its 5 GB" in detail
     assert [path.name for path in (home / "d").iterdir()] == []
+
+
+SENTENCE = "The storage is under maintenance until noon"
+REFUSALS = {
+    "reason": f'400, reason="{SENTENCE}"',
+    "forbidden": f'403, reason="{SENTENCE}"',
+    "missing": f'404, "{SENTENCE}"',
+    "failed": f'500, "{SENTENCE}"',
+    "away": f'503, "{SENTENCE}"',
+    "exists": f'400, "A report already exists. {SENTENCE}"',
+    "denied": f'403, "Permission denied: {SENTENCE}"',
+}
+
+
+@pytest.mark.parametrize("which", REFUSALS)
+def test_a_hook_is_quoted_in_whatever_form_it_refuses(hub, beside, server_of, which):
+    user = f"form-{which}"
+    home = server_of(user, FORM.format(arguments=REFUSALS[which]))
+    (home / "d").mkdir()
+    hub.start_server(user)
+    answer = beside.hello(user, "d", hub=hub)
+    assert answer.status_code == 502, answer.text
+    assert SENTENCE in answer.json()["detail"]
+    assert list((home / "d").iterdir()) == []
 
 
 def test_a_hook_that_refuses_without_a_word_is_not_a_token_that_is_refused(hub, beside, server_of):
