@@ -362,20 +362,26 @@ class Contents:
     ) -> Answer:
         if needle:
             options |= {"needle": needle, "most": MAX_NOTEBOOK_BYTES}
-        headers = {"Authorization": f"token {token}"}
+        options["headers"] = {"Authorization": f"token {token}"}
+        answer = await self._fetch(method, user, url, **options)
+        if refusals.may_be_blocked(answer) and await self._answers(user):
+            # once more: its route may be new
+            answer = await self._fetch(method, user, url, **options)
+            if refusals.may_be_blocked(answer):
+                raise refusals.blocked(answer, method)
+        refusals.raise_for_state(answer)
+        return answer
+
+    async def _fetch(self, method: str, user: str, url: str, **options: Any) -> Answer:
         try:
             async with self._slot(user):
-                answer = await outbound.fetch(
-                    self.session, method, url, kind=_KINDS[method], headers=headers, **options
+                return await outbound.fetch(
+                    self.session, method, url, kind=_KINDS[method], **options
                 )
         except AnswerTooLarge as error:
             raise refusals.no_contents_api() from error
         except Unreachable as error:
             raise (Ambiguous if error.sent else ServerGone) from error
-        if refusals.may_be_blocked(answer) and await self._answers(user):
-            raise refusals.blocked(answer, method)
-        refusals.raise_for_state(answer)
-        return answer
 
     async def _answers(self, user: str) -> bool:
         """Whether the server answers to who has no token."""

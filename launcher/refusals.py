@@ -163,6 +163,7 @@ def refused_by_rule(answer: Answer) -> UploadRefused:
 
 
 def _in_words(does: str, status: int, said: str) -> str:
+    said = re.sub(r"\[Errno [0-9]+\] ?", "", said)
     words = "without a reason" if said in _NO_WORDS else f"and says: {redact(said)}"
     end = "" if words.endswith((".", "!", "?")) else "."
     return f"The user's server {does} (HTTP {status}) {words}{end}"

@@ -653,9 +653,7 @@ def _nothing_there(path):
 def _not_routed(call):
     if call.method == "GET":
         return web.Response(status=302, headers={"Location": f"/hub{call.path}"})
-    page = _page(403, "'_xsrf' argument missing")
-    page.headers["X-JupyterHub-Version"] = "6.1.1"
-    return page
+    return hub_page(403)()
 
 
 def _json(value, status=200, headers=None):
@@ -696,6 +694,17 @@ def page_answer(status: int, text: str = "", location: str = ""):
         page = _page(status, text)
         if location:
             page.headers["Location"] = location
+        return page
+
+    return make
+
+
+def hub_page(status: int):
+    """A page of the hub's, which answers where it has no route to a server; to be scripted."""
+
+    def make():
+        page = _page(status, "'_xsrf' argument missing")
+        page.headers["X-JupyterHub-Version"] = "6.1.1"
         return page
 
     return make

@@ -216,6 +216,14 @@ def test_a_firewall_that_blocks_a_method_is_named_and_no_reason_to_start_the_ser
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
+def test_a_page_that_refuses_once_is_no_firewall(client, fakehub, alice, method):
+    """The hub's own, of which a proxy has removed the mark, until the route is there."""
+    alice.answers.append((method, page_answer(403)))
+    assert path_of(client.launch(alice)) == "lab/hello.ipynb"
+    assert alice.leftovers == []
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
 def test_why_no_answer_came_is_in_the_problem(client, alice, method, monkeypatch):
     monkeypatch.setattr("launcher.launches.MAX_ROUNDS", 1)
     alice.answers += [(method, LOST)] * 999
