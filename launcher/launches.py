@@ -335,7 +335,8 @@ class Launches:
         if launch.state == "uploading":
             if launch.rounds >= MAX_ROUNDS:
                 raise ContentsFailed(
-                    f"The server runs, but cannot be reached{reason}. Stop it and try again."
+                    f"The server runs, but cannot be reached{reason}. Stop it and try again; if it"
+                    " stays so, the hub's administrator has to mend it."
                 )
             if launch.rounds > 1:
                 await asyncio.sleep(min(ROUND_SECONDS, 0.1 * 2**launch.rounds))
