@@ -157,7 +157,7 @@ def _reason(error: Exception) -> str:
         return _about_certificate(error.certificate_error)
     if isinstance(error, aiohttp.ClientConnectorSSLError):
         said = getattr(error.os_error, "reason", None) or type(error.os_error).__name__
-        return f"no TLS connection can be made ({said}): does it speak HTTP without TLS?"
+        return f"no TLS connection can be made ({said}); HTTP without TLS may be spoken there"
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return "the name of its host cannot be resolved"
     if isinstance(error, aiohttp.ClientConnectorError):
@@ -174,7 +174,7 @@ def _reason(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientPayloadError):
         return "the answer broke off"
     if isinstance(error, aiohttp.ClientResponseError):
-        return "the answer is not HTTP: is it an https address?"
+        return "the answer is not HTTP; TLS (https) may be spoken there"
     return f"the call failed ({type(error).__name__})"
 
 

@@ -78,6 +78,23 @@ def _multiple_of(
         yield ValidationError("is no multiple")
 
 
+def _unique_items(
+    validator: Any, unique: bool, value: Any, schema: Mapping[str, Any]
+) -> Iterator[ValidationError]:
+    # jsonschema compares each with each, which takes minutes for some thousand objects
+    if unique and isinstance(value, list) and len({_hashable(item) for item in value}) < len(value):
+        yield ValidationError("holds an item twice")
+
+
+def _hashable(value: Any) -> Any:
+    """The same for values that are equal in JSON, in which true is not 1."""
+    if isinstance(value, dict):
+        return frozenset((name, _hashable(item)) for name, item in value.items())
+    if isinstance(value, list):
+        return tuple([_hashable(item) for item in value])
+    return (bool, value) if isinstance(value, bool) else value
+
+
 def _ascending(
     validator: Any, names: list[str], value: Any, schema: Mapping[str, Any]
 ) -> Iterator[ValidationError]:
@@ -89,15 +106,27 @@ def _ascending(
             yield ValidationError(f"must not be before {first}", path=[second])
 
 
-_Validator = jsonschema.validators.extend(
-    Draft4Validator,
-    {
+def _defaults_first(schema: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """The keywords, with `properties` before what looks at the defaults that they fill in."""
+    if "$ref" in schema:
+        return [("$ref", schema["$ref"])]
+    return sorted(schema.items(), key=lambda item: item[0] != "properties")
+
+
+_Validator = jsonschema.validators.create(
+    meta_schema=Draft4Validator.META_SCHEMA,
+    type_checker=Draft4Validator.TYPE_CHECKER,
+    id_of=Draft4Validator.ID_OF,
+    applicable_validators=_defaults_first,
+    validators={
+        **Draft4Validator.VALIDATORS,
         "type": _nullable_type,
         "properties": _properties_with_defaults,
         "pattern": _whole_pattern,
         "format": _format,
         "additionalProperties": _few_unknown,
         "multipleOf": _multiple_of,
+        "uniqueItems": _unique_items,
         ASCENDING: _ascending,
     },
 )
@@ -115,10 +144,13 @@ class Checker:
         `pointer` is the JSON pointer (RFC 6901) of `value` in what was sent.
         """
         errors: list[dict[str, str]] = []
-        for error in self._validator.iter_errors(value):
-            errors.extend(_explained(error, pointer))
-            if len(errors) >= MAX_ERRORS:
-                break
+        try:
+            for error in self._validator.iter_errors(value):
+                errors.extend(_explained(error, pointer))
+                if len(errors) >= MAX_ERRORS:
+                    break
+        except RecursionError:
+            errors = [{"pointer": pointer, "detail": "is nested too deep"}]
         if errors:
             raise refusal(errors)
 

@@ -22,7 +22,11 @@ _INVISIBLE = re.compile(
     "\ufe00-\ufe0f\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d159\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 # scripts and emoji need these between or behind their characters, where they can be seen to act
-_JOINERS = "\u200c\u200d\ufe0e\ufe0f"
+_JOINERS = "\u200c\u200d"
+_SELECTORS = "\ufe0e\ufe0f"
+# kinds of characters before a joiner: of scripts without capital letters, signs, skin colours
+_JOINED = ("Lo", "Mn", "Mc", "So", "Sk")
+_SELECTED = ("So", "Sm", "Po", "Pd")
 _BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 _FORBIDDEN = re.compile(f"[\\x00-\\x1f\\x7f-\\x9f\u2028\u2029\ufeff\ud800-\udfff{_BIDI}]")
 _SLASHES = re.compile(r"[/\\\u2044\u2215\u2216\u29f5\u29f8\ufe68\uff0f\uff3c]")
@@ -129,11 +133,20 @@ def _check(component: str, pointer: str, limit: int) -> None:
 def _invisible(text: str) -> str:
     """The first character of the text that nobody sees, as in `U+200B ZERO WIDTH SPACE`, or ''."""
     for found in _INVISIBLE.finditer(text):
-        character, before = found[0], text[: found.start()][-1:]
-        joins = character in _JOINERS and not before.isascii() and not _INVISIBLE.match(before)
-        if not joins:
-            return _named(character)
+        if not _acts(found[0], text[: found.start()]):
+            return _named(found[0])
     return ""
+
+
+def _acts(character: str, before: str) -> bool:
+    """Whether it changes how the character before it looks, or joins that with the next one."""
+    if character == "\u200d" and before[-1:] in tuple(_SELECTORS):
+        before = before[:-1]  # a heart that is red, and on fire
+    last = before[-1:]
+    if not last or last.isascii():
+        return False
+    kinds = _SELECTED if character in _SELECTORS else _JOINED if character in _JOINERS else ()
+    return unicodedata.category(last) in kinds
 
 
 def _named(character: str) -> str:

@@ -121,6 +121,7 @@ class User:
     unwritable: set[str] = field(default_factory=set)  # directories; "" is the home
     hook: Callable[[str, dict], tuple[int, str] | None] | None = None  # a pre_save_hook
     paired: str = ""  # the extension of the old texts that jupytext pairs notebooks with
+    text_is_newer: bool = False  # than the notebook, and shown in its place
     root: str = ""  # the path of the home below the server's root
     full: str = ""  # the method, or "PUT PATCH", that finds no space left
     answers: list[tuple[str, object]] = field(default_factory=list)  # (method, what comes instead)
@@ -587,6 +588,8 @@ class FakeHub:
             return _nothing_there(path)
         model = _model(user, path)
         if query == {"content": ["1"], "type": ["notebook"]} and _text(user, path):
+            if user.text_is_newer:
+                return _json({**model, "content": {"cells": [{"source": "mine"}]}})
             return _json({"message": f"{path} seems more recent than {_text(user, path)}"}, 400)
         if query.get("content") != ["0"] and query.get("type") == ["file"]:
             model["content"] = user.files[path].decode()
@@ -627,7 +630,7 @@ def _model(user, path):
     kind = "directory" if path in there else "notebook" if path.endswith(".ipynb") else "file"
     name, time = path.rpartition("/")[2], "2026-01-02T00:00:00Z"
     if kind == "notebook" and _text(user, path) and not TEMPORARY.search(path):
-        time = "2026-01-01T00:00:00Z"
+        time = "2026-01-03T00:00:00Z" if user.text_is_newer else "2026-01-01T00:00:00Z"
     return {"name": name, "path": path, "type": kind, "content": None, "last_modified": time}
 
 
@@ -650,7 +653,7 @@ def _nothing_there(path):
 def _not_routed(call):
     if call.method == "GET":
         return web.Response(status=302, headers={"Location": f"/hub{call.path}"})
-    return _page(403, "'_xsrf' argument missing")
+    return hub_page(403)()
 
 
 def _json(value, status=200, headers=None):
@@ -691,6 +694,17 @@ def page_answer(status: int, text: str = "", location: str = ""):
         page = _page(status, text)
         if location:
             page.headers["Location"] = location
+        return page
+
+    return make
+
+
+def hub_page(status: int):
+    """A page of the hub's, which answers where it has no route to a server; to be scripted."""
+
+    def make():
+        page = _page(status, "'_xsrf' argument missing")
+        page.headers["X-JupyterHub-Version"] = "6.1.1"
         return page
 
     return make

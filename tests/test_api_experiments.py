@@ -349,3 +349,22 @@ def test_what_an_address_may_not_hold_is_named(client, alice, address, named, cl
     (error,) = problem_of(client.post(path, json=body, headers=alice.auth), 400)["errors"]
     assert error["pointer"].endswith("/opendap")
     assert named in error["detail"]
+
+
+@pytest.mark.parametrize("depth", [100, 400, 590, 605, 880, 915, 930, 945, 960, 990])
+@pytest.mark.parametrize("name", ["number", "items", "texts"])
+def test_nothing_that_is_nested_deep_is_a_fault(start_app, tmp_path, alice, name, depth):
+    schema = (
+        "title: A\ndescription: B\nproperties:\n  number: {type: integer}\n"
+        "  items: {type: array, uniqueItems: true}\n"
+        "  texts: {type: object, additionalProperties: {type: string}}\n"
+    )
+    template = '# %% tags=["parameters"]\nnumber, items, texts = 1, [], {}\n'
+    write_experiment(tmp_path / "paths" / "deep", schema, template)
+    client = start_app(experiment_paths=[str(tmp_path / "paths")])
+    nested = "[" * depth + "]" * depth
+    value = f'{{"a": {nested}}}' if name == "texts" else f"[{nested}, {nested}]"
+    headers = {**alice.auth, "Content-Type": "application/json"}
+    content = f'{{"parameters": {{"{name}": {value}}}}}'
+    answer = client.post("/experiments/deep/preview", content=content, headers=headers)
+    problem_of(answer, 400)

@@ -17,6 +17,7 @@ FOUNDATIONS = {
     "outbound",
     "redaction",
     "schemas",
+    "server_ref",
     "singleflight",
     "urls",
 }
@@ -25,12 +26,12 @@ FEATURES = {"launches", "experiments", "readiness"}
 
 # package or module -> what it may import of the launcher beside the foundations and itself
 MAY_IMPORT = {
-    **dict.fromkeys(FOUNDATIONS, set()),
+    **{name: set() for name in FOUNDATIONS},
     "metrics": {"metric_files"},
     "metric_files": set(),
     "keys": set(),
     "config": set(),
-    **dict.fromkeys(CLIENTS, set()),
+    **{name: set() for name in CLIENTS},
     "experiments": set(),
     "launches": CLIENTS,
     "readiness": CLIENTS,

@@ -1,7 +1,10 @@
 """A folder that cannot work as an experiment is left out, with a sentence; the others work."""
 
 import ast
+import errno
 import json
+import os
+from pathlib import Path
 
 import jupytext
 import nbformat
@@ -23,6 +26,7 @@ def faults_of(tmp_path, schema, template=CELL, name="site"):
     faults = load(tmp_path / name)
     assert isinstance(faults, list)
     for fault in faults:
+        json.dumps([fault.file, str(fault)], ensure_ascii=False).encode("utf-8")
         assert str(tmp_path) not in str(fault)
         assert str(fault).endswith(".")
     return faults
@@ -104,8 +108,49 @@ def test_a_folder_of_something_else_is_no_experiment(tmp_path):
     assert Catalogue.load([tmp_path]).faults == ()
 
 
+def test_a_folder_that_may_not_be_looked_into_is_left_out(tmp_path, monkeypatch):
+    write_experiment(tmp_path / "shut", SCHEMA)
+    write_experiment(tmp_path / "site", SCHEMA)
+    look = Path.stat
+
+    def refuse(path, **how):
+        if path.parent.name == "shut":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return look(path, **how)
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    catalogue = Catalogue.load([tmp_path])
+    assert catalogue.find("site")
+    (fault,) = catalogue.faults
+    assert fault.file == "shut/parameters.yaml"
+    assert "Permission denied" in fault.detail
+
+
+def test_a_folder_whose_name_is_not_utf_8_can_be_told_of(tmp_path):
+    write_experiment(tmp_path / os.fsdecode(b"caf\xe9"), SCHEMA)
+    (fault,) = Catalogue.load([tmp_path]).faults
+    assert fault.file.encode("utf-8") == rb"caf\udce9"
+
+
+def test_whatever_a_file_makes_of_a_library_the_others_are_served(tmp_path, monkeypatch):
+    def fail(*_):
+        raise LookupError("of a kind that nobody thought of")
+
+    monkeypatch.setattr("launcher.experiments.notebook_files.read", fail)
+    write_experiment(tmp_path / "site", SCHEMA)
+    (fault,) = faults_of(tmp_path, SCHEMA, name="other")
+    assert fault.file == "other/notebook.py"
+    assert "LookupError: of a kind" in fault.detail
+
+
 # parameters.yaml
 
+ANY = HEAD + "additionalProperties: true\nproperties: {x: {}}\n"
+CLOSED = HEAD + "properties: {x: {}}\n"
+LAUGHS = "x-0: &a0 {a: 1, b: 2}\n" + "".join(
+    f"x-{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 9)}]}}\n" for n in range(1, 12)
+)
+DIGITS = "F" * 5000
 BROKEN = [
     ("", "", "must hold"),
     ("[]", "", "must hold"),
@@ -128,6 +173,21 @@ BROKEN = [
     (HEAD + "title: C", "", "line 3, column 1: the key 'title' stands there twice"),
     (HEAD + "x-a: &a {b: *a}", "/x-a/b", "alias"),
     (HEAD + "required: [y]", "/required", "'y'"),
+    (HEAD + f"x-a: 0x{DIGITS}", "", "too many digits"),
+    (HEAD + f"x-a: {{? 0x{DIGITS} : 1}}", "", "too many digits"),
+    (HEAD + f"x-a: {DIGITS.replace('F', '9')}", "", "line 3, column 6: it has too many digits"),
+    (HEAD + 'x-a: {"\\ud800": .nan}', "/x-a", "character"),
+    (HEAD + "x-a: !!bool yes", "", "line 3, column 6: 'yes' is not of"),
+    (HEAD + "x-a: !!int 1_0", "", "line 3, column 6: '1_0' is not of"),
+    (HEAD + "x-a: !!float 1:30", "", "line 3, column 6: '1:30' is not of"),
+    (HEAD + "x-a: !!null none", "", "line 3, column 6: 'none' is not of"),
+    (HEAD + LAUGHS, "", "too many values"),
+    (CLOSED + "default: {x: 1}", "/default", "not filled in"),
+    (ANY + "required: [my-param]", "/required", "'my-param' is not a name"),
+    (ANY + "allOf: [{properties: {class: {}}}]", "/allOf/0/properties/class", "Python"),
+    (ANY + "oneOf: [{not: {required: [a b]}}]", "/oneOf/0/not/required", "'a b' is not a name"),
+    (CLOSED + "allOf: [{properties: {y: {}}}]", "/allOf/0/properties/y", "beside allOf"),
+    (CLOSED + "anyOf: [{required: [y]}]", "/anyOf/0/required", "'y'"),
 ]  # fmt: skip
 
 
@@ -171,6 +231,20 @@ def test_a_schema_that_cannot_be_used(tmp_path, schema, key, said):
         ("{type: integer, minimum: 3, maximum: 2}", "minimum", "nothing fits"),
         ("{type: object, x-ascending: [a, b]}", "x-ascending", "two properties"),
         ("{type: object, properties: {a: {}}, x-ascending: [a]}", "x-ascending", "two properties"),
+        ("{nullable: true, enum: [a]}", "nullable", "write a type"),
+        ("{xml: {name: a}}", "xml", "is not heeded"),
+        ("{type: array, items: {default: 1}}", "items/default", "not filled in"),
+        ("{allOf: [{default: 1}]}", "allOf/0/default", "not filled in"),
+        ("{oneOf: [{properties: {a: {default: 1}}}]}", "oneOf/0/properties/a/default", "filled"),
+        ("{not: {properties: {a: {default: 1}}}}", "not/properties/a/default", "not filled in"),
+        ("{type: object, properties: {a: {type: string}, b: {type: integer}},"
+         " x-ascending: [a, b]}", "x-ascending", "one type and one format"),
+        ("{type: object, properties: {a: {type: string, format: date}, b: {type: string}},"
+         " x-ascending: [a, b]}", "x-ascending", "one type and one format"),
+        ("{type: object, properties: {a: {type: array}, b: {type: array}}, x-ascending: [a, b]}",
+         "x-ascending", "one type and one format"),
+        ("{type: object, properties: {a: {default: 2, type: number},"
+         " b: {default: 1, type: integer}}, x-ascending: [a, b]}", "properties/b", "before a"),
         # values
         ("{type: string, enum: [NL, true]}", "enum/1", "a string"),
         ("{type: string, enum: [NL, 12]}", "enum/1", "a string"),
@@ -223,6 +297,19 @@ def test_numbers_are_those_of_yaml_1_2(tmp_path, text, value):
     experiment = loaded(tmp_path, f"{HEAD}x-value: {text}\n")
     assert experiment.schema["x-value"] == value
     assert type(experiment.schema["x-value"]) is type(value)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        ANY + "anyOf: [{required: [x]}, {required: [y]}]",
+        ANY + "allOf: [{properties: {y: {type: integer, default: 1}}}]",
+        CLOSED + "allOf: [{properties: {x: {type: integer}}}, {required: [x]}]",
+        property_("{type: object, properties: {a: {default: 1}, 'a b': {}}, required: ['a b']}"),
+    ],
+)
+def test_schemas_of_schemas_that_can_work_do(tmp_path, schema):
+    loaded(tmp_path, schema)
 
 
 def test_anchors_and_merge_keys_work(tmp_path):
@@ -291,6 +378,10 @@ def test_a_script_of_any_of_jupytexts_formats_works_or_is_left_out(tmp_path, sty
         assert "percent format" in found[0].detail
 
 
+HEADED = "# ---\n# jupyter:\n#   {}\n# ---\n\n" + CELL
+MANY = "a0: &a0 [1, 2]" + "".join(
+    f"\n#   a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)
+)
 MARIMO = """import marimo
 app = marimo.App()
 @app.cell
@@ -315,10 +406,34 @@ def _():
         (CELL + "\n# %%\nx = 2\n", "x in a cell after", "remove that line"),
         (CELL + "\n# %%\ny = 1\nx: int = 2\n", "x in a cell after", "remove that line"),
         (CELL + '\n# %% tags=["injected-parameters"]\nx = 2\n', "injected", "remove it"),
+        (CELL + "\n# %%\nimport os.path as x\n", "x in a cell after", "remove that line"),
+        (CELL + "\n# %%\nfrom os import x\n", "x in a cell after", "remove that line"),
+        (CELL + "\n# %%\nimport x.y\n", "x in a cell after", "remove that line"),
+        (CELL + "\n# %%\nfor x in [1]:\n    pass\n", "x in a cell after", "remove that line"),
+        (CELL + "\n# %%\nwith f() as x:\n    pass\n", "x in a cell after", "remove that line"),
+        (CELL + "\n# %%\nwith f():\n    x = 2\n", "x in a cell after", "remove that line"),
+        (CELL + "\n# %%\ndef x():\n    pass\n", "x in a cell after", "remove that line"),
+        (CELL + "\n# %%\nclass x:\n    pass\n", "x in a cell after", "remove that line"),
+        (CELL + "\n# %%\nprint(x := 2)\n", "x in a cell after", "remove that line"),
+        (CELL + "\n# %%\n(a, *x), b = [1, 2], 3\n", "x in a cell after", "remove that line"),
+        (CELL + "\n# %%\n%%time\nx = 2\n", "x in a cell after", "remove that line"),
+        ('# %% tags=["parameters"]\n%%bash\nx=1\n', "parameters", "not Python"),
+        ('# %% tags=["parameters"]\nx: int\n', "parameters", "assign to x"),
+        ('# %% tags=["parameters"]\ndef f():\n    x = 1\n', "parameters", "assign to x"),
         ("# ---\n# jupyter: [\n# ---\n\n" + CELL, "header", "mend it"),
         ("# ---\n# jupyter:\n#   kernelspec: 1\n# ---\n\n" + CELL, "", "notebook"),
         ("# ---\n# jupyter:\n#   kernelspec: {name: x}\n# ---\n\n" + CELL, "", "notebook"),
         ("# ---\n# jupyter:\n#   day: 2000-01-31\n# ---\n\n" + CELL, "/metadata/day", "text"),
+        (
+            HEADED.format("kernelspec: {name: x, display_name: y, language: null}"),
+            "kernelspec",
+            "Python alone",
+        ),
+        (HEADED.format("language_info: {name: R}"), "language_info", "Python alone"),
+        (HEADED.format("a: &a [*a]"), "its header", "alias"),
+        (HEADED.format(MANY), "its header", "alias"),
+        ("#!/usr/bin/python\n" + HEADED.format(MANY), "its header", "alias"),
+        ("# ---\n# title: a\n# jupyter: [\n# ---\n\n" + CELL, "its header", "mend it"),
         ("# ---\n# jupyter:\n#   day: .nan\n# ---\n\n" + CELL, "/metadata/day", "finite"),
         (
             "# ---\n# jupyter:\n#   kernelspec: {name: ir, language: R, display_name: R}\n# ---\n\n"
@@ -344,6 +459,15 @@ def test_a_template_that_cannot_be_used(tmp_path, template, key, said):
         CELL + "\n# %%\n%run other.py\nx.real = 2\n",
         CELL + "\n# %%\nif x > 2:\n    x = 2\n",
         CELL + "\n# %% [markdown]\n# x = 2\n",
+        CELL + "\n# %%\n%%bash\nx = 2\n",
+        CELL + "\n# %%\n!echo {x}\nx = 2\n",
+        CELL + "\n# %%\nn = sum(1 for x in [1])\nprint(x)\n",
+        CELL + "\n# %%\ndef f():\n    x = 2\n",
+        CELL + "\n# %%\nx: int\n",
+        CELL + "\n# %%\nx += 1\n",
+        '# %% tags=["parameters"]\nx = (10\n    % 3)\n',
+        '# %% tags=["parameters"]\n%%time\nx = 1\n',
+        '# %% tags=["parameters"]\nif True:\n    x = 1\n',
         "# %%\nx = 0\n\n" + CELL,
         '# %% tags=["parameters"]\n%matplotlib inline\nx: int = 1\n',
         '# %% tags=["parameters"]\nx = y = 1\n',

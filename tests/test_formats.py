@@ -1,5 +1,7 @@
 """Formats and keywords of a schema are checked, and a sentence says what is wrong."""
 
+import time
+
 import pytest
 
 from launcher.errors import BadRequest
@@ -137,6 +139,53 @@ def test_values_that_must_ascend_are_compared(kind, first, second, good):
 )
 def test_multiples_are_exact(value, good):
     assert (check({"multipleOf": 0.1}, value) == "") is good
+
+
+@pytest.mark.parametrize(
+    ("items", "good"),
+    [
+        ([1, True, "1", 0, False, None, [], {}], True),
+        ([1, 1.0], False),
+        ([{"a": 1, "b": [2]}, {"b": [2.0], "a": 1}], False),
+        ([{"a": 1}, {"a": True}], True),
+        ([[1, 2], [2, 1]], True),
+        ([[], []], False),
+        ([["a", 1], {"a": 1}], True),
+    ],
+)
+def test_items_are_the_same_as_json_has_it(items, good):
+    assert (check({"uniqueItems": True}, items) == "") is good
+    assert check({"uniqueItems": False}, items) == ""
+
+
+def test_many_items_are_compared_at_once():
+    begun = time.perf_counter()
+    assert check({"uniqueItems": True}, [{"a": n} for n in range(9000)]) == ""
+    assert time.perf_counter() - begun < 5
+
+
+@pytest.mark.parametrize("depth", [100, 400, 900])
+def test_items_that_are_nested_deep_are_no_fault(depth):
+    deep = []
+    for _ in range(depth):
+        deep = [deep]
+    assert check({"uniqueItems": True}, [deep, deep])
+
+
+@pytest.mark.parametrize(
+    ("schema", "said"),
+    [
+        ({"required": ["b"]}, ""),
+        ({"maxProperties": 1}, "at most 1"),
+        ({"x-ascending": ["a", "b"]}, "must not be before a"),
+    ],
+)
+@pytest.mark.parametrize("last", [True, False])
+def test_defaults_are_looked_at_wherever_properties_stand(schema, said, last):
+    properties = {"properties": {"a": {}, "b": {"default": 1}}}
+    whole = {**schema, **properties} if last else {**properties, **schema}
+    assert said in check({"items": whole}, [{"a": 2}])
+    assert bool(check({"items": whole}, [{"a": 2}])) is bool(said)
 
 
 @pytest.mark.parametrize(

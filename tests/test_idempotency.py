@@ -59,6 +59,15 @@ def test_a_hub_that_was_away_is_not_replayed(start_app, fakehub):
     assert path_of(client.launch(user, headers=keyed(user, "k"))) == "lab/hello.ipynb"
 
 
+@pytest.mark.parametrize("if_exists", ["rename", "fail", "replace"])
+def test_a_token_that_could_not_be_had_is_not_replayed(client, fakehub, if_exists):
+    user = fakehub.add_user(server="ready", may_be_opened=False)
+    headers = keyed(user, "k")
+    problem_of(client.launch(user, headers=headers, if_exists=if_exists), 503)
+    user.may_be_opened = True
+    assert path_of(client.launch(user, headers=headers, if_exists=if_exists)) == "lab/hello.ipynb"
+
+
 def test_a_cooldown_is_not_replayed(start_app, fakehub):
     client = start_app(start_cooldown=1)
     user = fakehub.add_user(starts=[Start(202, "fails")])

@@ -9,7 +9,16 @@ from contextlib import contextmanager
 
 import pytest
 import requests
-from fakehub import LOST, Start, at_once, json_answer, page_answer, problem_of, wait_until
+from fakehub import (
+    LOST,
+    Start,
+    at_once,
+    hub_page,
+    json_answer,
+    page_answer,
+    problem_of,
+    wait_until,
+)
 
 from launcher import store
 from launcher.server_ref import ServerRef
@@ -325,7 +334,7 @@ def test_a_server_that_dies_after_the_rename_gets_no_second_notebook(client, fak
 
 @pytest.mark.parametrize(
     "gone",
-    [page_answer(503), page_answer(403), page_answer(404), page_answer(405), json_answer({}, 424)],
+    [page_answer(503), hub_page(403), hub_page(404), hub_page(405), json_answer({}, 424)],
     ids=["503", "403 page", "404 page", "405 page", "424"],
 )
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
@@ -426,7 +435,7 @@ def test_twenty_simultaneous_launches_share_one_start_and_one_stream(client, fak
 
 
 def test_a_server_that_runs_already_is_what_was_wanted(client, fakehub, alice):
-    alice.answers.append(("PUT", page_answer(403)))  # the route lags behind
+    alice.answers.append(("PUT", hub_page(403)))  # the route lags behind
     assert path_of(client.launch(alice)) == "lab/hello.ipynb"
     assert stream_lines(fakehub, alice) == []
 

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import time
 import unicodedata
 from pathlib import Path
 
@@ -26,6 +27,14 @@ from tornado.web import HTTPError
 
 def refuse(model, path, **_):
     raise HTTPError({status}, {words!r})
+
+c.FileContentsManager.pre_save_hook = refuse
+"""
+FORM = """
+from tornado.web import HTTPError
+
+def refuse(model, path, **_):
+    raise HTTPError({arguments})
 
 c.FileContentsManager.pre_save_hook = refuse
 """
@@ -152,6 +161,26 @@ def test_a_notebook_is_not_paired_with_a_text_that_was_there(hub, beside, server
     assert [path.name for path in (home / "d").glob("*.ipynb")] == ["experiment-1.ipynb"]
 
 
+@pytest.mark.parametrize("seconds", [0, 3600])
+def test_a_newer_text_is_not_shown_in_place_of_the_notebook(hub, beside, server_of, seconds):
+    user = f"jupytext-newer-{seconds}"
+    home = server_of(user, JUPYTEXT)
+    (home / "jupytext.toml").write_text('formats = "ipynb,py:percent"\n')
+    entry(home / "d/directory", "directory")
+    hub.start_server(user)
+    text = home / "d/experiment.py"
+    text.write_text("# %%\nmine = 1\n")
+    os.utime(text, (time.time() + seconds,) * 2)
+    answer = beside.hello(user, "d", hub=hub, if_exists="replace")
+    assert "jupytext" in problem(answer, 409, "in-the-way")
+    answer = beside.hello(user, "d", hub=hub)
+    assert name_of(answer) == "experiment-1.ipynb"
+    model = open_in_lab(hub, location_of(answer), hub.token_of(user))
+    assert "mine" not in str(model["content"]["cells"])
+    assert text.read_text() == "# %%\nmine = 1\n"
+    assert [path.name for path in (home / "d").glob("*.ipynb")] == ["experiment-1.ipynb"]
+
+
 def test_a_notebook_that_jupytext_pairs_is_not_replaced_by_one_that_nobody_can_open(
     hub, beside, server_of
 ):
@@ -218,6 +247,30 @@ def test_a_hook_that_refuses_is_quoted(hub, beside, server_of, status):
     detail = problem(beside.hello(user, "d", hub=hub), 502, "upload-refused")
     assert "used up its 5 GB" in detail
     assert [path.name for path in (home / "d").iterdir()] == []
+
+
+SENTENCE = "The storage is under maintenance until noon"
+REFUSALS = {
+    "reason": f'400, reason="{SENTENCE}"',
+    "forbidden": f'403, reason="{SENTENCE}"',
+    "missing": f'404, "{SENTENCE}"',
+    "failed": f'500, "{SENTENCE}"',
+    "away": f'503, "{SENTENCE}"',
+    "exists": f'400, "A report already exists. {SENTENCE}"',
+    "denied": f'403, "Permission denied: {SENTENCE}"',
+}
+
+
+@pytest.mark.parametrize("which", REFUSALS)
+def test_a_hook_is_quoted_in_whatever_form_it_refuses(hub, beside, server_of, which):
+    user = f"form-{which}"
+    home = server_of(user, FORM.format(arguments=REFUSALS[which]))
+    (home / "d").mkdir()
+    hub.start_server(user)
+    answer = beside.hello(user, "d", hub=hub)
+    assert answer.status_code == 502, answer.text
+    assert SENTENCE in answer.json()["detail"]
+    assert list((home / "d").iterdir()) == []
 
 
 def test_a_hook_that_refuses_without_a_word_is_not_a_token_that_is_refused(hub, beside, server_of):

@@ -111,7 +111,7 @@ def test_http_where_the_hub_speaks_tls_is_called_that(start_app, authority, writ
         reason = told_everywhere(client, hub.add_user(), written)
         assert reason in (
             "the connection was closed before an answer came",
-            "the answer is not HTTP: is it an https address?",
+            "the answer is not HTTP; TLS (https) may be spoken there",
         )
 
 
@@ -119,6 +119,7 @@ def test_tls_where_the_hub_speaks_http_is_called_that(start_app, fakehub, writte
     client = start_app(environment(fakehub.url.replace("http", "https")))
     reason = told_everywhere(client, fakehub.add_user(), written)
     assert reason.startswith("no TLS connection can be made (")
+    assert "?." not in failing(client)
 
 
 def test_a_host_without_an_address_is_called_that(start_app, fakehub, written):
@@ -197,3 +198,31 @@ def test_a_hub_that_goes_away_and_comes_back_is_told(start_app, fakehub, alice, 
     back, *_ = lines(text, "the hub can be used again")
     assert back["seconds"] >= 0
     assert not lines(text, "a check fails")
+
+
+PROXIES = {
+    "self-signed": "its certificate is not trusted (self-signed certificate)",
+    "http where it speaks TLS": "the connection was closed before an answer came",
+    "TLS where it speaks http": "no TLS connection can be made (",
+}
+
+
+@pytest.mark.parametrize("which", PROXIES)
+def test_why_the_proxy_cannot_be_reached_is_told_everywhere(
+    start_app, fakehub, authority, written, which, monkeypatch
+):
+    monkeypatch.setattr("launcher.launches.MAX_ROUNDS", 1)
+    with served(FakeHub(), authority.server(own=True)) as proxy:
+        urls = {"self-signed": proxy.url, "http where it speaks TLS": proxy.url.replace("s:", ":")}
+        elsewhere = fakehub.url.replace("http:", "https:").replace("127.0.0.1", "localhost")
+        url = urls.get(which, elsewhere)
+        client = start_app(proxy_url=url, hub_api_url=f"{fakehub.url}/hub/api")
+        problem = problem_of(client.launch(fakehub.add_user(server="ready")), 502)
+        wait_until(lambda: lines(written.getvalue(), "the proxy cannot be used"), "a line")
+        [check] = [c for c in client.get("/ready").json()["checks"] if c["name"] == "proxy"]
+    [failed] = lines(written.getvalue(), "a launch failed")
+    [away] = lines(written.getvalue(), "the proxy cannot be used")
+    for text in (problem["detail"], failed["reason"], check["detail"], away["reason"]):
+        assert PROXIES[which] in text
+        assert "localhost" not in text
+        assert "?." not in text

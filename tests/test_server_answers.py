@@ -1,10 +1,11 @@
 """A user's server is its user's: whatever it answers hurts neither the launcher nor others."""
 
 import threading
+from http import HTTPStatus
 
 import pytest
 from aiohttp import web
-from fakehub import SILENT, Start, at_once, json_answer, page_answer, problem_of, wait_until
+from fakehub import LOST, SILENT, Start, at_once, json_answer, page_answer, problem_of, wait_until
 from test_api_launches import begin, cancel, see, wait_for
 from test_launches import in_background, path_of, start_lines, uploads
 
@@ -60,6 +61,81 @@ def test_a_hook_that_refuses_without_a_word_is_not_a_token_that_is_refused(clien
     problem = problem_of(client.launch(alice), 502)
     assert problem["type"].endswith(":upload-refused")
     assert "without a reason" in problem["detail"]
+
+
+@pytest.mark.parametrize("status", [400, 403, 409, 422])
+def test_a_hook_that_gives_a_reason_in_place_of_a_message_is_quoted(client, alice, status):
+    """`HTTPError(403, reason="…")` is a message "Forbidden" and that reason."""
+    name = HTTPStatus(status).phrase
+    answer = json_answer({"message": name, "reason": "No quota left, says the site"}, status)
+    alice.answers += [("PUT", answer)] * 9
+    problem = problem_of(client.launch(alice), 502)
+    assert problem["type"].endswith(":upload-refused")
+    assert "No quota left, says the site" in problem["detail"]
+
+
+LIKE_THE_SERVERS_OWN = {
+    "in the way": (400, "A report of that name already exists in the archive"),
+    "permission": (403, "Permission denied: your project has ended"),
+}
+
+
+@pytest.mark.parametrize("which", LIKE_THE_SERVERS_OWN)
+def test_a_hook_whose_words_are_like_the_servers_own_is_quoted(client, alice, which):
+    status, said = LIKE_THE_SERVERS_OWN[which]
+    alice.hook = lambda path, model: (status, said)
+    problem = problem_of(client.launch(alice), 502)
+    assert problem["type"].endswith(":upload-refused")
+    assert said in problem["detail"]
+
+
+@pytest.mark.parametrize("status", [404, 405, 500, 501, 502, 503, 504, 507])
+@pytest.mark.parametrize("if_exists", ["rename", "replace"])
+def test_a_hook_that_refuses_as_if_the_server_failed_is_quoted(
+    client, fakehub, alice, status, if_exists
+):
+    said = "The storage is under maintenance until noon"
+    alice.hook = lambda path, model: (status, f"{said}, see /srv/notice")
+    problem = problem_of(client.launch(alice, if_exists=if_exists), 502)
+    assert said in problem["detail"]
+    assert f"HTTP {status}" in problem["detail"]
+    assert "/srv" not in problem["detail"]
+    assert start_lines(fakehub, alice) == []
+
+
+def test_a_contents_manager_that_has_no_answer_calls_no_name_taken(client, fakehub, alice):
+    answer = json_answer({"message": "Slow down", "reason": None}, 503)
+    alice.answers += [("GET", answer)] * 300
+    problem = problem_of(client.launch(alice), 502)
+    assert "Slow down" in problem["detail"]
+    assert start_lines(fakehub, alice) == []
+
+
+def test_a_server_whose_question_to_the_hub_failed_is_asked_again(client, fakehub, alice):
+    said = {"message": "Failed to check authorization (upstream problem)", "reason": None}
+    alice.answers.append(("PUT", json_answer(said, 502)))
+    assert path_of(client.launch(alice)) == "lab/hello.ipynb"
+    assert start_lines(fakehub, alice) == []
+
+
+def test_a_server_that_the_hub_does_not_know_any_more_is_to_be_stopped(client, alice):
+    said = "Permission failure checking authorization, I may need a new token"
+    alice.answers += [("PUT", json_answer({"message": said, "reason": None}, 500))] * 9
+    assert "Stop the server" in problem_of(client.launch(alice), 502)["detail"]
+
+
+@pytest.mark.parametrize("if_exists", ["rename", "fail", "replace"])
+def test_a_text_that_jupytext_would_show_in_the_notebooks_place(client, alice, if_exists):
+    alice.paired, alice.text_is_newer = "py", True
+    alice.write("lab/hello.py", b"mine")
+    answer = client.launch(alice, if_exists=if_exists)
+    if if_exists == "rename":
+        assert path_of(answer) == "lab/hello-1.ipynb"
+    else:
+        problem_of(answer, 409)
+    assert alice.notebooks == ["lab/hello-1.ipynb"] * (if_exists == "rename")
+    assert alice.files["lab/hello.py"] == b"mine"
+    assert alice.leftovers == []
 
 
 def test_a_hook_that_takes_notebooks_only_takes_the_launchers(client, fakehub, alice):
@@ -123,6 +199,36 @@ def test_the_limit_of_a_proxy_is_named_and_no_reason_to_start_the_server(
     assert words in problem["detail"]
     assert start_lines(fakehub, alice) == []
     assert len(uploads(fakehub, alice)) <= 3
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+@pytest.mark.parametrize("status", [401, 403, 405])
+def test_a_firewall_that_blocks_a_method_is_named_and_no_reason_to_start_the_server(
+    client, fakehub, alice, status, method
+):
+    alice.answers += [(method, page_answer(status, "blocked"))] * 99
+    problem = problem_of(client.launch(alice), 502)
+    assert problem["type"].endswith(":proxy-refused")
+    assert f"HTTP {status}" in problem["detail"]
+    assert method in problem["detail"]
+    assert start_lines(fakehub, alice) == []
+    assert alice.leftovers == []
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+def test_a_page_that_refuses_once_is_no_firewall(client, fakehub, alice, method):
+    """The hub's own, of which a proxy has removed the mark, until the route is there."""
+    alice.answers.append((method, page_answer(403)))
+    assert path_of(client.launch(alice)) == "lab/hello.ipynb"
+    assert alice.leftovers == []
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+def test_why_no_answer_came_is_in_the_problem(client, alice, method, monkeypatch):
+    monkeypatch.setattr("launcher.launches.MAX_ROUNDS", 1)
+    alice.answers += [(method, LOST)] * 999
+    problem = problem_of(client.launch(alice), 502)
+    assert "the connection was closed before an answer came" in problem["detail"]
 
 
 def test_a_server_that_calls_every_name_taken_is_asked_for_a_hundred_at_most(

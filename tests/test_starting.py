@@ -12,6 +12,7 @@ from fakehub import (
     Start,
     application,
     at_once,
+    hub_page,
     json_answer,
     page_answer,
     problem_of,
@@ -212,7 +213,7 @@ def pause(client):
     return until - time.time()
 
 
-@pytest.mark.parametrize("answer", [page_answer(404), page_answer(503), page_answer(403)])
+@pytest.mark.parametrize("answer", [page_answer(404), page_answer(503), hub_page(403)])
 def test_a_server_that_runs_and_answers_strangely_does_not_raise_the_limit(
     start_app, fakehub, alice, answer
 ):

@@ -186,7 +186,7 @@ def test_a_launch_that_ends_lets_go_of_its_notebook(do, changes):
     ended = do(launches.end, launch, **changes)
     assert ended.ended
     assert do(launches.find, launch.id) == ended
-    assert ended.content == ""
+    assert ended.notebook.content == ""
 
 
 @pytest.mark.parametrize("state", ["starting", "uploading"])
@@ -194,7 +194,7 @@ def test_a_launch_under_way_keeps_its_notebook(do, state):
     launch = do(launches.insert, a_launch(content="notebook"))
     do(launches.move, launch, state=state, attempts=1)
     kept = do(launches.find, launch.id)
-    assert (kept.content, kept.attempts, kept.ended) == ("notebook", 1, False)
+    assert (kept.notebook.content, kept.attempts, kept.ended) == ("notebook", 1, False)
 
 
 @pytest.mark.parametrize(
@@ -256,7 +256,7 @@ def test_pages_are_newest_first_and_without_notebooks(do):
         before = (found[-1].created_at, found[-1].id)
     assert seen[0].id == newest.id
     assert [launch.id for launch in seen[1:]] == sorted((m.id for m in made), reverse=True)
-    assert {launch.content for launch in seen} == {""}
+    assert {launch.notebook.content for launch in seen} == {""}
 
 
 def test_pages_hold_what_was_asked_for(do):
@@ -304,7 +304,7 @@ def test_every_change_has_a_number_and_a_new_state_is_an_event(do):
     assert [e.seq for e in do(launch_events.since, launch.id, 1)] == [3]
     done = do(launches.done, launch, "lab/x.ipynb")
     assert done == do(launches.find, launch.id)
-    assert (done.seq, done.content, done.worker_id) == (4, "", None)
+    assert (done.seq, done.notebook.content, done.worker_id) == (4, "", None)
 
 
 @pytest.mark.parametrize("step", ["end", "done"])
@@ -323,7 +323,7 @@ def test_a_launch_is_cancelled_once_and_keeps_its_holder_until_it_is_tidied_up(d
     assert do(leases.is_held, "alice", "lab/x.ipynb")
     do(launches.let_go, launch)
     gone = do(launches.find, launch.id)
-    assert (gone.state, gone.worker_id, gone.content) == ("cancelled", None, "")
+    assert (gone.state, gone.worker_id, gone.notebook.content) == ("cancelled", None, "")
     assert not do(leases.is_held, "alice", "lab/x.ipynb")
 
 
@@ -445,7 +445,7 @@ def test_a_server_waits_once_and_is_taken_once_in_turn(do):
     assert do(starts.positions) == {ServerRef("bob"): 1, ServerRef("alice"): 2}
     assert do(starts.is_wanted, ServerRef("bob"))
     [taken], moved = do(starts.claim, "one", 1)
-    assert (taken.user, taken.begun_at, moved) == ("bob", None, [])
+    assert (taken.server.user, taken.begun_at, moved) == ("bob", None, [])
     assert 0 <= taken.waited < 5
     assert do(starts.positions) == {ServerRef("alice"): 1}
     assert do(starts.enqueue, ServerRef("bob"))
@@ -500,7 +500,12 @@ def test_launches_fail_with_the_start_of_their_server(do):
     do(starts.claim, "one", 1)
     assert fail(do, "alice") == [mine.id]
     row = do(launches.find, mine.id)
-    assert (row.state, row.problem, row.worker_id, row.content) == ("failed", PROBLEM, None, "")
+    assert (row.state, row.problem, row.worker_id, row.notebook.content) == (
+        "failed",
+        PROBLEM,
+        None,
+        "",
+    )
     assert not do(leases.is_held, "alice", "lab/x.ipynb")
     assert do(launches.find, bobs.id).state == "queued"
     now = do(limit.status, LIMITS)
@@ -681,7 +686,7 @@ def test_the_starts_of_a_dead_process_are_taken_over_as_they_are(do):
     assert do(starts.positions) == {}  # the hub may be starting it
     assert do(limit.status, LIMITS).unattended == 1
     [taken] = do(starts.take_over, "alive")
-    assert taken.user == "a"
+    assert taken.server.user == "a"
     assert taken.begun_at
     assert sorted(do(starts.owned_by, "alive")) == [("a", False), ("b", False)]
 

@@ -32,6 +32,8 @@ INVISIBLE = {
     "x/a\u034fb": "U+034F", "a\u180eb": "U+180E", "a\ufe0fb": "U+FE0F", "\u200d.ssh": "U+200D",
     "a\u200cb": "U+200C", "\u2800a": "U+2800", "a\U000e0100": "U+E0100", "\ufff9a": "U+FFF9",
     "%E2%80%8B.ssh": "U+200B", "é\u200d\u200da": "U+200D",
+    "é\u200d": "U+200D", "caf\u00e9\u200c": "U+200C", "é\ufe0f": "U+FE0F",
+    "日\u200d\u200d": "U+200D",
 }  # fmt: skip
 HIDDEN = [
     ".ssh", ".jupyter/x", "a/.ipython/profile_default/startup", ".config", ".local/share/jupyter",
@@ -41,7 +43,8 @@ HIDDEN = [
 ACCEPTED_DIRECTORIES = [
     "a", "a/b", "a b/c", "a?b", "a#b", "a;b", "a&b=c", "100%", "%41", "ä/ö", "a..b", "a'b\"<>",
     "-x", "~", "~root", "@", "日本語", "😀", "a:b", "a*b", "$HOME", "`id`", "/".join("abcdefghij"),
-    "a" * 255, "👩\u200d💻", "❤\ufe0f", "می\u200cخواهم", "क्\u200dष",
+    "a" * 255, "👩\u200d💻", "❤\ufe0f", "❤\ufe0f\u200d🔥", "🏳\ufe0f\u200d🌈", "👩🏽\u200d💻",
+    "می\u200cخواهم", "क्\u200dष",
 ]  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from typing import Any
 
 from connexion.validators import AbstractRequestBodyValidator
@@ -18,6 +18,8 @@ MAX_BODY_BYTES = 2**20
 # each takes 2 to 10 microseconds to check, while the process does nothing else
 MAX_VALUES = 10_000
 MAX_DIGITS = 400
+# what writes and checks values calls itself for each level, and Python ends that at 1000
+MAX_DEPTH = 600
 # for the whole of it, however it is cut up
 BODY_SECONDS = 30.0
 
@@ -135,7 +137,24 @@ def parse(body: bytes) -> Any:
         raise BadRequest(
             "The body holds a number that is too long or not finite, or half a character."
         ) from error
+    if _is_deep(value):
+        raise BadRequest("The body is nested too deep.")
     return value
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [inner for each in level for inner in _inside(each)]
+        if not level:
+            return False
+    return True
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _values(body: bytes) -> int:

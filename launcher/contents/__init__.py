@@ -6,11 +6,12 @@ server is its user's: whatever it answers is data, bounded and checked.
 """
 
 import asyncio
+import json
 import unicodedata
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
@@ -29,7 +30,7 @@ from launcher.errors import (
 from launcher.outbound import OutboundError, Response, ResponseTooLarge, Session
 from launcher.server_ref import ServerRef
 
-__all__ = ["Ambiguous", "Contents", "OlderText", "ServerGone"]
+__all__ = ["Ambiguous", "Contents", "OtherText", "ServerGone"]
 
 Path = Sequence[str]
 
@@ -43,8 +44,6 @@ DELETE_SECONDS = 10.0
 # Words of the contents API's own routes (…/checkpoints, …/checkpoints/<id>, …/trust), which hide
 # directories of that name. Its router looks at the path before it is decoded.
 _ROUTE_WORDS = ("checkpoints", "trust")
-# by how much a time in an answer may go back for the sake of a file system that attempts
-_ROUNDING = timedelta(seconds=2)
 
 # what the calls of the contents API are counted as
 _KINDS = {
@@ -60,8 +59,11 @@ class Ambiguous(Exception):
     """No answer: the call may have been carried out, or may still be."""
 
 
-class OlderText(Exception):
-    """The notebook is there, and jupytext pairs it with an older text: nobody can open it."""
+class OtherText(Exception):
+    """The notebook is there, and jupytext pairs it with a text that was there before.
+
+    Who opens it is refused when the text is older, and else given the text.
+    """
 
 
 class TokenSource(Protocol):
@@ -140,12 +142,17 @@ class Contents:
                 raise refusals.explained(error) from error
 
     async def rename(
-        self, server: ServerRef, source: Path, target: Path, written: datetime | None = None
+        self,
+        server: ServerRef,
+        source: Path,
+        target: Path,
+        text: str,
+        written: datetime | None = None,
     ) -> bool:
-        """Give a file that was `written` then its name; False when the name is taken.
+        """Give a file of that `text`, `written` then, its name; False when the name is taken.
 
         The server refuses a name that leads to something; see `exists` for what it replaces.
-        Raises ServerGone, Ambiguous, OlderText.
+        Raises ServerGone, Ambiguous, OtherText.
         """
         body = {"path": "/".join(self._below_root(server, target))}
         try:
@@ -157,8 +164,8 @@ class Contents:
         self._expect(answer, (200,), server, target)
         # jupytext gives the notebook the time of the text that it pairs it with
         now = _last_modified(answer.json())
-        if written and now and written - now > _ROUNDING and not await self.opens(server, target):
-            raise OlderText
+        if written and now and written != now and not await self.shows(server, target, text):
+            raise OtherText
         return True
 
     async def exists(self, server: ServerRef, path: Path) -> bool:
@@ -175,7 +182,9 @@ class Contents:
             answer = await self._call("GET", server, path, query={"content": "0"})
         except Ambiguous as error:
             raise ServerGone from error
-        except ServerError:
+        except ServerError as error:
+            if error.status != 500:
+                raise refusals.explained(error) from error
             return "unknown"  # what is not there is a 404
         if answer.status == 404:
             return ""
@@ -224,7 +233,7 @@ class Contents:
                 ) from error
             raise refusals.no_checkpoint(
                 why.detail
-                if isinstance(why, NotWritable)
+                if isinstance(why, NotWritable | UploadRefused)
                 else "It may be no regular file, or have a name that is too long."
             ) from error
         if 400 <= answer.status < 500:
@@ -289,15 +298,18 @@ class Contents:
             if await self.kind(server, path) != "directory":
                 raise
 
-    async def opens(self, server: ServerRef, path: Path) -> bool:
-        """Whether the server gives the notebook to who opens it. Raises ServerGone, Ambiguous.
+    async def shows(self, server: ServerRef, path: Path, text: str) -> bool:
+        """Whether who opens the notebook is given the cells of `text`.
 
-        It does not where jupytext pairs the notebook with an older text.
+        It is not so where jupytext pairs the notebook with another text. Raises ServerGone,
+        Ambiguous.
         """
         query = {"content": "1", "type": "notebook"}
-        with suppress(ServerError):
-            answer = await self._call("GET", server, path, query=query, needle=b'"cells"')
-            return answer.status == 200
+        most = 6 * len(text) + outbound.SHORT_BYTES  # JSON may escape each character
+        with suppress(ServerError, ContentsFailed, OutboundError, TypeError, LookupError):
+            answer = await self._call("GET", server, path, query=query, most=most)
+            if answer.status == 200:
+                return _sources(answer.json()["content"]) == _sources(json.loads(text))
         return False
 
     async def _put(
@@ -322,7 +334,7 @@ class Contents:
             pass
         if 400 <= answer.status < 500 and answer.status not in (404, 405):
             raise refusals.refused(answer, "/".join(path))
-        raise refusals.no_contents_api()
+        raise refusals.no_contents_api(answer)
 
     async def _call(
         self,
@@ -370,18 +382,35 @@ class Contents:
     ) -> Response:
         if needle:
             options |= {"needle": needle, "most": MAX_NOTEBOOK_BYTES}
-        headers = {"Authorization": f"token {token}"}
+        options["headers"] = {"Authorization": f"token {token}"}
+        answer = await self._fetch(method, server, url, **options)
+        if refusals.may_be_blocked(answer) and await self._answers(server):
+            # once more: its route may be new
+            answer = await self._fetch(method, server, url, **options)
+            if refusals.may_be_blocked(answer):
+                raise refusals.blocked(answer, method)
+        refusals.raise_for_state(answer)
+        return answer
+
+    async def _fetch(self, method: str, server: ServerRef, url: str, **options: Any) -> Response:
         try:
             async with self._slot(server):
-                answer = await outbound.fetch(
-                    self.session, method, url, kind=_KINDS[method], headers=headers, **options
+                return await outbound.fetch(
+                    self.session, method, url, kind=_KINDS[method], **options
                 )
         except ResponseTooLarge as error:
             raise refusals.no_contents_api() from error
         except OutboundError as error:
             raise (Ambiguous if error.sent else ServerGone) from error
-        refusals.raise_for_state(answer)
-        return answer
+
+    async def _answers(self, server: ServerRef) -> bool:
+        """Whether the server answers to who has no token."""
+        url = urls.join(self.proxy_url, *server.url_segments, "api")
+        with suppress(OutboundError):
+            async with self._slot(server):
+                answer = await outbound.fetch(self.session, "GET", url, kind="contents.probe")
+            return answer.status == 200 and answer.is_json
+        return False
 
     async def _accepts(self, token: str, server: ServerRef) -> bool:
         """Whether the server answers a look at the home with that token."""
@@ -408,6 +437,11 @@ def _with_name(url: str, name: str) -> str:
     if name not in _ROUTE_WORDS:
         return urls.join(url, name)
     return f"{url}/%{ord(name[0]):02X}{name[1:]}"
+
+
+def _sources(notebook: Any) -> list[str]:
+    """The text of each cell; raises TypeError, LookupError when it is no notebook."""
+    return ["".join(cell["source"]).rstrip() for cell in notebook["cells"]]
 
 
 def _last_modified(model: Mapping[str, Any]) -> datetime | None:

@@ -10,7 +10,7 @@ from typing import Any
 from launcher.errors import ConfigError, NotFound
 from launcher.experiments import parameters as schema_files
 from launcher.experiments import template as notebook_files
-from launcher.experiments.faults import Fault, Unusable
+from launcher.experiments.faults import Fault, Unusable, shown
 from launcher.experiments.render import check_writable, render
 from launcher.experiments.template import Template
 from launcher.schemas import Checker
@@ -44,7 +44,7 @@ class Experiment:
 
 def load(folder: Path) -> Experiment | list[Fault]:
     """The experiment in a folder, or what there is to mend."""
-    file = folder.name
+    file = shown(folder.name)
     try:
         _check_name(folder.name)
         file = f"{folder.name}/{SCHEMA}"
@@ -53,6 +53,11 @@ def load(folder: Path) -> Experiment | list[Fault]:
         template = notebook_files.read(_text(folder / NOTEBOOK), schema)
     except Unusable as error:
         return [Fault(file, key, detail) for key, detail in error.problems]
+    except Exception as error:
+        # one file must not keep all other experiments away, whatever a library makes of it
+        log.exception("an experiment cannot be read", extra={"file": file})
+        reason = shown(" ".join(f"{type(error).__name__}: {error}".split()))[:200]
+        return [Fault(file, "", f"cannot be used: {reason}")]
     return Experiment(
         name=folder.name,
         title=schema["title"],
@@ -71,9 +76,10 @@ def _check_name(name: str) -> None:
 
 def _text(path: Path) -> str:
     """What is in a file, without a byte order mark; raises Unusable."""
-    if not path.is_file():
-        raise Unusable([("", "is missing; an experiment is a notebook.py and a parameters.yaml")])
     try:
+        if not path.is_file():
+            mend = "an experiment is a notebook.py and a parameters.yaml"
+            raise Unusable([("", f"is missing; {mend}")])
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise Unusable([("", f"cannot be read: {error.strerror}")]) from error
@@ -131,15 +137,23 @@ def _folders(path: Path) -> list[Path]:
         raise ConfigError(
             f"c.Launcher.experiment_paths names {path}, which is not a folder that can be read."
         ) from error
-    return [each for each in folders if (each / NOTEBOOK).exists() or (each / SCHEMA).exists()]
+    return [each for each in folders if _is_meant(each)]
+
+
+def _is_meant(folder: Path) -> bool:
+    try:
+        return (folder / NOTEBOOK).exists() or (folder / SCHEMA).exists()
+    except OSError:
+        return True  # what is in it cannot be seen, which is to be told
 
 
 def _taken(folder: Path, first: Path) -> Fault:
-    owner = "the launcher's own" if first.parent == OWN else "another folder of experiment_paths"
-    return Fault(folder.name, "", f"has the name of {owner} experiment; rename one of the folders")
+    owner = "of the launcher's own" if first.parent == OWN else "in a path that comes before it"
+    detail = f"has the name of an experiment {owner}; rename one of the folders"
+    return Fault(shown(folder.name), "", detail)
 
 
 def _tell(folder: Path, faults: Iterable[Fault]) -> None:
     for fault in faults:
-        fields = {"folder": str(folder), "file": fault.file, "key": fault.key}
+        fields = {"folder": shown(str(folder)), "file": fault.file, "key": fault.key}
         log.error("an experiment is left out", extra={**fields, "detail": str(fault)})

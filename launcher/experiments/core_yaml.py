@@ -5,7 +5,7 @@ PyYAML follows YAML 1.1, in which `[NL, NO]` is a string and a boolean.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import isfinite
 from typing import Any
 
@@ -17,6 +17,8 @@ from launcher.schemas import pointer_to
 # enough for any schema; aliases of aliases grow without bound
 MAX_VALUES = 50_000
 MAX_DEPTH = 100
+# more than any number needs, and fewer than Python refuses to write
+MAX_DIGITS = 1000
 
 _TAG = "tag:yaml.org,2002:"
 # YAML 1.2.2, section 10.3.2, with the characters that each begins with
@@ -40,7 +42,7 @@ class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers = {}  # noqa: RUF012 - PyYAML's own way
     yaml_constructors = {
         _TAG + name: yaml.SafeLoader.yaml_constructors[_TAG + name]
-        for name in ("null", "str", "seq", "map", "float")
+        for name in ("str", "seq", "map")
     } | {None: yaml.SafeLoader.yaml_constructors[None]}
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
@@ -56,20 +58,49 @@ class _Loader(yaml.SafeLoader):
                 seen.add(key.value)
         return node
 
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        super().flatten_mapping(node)
+        if len(node.value) > MAX_VALUES:
+            raise yaml.constructor.ConstructorError(
+                problem="its merge keys (<<) make too many values", problem_mark=node.start_mark
+            )
 
-def _int(loader: _Loader, node: yaml.ScalarNode) -> int:
-    text = str(loader.construct_scalar(node))
+
+def _int(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        raise ValueError("it has too many digits")
     return int(text, 0) if text[:2] in ("0x", "0o") else int(text)
 
 
-def _bool(loader: _Loader, node: yaml.ScalarNode) -> bool:
-    return str(loader.construct_scalar(node)).lower() == "true"
+_VALUES: dict[str, Callable[[str], Any]] = {
+    "null": lambda _text: None,
+    "bool": lambda text: text.lower() == "true",
+    "int": _int,
+    "float": lambda text: float(re.sub(r"\.(?=[inIN])", "", text)),
+}
+
+
+def _constructor(name: str) -> Callable[[_Loader, yaml.ScalarNode], Any]:
+    """Makes a value of a text that the schema has for this tag, and of no other."""
+    pattern = re.compile(_RESOLVERS[name][0])
+
+    def construct(loader: _Loader, node: yaml.ScalarNode) -> Any:
+        text = str(loader.construct_scalar(node))
+        problem = f"{text!r} is not of the type {name}"
+        try:
+            if pattern.fullmatch(text):
+                return _VALUES[name](text)
+        except ValueError as error:
+            problem = str(error)
+        raise yaml.constructor.ConstructorError(problem=problem, problem_mark=node.start_mark)
+
+    return construct
 
 
 for _name, (_pattern, _first) in _RESOLVERS.items():
     _Loader.add_implicit_resolver(_TAG + _name, re.compile(rf"(?:{_pattern})\Z"), _first)
-_Loader.add_constructor(_TAG + "int", _int)
-_Loader.add_constructor(_TAG + "bool", _bool)
+for _name in _VALUES:
+    _Loader.add_constructor(_TAG + _name, _constructor(_name))
 
 
 def load(text: str) -> Any:

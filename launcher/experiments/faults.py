@@ -23,9 +23,14 @@ class Fault:
         )
 
 
+def shown(text: str) -> str:
+    """The text in UTF-8, whatever a name in a file system or half a character makes of it."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 class Unusable(Exception):
     """A file cannot be used; holds pairs of a key and a sentence's end."""
 
     def __init__(self, problems: Iterable[tuple[str, str]]) -> None:
-        self.problems = list(problems)[:MAX_FAULTS]
+        self.problems = [(shown(key), detail) for key, detail in list(problems)[:MAX_FAULTS]]
         super().__init__("; ".join(f"{key} {detail}".strip() for key, detail in self.problems))

@@ -48,6 +48,9 @@ _MENDS = {
     "prefixItems": "write items with one schema",
     "contains": "describe it in words and let the notebook check it",
 }
+_NOT_FILLED = (
+    "is not filled in there; write it in the schema of a property, outside anyOf, oneOf and not"
+)
 _NO_MEND = "leave it out, or let the notebook check what it says"
 
 Problem = tuple[str, str]
@@ -59,7 +62,7 @@ def read(text: str) -> dict[str, Any]:
     if not isinstance(schema, dict):
         raise Unusable([("", "must hold a JSON Schema, with title, description and properties")])
     schema = {"type": "object", "properties": {}, "additionalProperties": False, **schema}
-    for problems in (_of_the_whole, _of_structure, _of_words, _of_values):
+    for problems in (_of_the_whole, _of_structure, _of_words, _of_names, _of_values, _of_defaults):
         if found := list(problems(schema)):
             raise Unusable(found)
     return schema
@@ -99,7 +102,7 @@ def _of_words(schema: Mapping[str, Any], key: str = "") -> Iterator[Problem]:
     for word in schema:
         if word not in _KNOWN and not (word.startswith("x-") and word != ASCENDING):
             mend = _MENDS.get(word, _NO_MEND)
-            yield pointer_to(key, word), f"is a keyword that OpenAPI 3.0 does not have; {mend}"
+            yield pointer_to(key, word), f"is a keyword that is not heeded; {mend}"
     yield from _of_type(schema, key)
     yield from _of_format(schema, key)
     yield from _of_pattern(schema, key)
@@ -132,6 +135,8 @@ def _of_type(schema: Mapping[str, Any], key: str) -> Iterator[Problem]:
             yield f"{key}/{word}", f"says nothing about the type {kind}; change one of the two"
     if "nullable" in schema and not isinstance(schema["nullable"], bool):
         yield f"{key}/nullable", "must be true or false"
+    elif "nullable" in schema and "type" not in schema:
+        yield f"{key}/nullable", "says nothing without a type; write a type beside it"
     if isinstance(schema.get("items"), list):
         yield f"{key}/items", "must be one schema, for all items"
 
@@ -168,6 +173,36 @@ def _of_object(schema: Mapping[str, Any], key: str) -> Iterator[Problem]:
         and all(isinstance(name, str) and name in known for name in names)
     ):
         yield f"{key}/{ASCENDING}", "must be a list of two properties or more"
+    elif len(kinds := {_order_of(known[name]) for name in names}) > 1 or None in kinds:
+        yield f"{key}/{ASCENDING}", "must name numbers, or texts, of one type and one format"
+
+
+def _order_of(schema: Mapping[str, Any]) -> tuple[str, str] | None:
+    """What values are compared as: numbers, or texts of a format; None when they cannot be."""
+    kind = schema.get("type")
+    if kind in ("number", "integer"):
+        return "number", ""
+    return ("string", schema.get("format", "")) if kind == "string" else None
+
+
+def _of_names(
+    schema: Mapping[str, Any], key: str = "", outer: Mapping[str, Any] | None = None
+) -> Iterator[Problem]:
+    """Parameters that schemas in allOf and the like name, which the whole does not take."""
+    whole = schema if outer is None else outer
+    closed = whole["additionalProperties"] is False
+    names = [(pointer_to(f"{key}/properties", name), name) for name in schema.get("properties", ())]
+    names += [(f"{key}/required", name) for name in schema.get("required", ())]
+    for place, name in names:
+        if closed and name not in whole["properties"]:
+            yield place, f"{name!r} is not among the properties beside allOf; add it there"
+        elif problem := problem_with(name):
+            yield place, f"{name!r} {problem}; choose another name"
+    for word in (*_SEVERAL, "not"):
+        inner = schema.get(word, ())
+        for number, each in enumerate(inner if isinstance(inner, (list, tuple)) else [inner]):
+            place = f"{key}/{word}" if word == "not" else f"{key}/{word}/{number}"
+            yield from _of_names(each, place, whole)
 
 
 def _of_values(schema: Mapping[str, Any], key: str = "") -> Iterator[Problem]:
@@ -180,6 +215,22 @@ def _of_values(schema: Mapping[str, Any], key: str = "") -> Iterator[Problem]:
         yield from _of_value(plain, value, f"{key}/enum/{number}")
     for place, inner in _inner(schema, key):
         yield from _of_values(inner, place)
+
+
+def _of_defaults(
+    schema: Mapping[str, Any], key: str = "", filled: bool = False, never: bool = False
+) -> Iterator[Problem]:
+    """Defaults that nobody fills in, or that do not go together."""
+    if "default" in schema and (never or not filled):
+        yield f"{key}/default", _NOT_FILLED
+    if ASCENDING in schema:
+        words = {word: schema[word] for word in ("properties", ASCENDING)}
+        yield from _of_value(words, {}, f"{key}/properties")
+    for place, inner in _inner(schema, key):
+        below = place[len(key) :].split("/")[1]
+        yield from _of_defaults(
+            inner, place, below == "properties", never or below in ("anyOf", "oneOf", "not")
+        )
 
 
 def _of_value(schema: Mapping[str, Any], value: Any, key: str) -> Iterator[Problem]:

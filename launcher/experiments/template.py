@@ -33,6 +33,15 @@ _UNREADABLE = (
     *(ArithmeticError, AssertionError, AttributeError, LookupError, OSError, RuntimeError),
     *(SyntaxError, TypeError, ValueError, yaml.YAMLError, nbformat.ValidationError),
 )
+# between two lines of ---, after what Python reads in the first two
+_HEADER = re.compile(r"(?:#.*\n){0,2}?# ?---[ \t]*\n((?:#.*\n)*?)# ?---[ \t]*(?:\n|\Z)")
+_MAGIC = re.compile(r"^[ \t]*[%!].*$", re.MULTILINE)
+_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+# what may not run, or has names of its own
+_MAYBE = (
+    *(ast.If, ast.While, ast.Try, ast.TryStar, ast.Match, ast.Lambda, ast.IfExp, ast.BoolOp),
+    *(ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp),
+)
 _TAG = 'a cell that begins with the line # %% tags=["parameters"]'
 
 
@@ -70,6 +79,8 @@ def tags(cell: Mapping[str, Any]) -> list[str]:
 
 
 def _notebook(text: str) -> dict[str, Any]:
+    if _has_alias(text):
+        raise Unusable([("its header", "may hold no alias (*) of YAML; write the value out")])
     try:
         notebook = jupytext.reads(text, fmt="py:percent")
         _complete(notebook)
@@ -80,18 +91,35 @@ def _notebook(text: str) -> dict[str, Any]:
     plain: dict[str, Any] = _plain(notebook)
     if plain["cells"] and _is_header(plain["cells"][0]):
         raise Unusable([("its header", "cannot be read as YAML; mend it, or leave it out")])
-    language = plain["metadata"]["kernelspec"].get("language", "python")
-    if language.lower() != "python":
-        key = "kernelspec in its header"
-        raise Unusable([(key, f"is of {language}; parameters can be written in Python alone")])
-    if problems := list(not_json(plain)):
+    if problems := [*not_json(plain)] or [*_of_language(plain["metadata"])]:
         raise Unusable(problems)
     return plain
 
 
+def _has_alias(text: str) -> bool:
+    """Whether the header holds one: aliases of aliases grow without bound."""
+    header = _HEADER.match(text)
+    if header is None:
+        return False
+    lines = re.sub("^# ?", "", header[1], flags=re.MULTILINE)
+    try:
+        return any(isinstance(token, yaml.AliasToken) for token in yaml.scan(lines))
+    except yaml.YAMLError:
+        return False  # jupytext will not read it either
+
+
+def _of_language(metadata: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for word, field in (("kernelspec", "language"), ("language_info", "name")):
+        language = metadata[word].get(field, "python")
+        if not isinstance(language, str) or language.lower() != "python":
+            detail = f"is of {language or 'none'}; parameters can be written in Python alone"
+            yield f"{word} in its header", detail
+
+
 def _is_header(cell: Mapping[str, Any]) -> bool:
     """Whether this is a header that jupytext could not read, and made a cell of."""
-    return cell["cell_type"] == "raw" and cell["source"].startswith("---\njupyter:")
+    header = re.match(r"---\n(?:.*\n)*?jupyter:", cell["source"])
+    return cell["cell_type"] == "raw" and header is not None
 
 
 def _complete(notebook: Any) -> None:
@@ -124,7 +152,7 @@ def _overwriting(
     if parsed is None:
         yield where, "is not Python; it should hold assignments alone"
         return
-    stored = _names(parsed, ast.Store)
+    stored = _bound(*_statements(parsed.body, every=True))
     for name in schema["properties"]:
         if name not in stored:
             yield where, f"does not assign to {name}, a property of parameters.yaml; add it there"
@@ -144,25 +172,64 @@ def _assigned_again(cells: list[dict[str, Any]], names: set[str]) -> Iterator[st
         parsed = _parsed(cell["source"])
         if parsed is None:
             return  # what does not parse may read all of them
-        for statement in parsed.body:
-            unread -= _names(statement, ast.Load)
-            if isinstance(statement, (ast.Assign, ast.AnnAssign)) and statement.value:
-                again = sorted(unread & _names(statement, ast.Store))
-                yield from again
-                unread -= {*again}
+        unread -= {*re.findall(r"\w+", " ".join(_MAGIC.findall(cell["source"])))}
+        for statement in _statements(parsed.body):
+            unread -= _read_in(statement)
+            again = sorted(unread & _bound(statement))
+            yield from again
+            unread -= {*again}
 
 
-def _names(node: ast.AST, context: type[ast.expr_context]) -> set[str]:
-    return {
-        each.id
-        for each in ast.walk(node)
-        if isinstance(each, ast.Name) and isinstance(each.ctx, context)
-    }
+def _statements(body: list[ast.stmt], every: bool = False) -> Iterator[ast.AST]:
+    """What runs one after the other in any case; with `every`, what runs in some cases too."""
+    for statement in body:
+        inside = [each for each in ast.iter_child_nodes(statement) if isinstance(each, ast.stmt)]
+        if isinstance(statement, _SCOPES) or not inside:
+            yield statement
+        elif isinstance(statement, (ast.With, ast.AsyncWith)) or every:
+            yield from (e for e in ast.iter_child_nodes(statement) if not isinstance(e, ast.stmt))
+            yield from _statements(inside, every)
+        else:
+            yield statement
+
+
+def _read_in(node: ast.AST) -> set[str]:
+    names = {e.id for e in ast.walk(node) if isinstance(e, ast.Name) and _is_read(e)}
+    if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+        names.add(node.target.id)
+    return names
+
+
+def _is_read(name: ast.Name) -> bool:
+    return isinstance(name.ctx, ast.Load)
+
+
+def _bound(*nodes: ast.AST) -> set[str]:
+    """The names that get a value in any case, outside of scopes of their own."""
+    names: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        elif isinstance(node, ast.alias):
+            names.add((node.asname or node.name).split(".")[0])
+        elif isinstance(node, _SCOPES):
+            names.add(node.name)
+        elif isinstance(node, (ast.For, ast.AsyncFor)):
+            names |= _bound(node.target, node.iter)
+        elif isinstance(node, ast.AnnAssign) and node.value is None:
+            continue
+        elif not isinstance(node, _MAYBE):
+            names |= _bound(*ast.iter_child_nodes(node))
+    return names
 
 
 def _parsed(source: str) -> ast.Module | None:
     """The cell without the magics of IPython, None when it is not Python."""
-    try:
-        return ast.parse(re.sub(r"^[ \t]*[%!].*$", "", source, flags=re.MULTILINE))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    if re.match(r"\s*%%(?!time\b|capture\b|prun\b)", source):
         return None
+    for text in (source, _MAGIC.sub("", source)):
+        try:
+            return ast.parse(text)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            continue
+    return None

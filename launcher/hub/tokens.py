@@ -111,7 +111,8 @@ class ServerTokens:
         await servers.state(self._hub, server)
         raise HubRefused(
             f"The hub lets the launcher make no token for the server of {server.user!r}. The"
-            " launcher's service needs the scope tokens, or tokens!group=… with a group that this user is in."
+            " launcher's service needs the scope tokens, or tokens!group=… with a group that this user"
+            " is in."
         )
 
 

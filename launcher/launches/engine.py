@@ -341,7 +341,8 @@ class LaunchEngine:
         if launch.state == "uploading":
             if launch.attempts >= MAX_ATTEMPTS:
                 raise ContentsFailed(
-                    f"The server runs, but cannot be reached{reason}. Stop it and try again."
+                    f"The server runs, but cannot be reached{reason}. Stop it and try again; if it"
+                    " stays so, the hub's administrator has to mend it."
                 )
             if launch.attempts > 1:
                 await asyncio.sleep(min(RETRY_SECONDS, 0.1 * 2**launch.attempts))

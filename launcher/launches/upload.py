@@ -14,7 +14,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from launcher.contents import Ambiguous, Contents, OlderText, ServerGone
+from launcher.contents import Ambiguous, Contents, OtherText, ServerGone
 from launcher.errors import ContentsFailed, FileExists, InTheWay, LauncherError
 from launcher.store import Store, leases
 from launcher.store import launches as rows
@@ -109,8 +109,7 @@ class Uploader:
         if attempt.may_be_there and (path := await self._placed_before(launch)):
             return path
         if _notebook(launch).if_exists == "replace":
-            attempt.may_be_there = True
-            return await self._replace(launch)
+            return await self._replace(launch, attempt)
         temporary = _temporary(launch, launch.takeovers)
         try:
             async with self._looking(launch) as is_taken:
@@ -188,6 +187,7 @@ class Uploader:
 
     async def _put(self, launch: Launch, path: Path) -> datetime | None:
         """When it was written; again where no answer came: writing the same twice is harmless."""
+        unanswered: Ambiguous | None = None
         for _ in range(MAX_LOOKS):
             try:
                 # a server that had to be started is often one that was never used
@@ -197,9 +197,10 @@ class Uploader:
                     _notebook(launch).content,
                     directories_first=launch.attempts > 0,
                 )
-            except Ambiguous:
+            except Ambiguous as error:
+                unanswered = error
                 await asyncio.sleep(LEASE_POLL_SECONDS)
-        raise ServerGone
+        raise ServerGone from unanswered
 
     async def _name(
         self,
@@ -225,8 +226,8 @@ class Uploader:
                 await self._store.run(leases.release_path, launch.id, "/".join(path))
             if _notebook(launch).if_exists == "fail":
                 raise FileExists(
-                    f"{'/'.join(path)} exists, or an older text that jupytext pairs with it, and"
-                    " if_exists is fail."
+                    f"{'/'.join(path)} exists, or a text that jupytext pairs with it, and if_exists"
+                    " is fail."
                 )
             number = await first_free(lambda n: self._is_taken(launch, names.path(n)), after=number)
 
@@ -257,13 +258,16 @@ class Uploader:
         unsure = launch.attempts > 0 or launch.takeovers > 0
         if not is_free:
             return unsure and await self._was_renamed(launch, temporary, path)
+        unanswered: Ambiguous | None = None
         for _ in range(MAX_LOOKS):
             try:
-                renamed = await self._contents.rename(launch.server, temporary, path, written)
-            except Ambiguous:
-                unsure = True
+                renamed = await self._contents.rename(
+                    launch.server, temporary, path, _notebook(launch).content, written
+                )
+            except Ambiguous as error:
+                unanswered, unsure = error, True
                 await asyncio.sleep(LEASE_POLL_SECONDS)
-            except OlderText:
+            except OtherText:
                 await self._contents.delete(launch.server, path)
                 await self._put(launch, temporary)
                 return False
@@ -274,7 +278,7 @@ class Uploader:
                 raise
             else:
                 return renamed or (unsure and await self._was_renamed(launch, temporary, path))
-        raise ServerGone
+        raise ServerGone from unanswered
 
     async def _was_renamed(self, launch: Launch, temporary: Path, path: Path) -> bool:
         """Whether an earlier call gave the launch's notebook that name after all."""
@@ -287,7 +291,7 @@ class Uploader:
         # the id is in the notebook's metadata, and nobody can have chosen it
         return await self._contents.holds(launch.server, path, launch.id)
 
-    async def _replace(self, launch: Launch) -> Path:
+    async def _replace(self, launch: Launch, attempt: UploadState) -> Path:
         """Write over the file that is there, after a checkpoint of it."""
         path = (*_directory(launch), _notebook(launch).filename)
         for _ in range(LEASE_POLLS):
@@ -303,8 +307,9 @@ class Uploader:
             before = await self._contents.make_checkpoint(launch.server, path) if kind else ""
             if not await self._store.run(rows.is_mine, launch):
                 raise NotOwned  # the file may hold another process's notebook, and changes since
+            attempt.may_be_there = True
             await self._put(launch, path)
-            if not await self._contents.opens(launch.server, path):
+            if not await self._contents.shows(launch.server, path, _notebook(launch).content):
                 await self._put_back(launch, path, before)
         except Ambiguous as error:
             raise ServerGone from error
@@ -316,13 +321,12 @@ class Uploader:
             await self._contents.delete(launch.server, path)
         elif not await self._contents.restore(launch.server, path, checkpoint):
             raise InTheWay(
-                f"{'/'.join(path)} was replaced, but cannot be opened: jupytext pairs it with an"
-                " older text. Delete that text, or save it anew."
+                f"{'/'.join(path)} was replaced, but cannot be opened: jupytext pairs it with"
+                " another text. Delete that text, then launch again."
             )
         raise InTheWay(
-            f"{'/'.join(path)} was not replaced: jupytext pairs it with a text, which would be"
-            " older than the notebook, so that nobody could open it. Delete that text, or choose"
-            " if_exists: rename."
+            f"{'/'.join(path)} was not replaced: jupytext pairs it with a text and would show that"
+            " in its place, or refuse to open it. Delete that text, or choose if_exists: rename."
         )
 
 
