@@ -26,7 +26,7 @@ from typing import Any
 import psutil
 from install import CHECKOUT, print_anywhere, step
 
-from launcher.client import ClientError, Launcher
+from launcher.client import ClientError, LauncherClient
 
 CONFIG = CHECKOUT / "deploy/demo/jupyterhub_config.py"
 USER = "demo"
@@ -216,7 +216,7 @@ def launch(url: str, password: str, state: Path) -> str:
     try:
         with (
             step(f"Launching hello for the user {USER}, through the HTTP API …"),
-            Launcher(url, user=USER, password=password) as launcher,
+            LauncherClient(url, user=USER, password=password) as launcher,
         ):
             return launcher.launch("hello", **NOTEBOOK)
     except ClientError as error:

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from launcher.client import (
-    Launcher,
+    LauncherClient,
     LauncherProblem,
     UnexpectedAnswer,
     Unreachable,
@@ -109,7 +109,7 @@ def service(monkeypatch):
 
 @pytest.fixture
 def launcher(service):
-    with Launcher(service.url + "/", token="secret") as launcher:
+    with LauncherClient(service.url + "/", token="secret") as launcher:
         yield launcher
 
 
@@ -163,7 +163,7 @@ def test_a_preview_is_the_notebook(service, launcher):
 
 def test_names_and_passwords_are_sent_in_utf_8(service):
     service.answers({"name": "jöe", "admin": False})
-    with Launcher(service.url, user="jöe <'&\">", password="pässwort") as launcher:
+    with LauncherClient(service.url, user="jöe <'&\">", password="pässwort") as launcher:
         launcher.user()
     kind, _, value = service.last[2]["Authorization"].partition(" ")
     assert kind == "Basic"
@@ -247,14 +247,14 @@ def test_the_environment_changes_nothing(service, tmp_path, monkeypatch):
     monkeypatch.setenv("NETRC", str(netrc))
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     service.answers({"name": "alice", "admin": False})
-    with Launcher(service.url, token="secret") as launcher:
+    with LauncherClient(service.url, token="secret") as launcher:
         launcher.user()
     assert service.last[2]["Authorization"] == "token secret"
 
 
 def test_a_service_that_is_away():
     with (
-        Launcher("http://127.0.0.1:1/launcher", token="secret") as launcher,
+        LauncherClient("http://127.0.0.1:1/launcher", token="secret") as launcher,
         pytest.raises(Unreachable, match=r"http://127\.0\.0\.1:1/launcher cannot be reached"),
     ):
         launcher.user()
@@ -263,7 +263,7 @@ def test_a_service_that_is_away():
 def test_an_answer_that_does_not_come(service):
     service.silent = True
     with (
-        Launcher(service.url, token="secret", start_timeout=0.1) as launcher,
+        LauncherClient(service.url, token="secret", start_timeout=0.1) as launcher,
         pytest.raises(Unreachable, match=r"no answer in 0\.1 seconds"),
     ):
         launcher.launch("hello", directory="d")
@@ -296,7 +296,7 @@ def test_a_parameter_that_is_no_json_is_not_sent(service, launcher, value):
 )
 def test_an_address_that_is_none(url):
     with pytest.raises(ValueError, match="url"):
-        Launcher(url, token="secret")
+        LauncherClient(url, token="secret")
 
 
 @pytest.mark.parametrize(
@@ -316,12 +316,12 @@ def test_an_address_that_is_none(url):
 )
 def test_a_credential_that_cannot_be_sent(credential):
     with pytest.raises(ValueError, match=r"token|colon"):
-        Launcher("http://hub/", **credential)
+        LauncherClient("http://hub/", **credential)
 
 
 def test_errors_and_the_client_itself_do_not_show_the_credential(service):
     service.answers(b"", status=404, kind="text/html")
-    with Launcher(service.url, token="hidden-token") as launcher:
+    with LauncherClient(service.url, token="hidden-token") as launcher:
         with pytest.raises(UnexpectedAnswer) as caught:
             launcher.user()
         assert "hidden-token" not in f"{caught.value!r}{launcher!r}{launcher.__dict__!r}"
@@ -329,7 +329,7 @@ def test_errors_and_the_client_itself_do_not_show_the_credential(service):
 
 def test_a_secure_address_of_a_service_that_is_none(service):
     with (
-        Launcher(service.url.replace("http:", "https:"), token="secret") as launcher,
+        LauncherClient(service.url.replace("http:", "https:"), token="secret") as launcher,
         pytest.raises(Unreachable, match="no secure connection"),
     ):
         launcher.user()

@@ -11,7 +11,7 @@ from fakehub import Start, at_once, wait_until
 from test_client import PROBLEM, launcher, service
 
 from launcher.client import (
-    Launcher,
+    LauncherClient,
     LauncherProblem,
     UnexpectedAnswer,
     Unfinished,
@@ -49,7 +49,7 @@ def ask(gunicorn):
     opened = []
 
     def make(user, url=gunicorn.url, **settings):
-        opened.append(Launcher(url, token=user.token, **settings))
+        opened.append(LauncherClient(url, token=user.token, **settings))
         return opened[-1]
 
     yield make
@@ -243,7 +243,7 @@ def test_nobody_waits_longer_than_they_said(service):
     problem = {"type": f"{PROBLEMS}store-unavailable", "detail": "Later."}
     service.answers(problem, status=503, kind=PROBLEM, Retry_After="60")
     with (
-        Launcher(service.url, token="secret", start_timeout=30) as launcher,
+        LauncherClient(service.url, token="secret", start_timeout=30) as launcher,
         pytest.raises(LauncherProblem, match="Later"),
     ):
         launcher.launch("hello", directory="d")

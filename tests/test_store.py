@@ -208,13 +208,19 @@ def test_a_launch_under_way_keeps_its_notebook(do, state):
         {"user": None},
         {"content": None},
         {"directory": None},
+        {"experiment": None},
+        {"filename": None},
+        {"if_exists": None},
+        {"spec": {}},
+        {"spec_hash": "0"},
     ],
     ids=str,
 )
 def test_the_database_refuses_a_launch_that_makes_no_sense(do, fields):
-    row = {**dataclasses.asdict(a_launch()), **fields}
+    launch = do(launches.insert, a_launch())
+    change = tables.launches.update().where(tables.launches.c.id == launch.id).values(fields)
     with pytest.raises(sa.exc.IntegrityError):
-        do(lambda connection: connection.execute(tables.launches.insert().values(row)))
+        do(lambda connection: connection.execute(change))
 
 
 def test_two_launches_do_not_share_an_id(do):
@@ -553,7 +559,7 @@ def test_the_breaker_opens_for_different_users_and_goes_half_open_by_itself(do, 
     do(starts.enqueue, ServerRef("a"))
     do(starts.enqueue, ServerRef("d"))
     [probe], _ = do(starts.claim, "one", 1, only_unfailed=True)
-    assert probe.user == "d"
+    assert probe.server.user == "d"
     assert room(do) == 0  # never two probes
     fail(do, "d")
     assert do(limit.status, LIMITS).retry_after == 90
@@ -688,7 +694,11 @@ def test_the_starts_of_a_dead_process_are_taken_over_as_they_are(do):
     [taken] = do(starts.take_over, "alive")
     assert taken.server.user == "a"
     assert taken.begun_at
-    assert sorted(do(starts.owned_by, "alive")) == [("a", False), ("b", False)]
+    own = do(starts.owned_by, "alive")
+    assert sorted((start.server.user, start.unwanted) for start in own) == [
+        ("a", False),
+        ("b", False),
+    ]
 
 
 # idempotency keys
@@ -883,7 +893,7 @@ OLD_LAUNCH = {
     "workspace": "w",
     "if_exists": "rename",
     "content": "",
-    "attempts": 0,
+    "rounds": 0,
     "created_at": 1.5,
     "updated_at": 2.5,
 }
@@ -891,35 +901,81 @@ ROWS_OF_0001 = {
     "launches": [
         {**OLD_LAUNCH, "id": "1", "state": "done", "path": "lab/x.ipynb"},
         {**OLD_LAUNCH, "id": "2", "state": "failed", "problem": {"type": "x", "detail": "ü"}},
-        {**OLD_LAUNCH, "id": "3", "state": "uploading", "content": '{"cells": []}', "attempts": 2},
+        {**OLD_LAUNCH, "id": "3", "state": "uploading", "content": '{"cells": []}', "rounds": 2},
     ],
     "leases": [
         {"user": "alice", "path_hash": "0", "path": "a", "launch_id": "3", "expires_at": 3.5}
     ],
     "login_attempts": [{"who": "0", "at": 1.5}, {"who": "1", "at": 2.5}],
 }
+UNDER_WAY = {"state": "starting", "holder": "w1", "seq": 3, "takeovers": 1, "crashes": 2}
+UNDER_WAY |= {"requested_by": "portal", "request_id": "r", "content": "{}"}
+ROWS_OF_0006 = {
+    **ROWS_OF_0001,
+    "launches": [*ROWS_OF_0001["launches"], {**OLD_LAUNCH, **UNDER_WAY, "id": "4"}],
+    "events": [
+        {"launch_id": "4", "seq": 1, "event": "state", "data": {"state": "starting"}, "at": 2.0}
+    ],
+    "processes": [{"id": "w1", "alive_until": 9.5}],
+    "starts": [
+        {"user": "alice", "queued_at": 1.0, "holder": "w1", "asked_at": 2.0, "unwanted": False},
+        {"user": "bob", "queued_at": 3.0, "holder": None, "asked_at": None, "unwanted": True},
+    ],
+}
+NEW_TABLES = {"events": "launch_events", "processes": "workers"}
+NEW_COLUMNS = {"rounds": "attempts", "holder": "worker_id"}
 
 
-def test_rows_of_an_older_version_are_kept(new_database):
+def stored(engine, rows_of, tables=NEW_TABLES, columns=NEW_COLUMNS):
+    """What of those rows is in the database, under the names that tables and columns have now."""
+    found, meta = {}, sa.MetaData()
+    meta.reflect(engine, only=[tables.get(name, name) for name in rows_of])
+    for name, rows in rows_of.items():
+        table = meta.tables[tables.get(name, name)]
+        with engine.connect() as connection:
+            kept = connection.execute(table.select().order_by(*table.primary_key)).mappings()
+            pairs = zip(kept, rows, strict=True)
+            found[name] = [{key: new[columns.get(key, key)] for key in row} for new, row in pairs]
+    return found
+
+
+@pytest.mark.parametrize(("revision", "rows_of"), [("0001", ROWS_OF_0001), ("0006", ROWS_OF_0006)])
+def test_rows_of_an_older_version_are_kept(new_database, revision, rows_of):
     url = new_database(migrated=False)
     engine = store._connect(url)
-    command.upgrade(store._alembic(engine), "0001")
+    command.upgrade(store._alembic(engine), revision)
     old = sa.MetaData()
-    old.reflect(engine, only=list(ROWS_OF_0001))
+    old.reflect(engine, only=list(rows_of))
     with engine.begin() as connection:
-        for name, rows in ROWS_OF_0001.items():
+        for name, rows in rows_of.items():
             for row in rows:
                 connection.execute(old.tables[name].insert().values(row))
     store.migrate(url)
+    assert stored(engine, rows_of) == rows_of
     with engine.begin() as connection:
-        for name, rows in ROWS_OF_0001.items():
-            query = old.tables[name].select().order_by(*old.tables[name].primary_key)
-            kept = [dict(row) for row in connection.execute(query).mappings()]
-            assert [row | written for row, written in zip(kept, rows, strict=True)] == kept
         assert launches.find(connection, "1").ended
+        assert {launches.find(connection, row["id"]).server for row in rows_of["launches"]} == {
+            ServerRef("alice")
+        }
+        launches.insert(connection, a_launch(server=ServerRef("alice", "named"), notebook=None))
+        starts.enqueue(connection, ServerRef("alice", "named"))
+    command.downgrade(store._alembic(engine), "0006")
+    # what the older version has no place for is gone
+    assert stored(engine, rows_of, {}, {}) == rows_of
+    store.migrate(url)
+    with engine.begin() as connection:
         tried = login_attempts.begin(connection, "2", 1, address="3", address_limit=1)
         assert tried is None
     engine.dispose()
+
+
+def test_a_launch_without_a_notebook_may_end_without_a_path(do):
+    launch = do(launches.insert, a_launch(notebook=None))
+    done = do(launches.done, launch, None)
+    assert (done.state, done.notebook) == ("done", None)
+    assert do(launches.find, launch.id) == done
+    with pytest.raises(sa.exc.IntegrityError):
+        do(launches.done, do(launches.insert, a_launch()), None)
 
 
 def test_an_application_does_not_start_on_tables_that_are_not_ready(new_database):

@@ -1,8 +1,8 @@
 """The Python client: what openapi.yaml offers, as calls.
 
-    from launcher.client import Launcher
+    from launcher.client import LauncherClient
 
-    launcher = Launcher("https://hub.example.org/services/launcher", token="…")
+    launcher = LauncherClient("https://hub.example.org/services/launcher", token="…")
     print(launcher.launch("hello", directory="somedirectory"))
 
 Credentials go to the given address and nowhere else: no redirect is followed, and no netrc file,
@@ -24,7 +24,7 @@ from launcher.client.errors import (
     Unreachable,
 )
 from launcher.client.events import Event
-from launcher.client.launching import Order
+from launcher.client.launching import LaunchCall
 from launcher.client.transport import Transport
 
 __all__ = [
@@ -32,18 +32,18 @@ __all__ = [
     "ClientError",
     "Event",
     "Insecure",
-    "Launcher",
+    "LauncherClient",
     "LauncherProblem",
     "UnexpectedAnswer",
     "Unfinished",
     "Unreachable",
 ]
 
-# a little longer than the launcher itself waits for a server (c.Launcher.start_timeout)
+# a little longer than the launcher itself waits for a server (c.LauncherClient.start_timeout)
 LAUNCH_SECONDS = 330.0
 
 
-class Launcher:
+class LauncherClient:
     """A launcher, as the user whom a token, or a name and password, belong to."""
 
     def __init__(
@@ -64,7 +64,7 @@ class Launcher:
         self._transport = Transport(url, transport.auth_of(token, user, password), ca_file)
         self._start_timeout = start_timeout
 
-    def __enter__(self) -> "Launcher":
+    def __enter__(self) -> "LauncherClient":
         """This, to be closed at the end of the block."""
         return self
 
@@ -95,11 +95,44 @@ class Launcher:
         """One experiment."""
         return self._get("experiments", name, fields={"name": str, "parameters": dict})
 
-    def servers(self) -> list[dict[str, Any]]:
-        """Your servers that run, start or stop: `name`, `ready`, `pending`, as the hub says."""
-        found: list[dict[str, Any]]
-        found = self._get("servers", fields={"servers": list})["servers"]
+    def servers(self) -> dict[str, dict[str, Any]]:
+        """Your servers by name: `state`, `url` and more; the default server has the empty name.
+
+        The default server is among them only while it runs.
+        """
+        found: dict[str, dict[str, Any]]
+        found = self._get("servers", fields={"servers": dict})["servers"]
         return found
+
+    def server(self, name: str = "") -> dict[str, Any]:
+        """One of your servers, by default the default one; raises LauncherProblem (404)."""
+        return self._get(*_server_path(name), fields={"name": str, "state": str})
+
+    def start_server(
+        self,
+        name: str = "",
+        *,
+        user: str | None = None,
+        wait: float | None = None,
+        idempotency_key: str | None = None,
+    ) -> str:
+        """Start a server, a named one is made when it does not exist; returns its URL.
+
+        Arguments and exceptions are those of `launch`.
+        """
+        call = LaunchCall(("launches",), {"server": name}, user, idempotency_key)
+        seconds = self._start_timeout if wait is None else wait
+        return launching.launch(self._transport, call, seconds)
+
+    def stop_server(self, name: str = "") -> None:
+        """Stop a server; a named one stays listed. Does not wait until it has stopped."""
+        self._transport.call(
+            "PATCH", *_server_path(name), body={"state": "stopped"}, fields=_STOPPED
+        )
+
+    def remove_server(self, name: str) -> None:
+        """Stop a named server and remove it; the files in the home stay. Does not wait."""
+        self._transport.call("DELETE", "servers", name, fields=_STOPPED)
 
     def preview(self, name: str, /, **parameters: Any) -> dict[str, Any]:
         """The notebook (nbformat 4.5) that would be launched; nothing is started or written."""
@@ -117,6 +150,7 @@ class Launcher:
         filename: str | None = None,
         workspace: str | None = None,
         if_exists: str | None = None,
+        server: str | None = None,
         user: str | None = None,
         wait: float | None = None,
         idempotency_key: str | None = None,
@@ -127,16 +161,17 @@ class Launcher:
         Waits until the server runs and the notebook is in the home, for `wait` seconds at most,
         else as long as `start_timeout` says; then raises Unfinished. What is None is left to the
         launcher: experiment.ipynb, a clean workspace, and the next free name for a taken one.
-        `user` is for services that launch on behalf of somebody.
+        `server` is the name of a named server. `user` is for services that launch on behalf of
+        somebody.
 
         A request that gets no answer is repeated: the launcher knows it by its `idempotency_key`,
         so that there is one notebook all the same. Give one to repeat the call yourself, as after
         a restart of your own program.
         """
-        notebook = _notebook(directory, filename, workspace, if_exists)
-        order = Order(name, notebook, parameters, user, idempotency_key)
+        notebook = _notebook(directory, filename, workspace, if_exists, server)
+        call = _experiment_call(name, notebook, parameters, user, idempotency_key)
         seconds = self._start_timeout if wait is None else wait
-        return launching.launch(self._transport, order, seconds)
+        return launching.launch(self._transport, call, seconds)
 
     def start(
         self,
@@ -147,14 +182,15 @@ class Launcher:
         filename: str | None = None,
         workspace: str | None = None,
         if_exists: str | None = None,
+        server: str | None = None,
         user: str | None = None,
         idempotency_key: str | None = None,
         **parameters: Any,
     ) -> dict[str, Any]:
         """As `launch`, without waiting: the launch as it is now, for `find`, `events`, `cancel`."""
-        notebook = _notebook(directory, filename, workspace, if_exists)
-        order = Order(name, notebook, parameters, user, idempotency_key)
-        return launching.start(self._transport, order, self._start_timeout)
+        notebook = _notebook(directory, filename, workspace, if_exists, server)
+        call = _experiment_call(name, notebook, parameters, user, idempotency_key)
+        return launching.start(self._transport, call, self._start_timeout)
 
     def launches(
         self,
@@ -202,12 +238,36 @@ class Launcher:
         return self._transport.call("GET", *path, query=query, fields={200: fields}).value
 
 
+_STOPPED: dict[int, dict[str, type]] = {202: {"state": str}, 204: {}}
+
+
+def _server_path(name: str) -> tuple[str, ...]:
+    return ("servers", name) if name else ("server",)
+
+
+def _experiment_call(
+    name: str,
+    notebook: Mapping[str, str],
+    parameters: Mapping[str, Any],
+    user: str | None,
+    key: str | None,
+) -> LaunchCall:
+    body = {"notebook": notebook, "parameters": parameters}
+    return LaunchCall(("experiments", name), body, user, key)
+
+
 def _notebook(
-    directory: str, filename: str | None, workspace: str | None, if_exists: str | None
-) -> dict[str, str | None]:
-    return {
+    directory: str,
+    filename: str | None,
+    workspace: str | None,
+    if_exists: str | None,
+    server: str | None,
+) -> dict[str, str]:
+    fields = {
         "directory": directory,
         "filename": filename,
         "workspace": workspace,
         "if_exists": if_exists,
+        "server": server,
     }
+    return {name: value for name, value in fields.items() if value is not None}

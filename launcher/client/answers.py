@@ -45,6 +45,8 @@ def _read(response: requests.Response) -> bytes:
 
 def understood(response: requests.Response, fields: Mapping[int, Mapping[str, type]]) -> Answer:
     """Success is the status, the type and the content, never the status alone."""
+    if response.status_code == 204 and 204 in fields:
+        return Answer(204, {}, response.headers)
     if response.status_code not in fields or media_type(response) != "application/json":
         raise refusal(response)
     answer = _object(_read(response))

@@ -23,12 +23,11 @@ LAUNCH = {"id": str, "state": str}
 
 
 @dataclass(frozen=True)
-class Order:
-    """What is to be launched, for whom, and what makes it the same as an earlier one."""
+class LaunchCall:
+    """A request that launches something, for whom, and its idempotency key."""
 
-    experiment: str
-    notebook: Mapping[str, str | None]
-    parameters: Mapping[str, Any]
+    path: tuple[str, ...]
+    body: Mapping[str, Any]
     user: str | None = None
     given_key: str | None = None
     own_key: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -42,19 +41,19 @@ class Order:
         """The idempotency key: the given one, else one of our own."""
         return self.given_key or self.own_key
 
-    def again(self) -> "Order":
-        """The same order, of another launch."""
+    def again(self) -> "LaunchCall":
+        """The same call with another key, for another launch."""
         return replace(self, own_key=uuid.uuid4().hex)
 
 
-def start(transport: Transport, order: Order, seconds: float) -> dict[str, Any]:
+def start(transport: Transport, call: LaunchCall, seconds: float) -> dict[str, Any]:
     """The launch, written down; raises a ClientError."""
-    answer = _ask(transport, order, "respond-async", time.monotonic() + seconds)
+    answer = _ask(transport, call, "respond-async", time.monotonic() + seconds)
     if answer.status == 202:
         return answer.value
     if not answer.launch_id:
         raise UnexpectedAnswer("The answer does not say which launch it belongs to.")
-    return find(transport, answer.launch_id, order.user)  # its key came before, and it has ended
+    return find(transport, answer.launch_id, call.user)  # its key came before, and it has ended
 
 
 def find(transport: Transport, launch_id: str, user: str | None) -> dict[str, Any]:
@@ -63,46 +62,44 @@ def find(transport: Transport, launch_id: str, user: str | None) -> dict[str, An
     return transport.call("GET", *path, query=query, fields={200: LAUNCH}).value
 
 
-def launch(transport: Transport, order: Order, seconds: float) -> str:
+def launch(transport: Transport, call: LaunchCall, seconds: float) -> str:
     """The location of the notebook; raises Unfinished or another ClientError."""
     until = time.monotonic() + seconds
     while True:
         try:
-            return _location(transport, order, seconds, until)
+            return _location(transport, call, seconds, until)
         except LauncherProblem as problem:
             pause = _until_there_is_room(problem)
-            if order.given_key or pause is None or time.monotonic() + pause >= until:
+            if call.given_key or pause is None or time.monotonic() + pause >= until:
                 raise
         time.sleep(pause)
-        order = order.again()  # that one failed, without a notebook
+        call = call.again()  # that one failed, without a notebook
 
 
 def _until_there_is_room(problem: LauncherProblem) -> float | None:
     return problem.retry_after if problem.type.endswith(":queue-full") else None
 
 
-def _location(transport: Transport, order: Order, seconds: float, until: float) -> str:
+def _location(transport: Transport, call: LaunchCall, seconds: float, until: float) -> str:
     wait = min(MOST_SECONDS_TO_WAIT, int(_left(until)))
-    answer = _ask(transport, order, f"wait={wait}", until)
+    answer = _ask(transport, call, f"wait={wait}", until)
     found = answer.value
     if answer.status == 202:
-        found = _followed(transport, order, answer, seconds, until)
+        found = _followed(transport, call, answer, seconds, until)
     location = found.get("location")
     if not isinstance(location, str):
         raise UnexpectedAnswer("The launch is done, but has no location.")
     return location
 
 
-def _ask(transport: Transport, order: Order, prefer: str, until: float) -> Answer:
-    given = {name: value for name, value in order.notebook.items() if value is not None}
+def _ask(transport: Transport, call: LaunchCall, prefer: str, until: float) -> Answer:
     return insist(
         lambda: transport.call(
             "POST",
-            "experiments",
-            order.experiment,
-            body={"notebook": given, "parameters": order.parameters},
-            query={"user": order.user},
-            headers={"Prefer": prefer, "Idempotency-Key": order.key},
+            *call.path,
+            body=call.body,
+            query={"user": call.user},
+            headers={"Prefer": prefer, "Idempotency-Key": call.key},
             fields={200: {"location": str}, 202: LAUNCH},
             seconds=min(MOST_SECONDS_TO_WAIT + SECONDS_TO_ANSWER, max(0.1, _left(until))),
         ),
@@ -111,7 +108,7 @@ def _ask(transport: Transport, order: Order, prefer: str, until: float) -> Answe
 
 
 def _followed(
-    transport: Transport, order: Order, answer: Answer, seconds: float, until: float
+    transport: Transport, call: LaunchCall, answer: Answer, seconds: float, until: float
 ) -> dict[str, Any]:
     """The launch when it is done; raises what it failed with."""
     now, pause = answer.value, answer.retry_after or POLL_SECONDS
@@ -119,7 +116,7 @@ def _followed(
         if _left(until) <= 0:
             raise Unfinished(now["id"], now["state"], seconds)
         time.sleep(min(pause, _left(until)))
-        now = insist(lambda: find(transport, answer.value["id"], order.user), until)
+        now = insist(lambda: find(transport, answer.value["id"], call.user), until)
     if now["state"] == "done":
         return now
     raise _problem(now)

@@ -110,9 +110,8 @@ class ServerTokens:
         """Raise the reason for a 403, which the hub gives for a user that it does not know, too."""
         await servers.state(self._hub, server)
         raise HubRefused(
-            f"The hub lets the launcher make no token for the server of {server.user!r}. The"
-            " launcher's service needs the scope tokens, or tokens!group=… with a group that this user"
-            " is in."
+            f"The launcher may not make a token for the server of {server.user!r}. Its service"
+            " needs the scope tokens, or tokens!group=… with a group that this user is in."
         )
 
 
