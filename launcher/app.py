@@ -168,10 +168,10 @@ class _Building:
                     launches=launches,
                     starter=starter,
                     feed=feed,
-                    follower=EventStreams(
+                    event_streams=EventStreams(
                         database, feed, self.stopping, most_streams=settings.max_streams_per_user
                     ),
-                    gate=Authenticator(hub, database, secret, _policy(settings)),
+                    authenticator=Authenticator(hub, database, secret, _policy(settings)),
                     readiness=readiness,
                     metrics=self.metrics,
                     gauges=functools.partial(_gauges, database, starter),

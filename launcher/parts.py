@@ -25,8 +25,8 @@ class Parts:
     launches: LaunchEngine
     starter: Starter
     feed: Feed
-    follower: EventStreams
-    gate: Authenticator
+    event_streams: EventStreams
+    authenticator: Authenticator
     readiness: Readiness
     metrics: Metrics
     gauges: Callable[[], Awaitable[Gauges]]

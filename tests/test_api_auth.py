@@ -390,7 +390,7 @@ def test_what_is_remembered_are_bounded_keyed_hashes(start_app, fakehub):
 
 
 async def gate_of(client):
-    return client.app_state["parts"].gate
+    return client.app_state["parts"].authenticator
 
 
 def test_no_password_is_in_the_database(start_app, fakehub, tmp_path):

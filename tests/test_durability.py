@@ -23,7 +23,7 @@ from test_launches import (
 )
 
 from launcher import store
-from launcher.launches import FRESH_SECONDS
+from launcher.launches.engine import FRESH_SECONDS
 from launcher.store import start_queue
 
 

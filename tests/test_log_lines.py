@@ -89,7 +89,7 @@ def test_a_launch_that_another_process_took_over_keeps_its_request_id(
         return [line for line in lines(written.getvalue()) if line.get("launch_id") == launch.id]
 
     wait_until(lambda: len(told()) == 2, "both lines")
-    assert [line["event"] for line in told()] == ["going on with a launch", "a launch failed"]
+    assert [line["event"] for line in told()] == ["a launch is taken over", "a launch failed"]
     assert {line["request_id"] for line in told()} == {"of-that-time"}
 
 

@@ -51,10 +51,10 @@ SETTLED_SECONDS = 60
 # A configuration file is a program of the site's: this one has a process taken for dead after 2 s
 # instead of 12, and what depends on that in proportion
 QUICK = """
-from launcher import launches, upkeep
+from launcher.launches import engine, recovery
 from launcher.store import workers
 
-workers.ALIVE_SECONDS, launches.FRESH_SECONDS, upkeep.BEAT_SECONDS = 2.0, 0.7, 0.3
+workers.ALIVE_SECONDS, engine.FRESH_SECONDS, recovery.HEARTBEAT_SECONDS = 2.0, 0.7, 0.3
 c.Launcher.breaker_seconds = c.Launcher.start_cooldown = 0
 """
 

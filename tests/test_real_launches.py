@@ -287,7 +287,7 @@ def test_six_starts_survive_the_death_of_every_worker(slow_starts):
     for pid in workers(launcher):
         os.kill(pid, signal.SIGKILL)
     assert all_done()
-    assert launcher.log.count("going on with a launch") >= 6
+    assert launcher.log.count("a launch is taken over") >= 6
 
 
 def test_six_starts_survive_the_death_of_the_launcher(slow_starts):

@@ -211,7 +211,7 @@ PROXIES = {
 def test_why_the_proxy_cannot_be_reached_is_told_everywhere(
     start_app, fakehub, authority, written, which, monkeypatch
 ):
-    monkeypatch.setattr("launcher.launches.MAX_ROUNDS", 1)
+    monkeypatch.setattr("launcher.launches.engine.MAX_ATTEMPTS", 1)
     with served(FakeHub(), authority.server(own=True)) as proxy:
         urls = {"self-signed": proxy.url, "http where it speaks TLS": proxy.url.replace("s:", ":")}
         elsewhere = fakehub.url.replace("http:", "https:").replace("127.0.0.1", "localhost")

@@ -225,7 +225,7 @@ def test_a_page_that_refuses_once_is_no_firewall(client, fakehub, alice, method)
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
 def test_why_no_answer_came_is_in_the_problem(client, alice, method, monkeypatch):
-    monkeypatch.setattr("launcher.launches.MAX_ROUNDS", 1)
+    monkeypatch.setattr("launcher.launches.engine.MAX_ATTEMPTS", 1)
     alice.answers += [(method, LOST)] * 999
     problem = problem_of(client.launch(alice), 502)
     assert "the connection was closed before an answer came" in problem["detail"]

@@ -341,8 +341,8 @@ def test_what_has_ended_is_not_cancelled(do):
 
 
 def test_what_a_dead_process_held_is_taken_over_once(do):
-    do(workers.beat, "alive")
-    do(workers.beat, "me")
+    do(workers.heartbeat, "alive")
+    do(workers.heartbeat, "me")
     orphan = do(launches.insert, a_launch(worker_id="dead"))
     do(launches.insert, a_launch(worker_id="alive"))
     do(launches.insert, a_launch(worker_id=None, state="cancelled"))
@@ -350,12 +350,12 @@ def test_what_a_dead_process_held_is_taken_over_once(do):
     assert (adopted.id, adopted.worker_id, adopted.attempts) == (orphan.id, "me", 1)
     assert do(launches.adopt, "alive") == []
     assert not do(launches.is_mine, orphan)
-    do(workers.leave, "me")
+    do(workers.deregister, "me")
     assert [launch.id for launch in do(launches.adopt, "alive")] == [orphan.id]
 
 
 def test_only_a_death_at_work_is_held_against_a_launch(do):
-    do(workers.beat, "me")
+    do(workers.heartbeat, "me")
     at_work, waits, left = (
         do(launches.insert, a_launch(user=user, worker_id=worker_id))
         for user, worker_id in (("a", "dead"), ("b", "dead"), ("c", "ends"))
@@ -387,16 +387,16 @@ def test_one_user_has_so_many_launches_under_way_and_so_many_in_a_minute(do, moc
 
 
 def test_who_says_nothing_for_long_is_dead(do, mocker):
-    do(workers.beat, "one")
+    do(workers.heartbeat, "one")
     launch = do(launches.insert, a_launch(worker_id="one"))
     mocker.patch("time.time", return_value=time.time() + workers.ALIVE_SECONDS + 1)
-    do(workers.beat, "two")
+    do(workers.heartbeat, "two")
     assert [adopted.id for adopted in do(launches.adopt, "two")] == [launch.id]
 
 
 def test_the_launches_of_the_dead_are_shared_among_the_living(do):
     for name in ("a", "b", "c"):
-        do(workers.beat, name)
+        do(workers.heartbeat, name)
     made = [do(launches.insert, a_launch(worker_id="dead")).id for _ in range(45)]
     with ThreadPoolExecutor(3) as threads:
         shares = list(threads.map(lambda name: do(launches.adopt, name), "abc"))
@@ -684,7 +684,7 @@ def test_nobody_waits_in_the_queue_for_a_launch_that_was_cancelled(do):
 
 
 def test_the_starts_of_a_dead_process_are_taken_over_as_they_are(do):
-    do(workers.beat, "alive")
+    do(workers.heartbeat, "alive")
     for user, worker_id in (("a", "dead"), ("b", "alive")):
         do(starts.enqueue, ServerRef(user))
         do(starts.claim, worker_id, 1)

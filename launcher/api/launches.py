@@ -78,7 +78,7 @@ async def events(launch_id: str, user: Identity) -> Response:
     if request.method == "HEAD":
         return Response(media_type=EVENT_STREAM, headers=headers)
     # of those whom a service acts for, each has their own
-    counting = here().follower.streams.one_more((user.name, launch.user))
+    counting = here().event_streams.limit.count((user.name, launch.user))
     return _Counted(counting, _stream(launch, after, origin()), headers=headers)
 
 
@@ -101,7 +101,7 @@ class _Counted(StreamingResponse):
 
 async def _stream(launch: Launch, after: int, asked_from: str | None) -> AsyncIterator[str]:
     parts = here()
-    async for happened in parts.follower.follow(launch, after):
+    async for happened in parts.event_streams.events(launch, after):
         if happened is None:
             yield ": still here\n\n"
         elif isinstance(happened, Event):

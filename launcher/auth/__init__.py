@@ -29,8 +29,8 @@ async def token(authorization: str, request: Any) -> Any:
     value = _token_in(authorization)
     if value is None:
         return NO_VALUE
-    gate: Authenticator = request.state.parts.gate
-    return _context(await gate.by_token(value, lambda: gate.address(request)))
+    auth: Authenticator = request.state.parts.authenticator
+    return _context(await auth.by_token(value, lambda: auth.address(request)))
 
 
 async def metrics_reader(authorization: str, request: Any) -> Any:
@@ -38,8 +38,8 @@ async def metrics_reader(authorization: str, request: Any) -> Any:
     value = _token_in(authorization)
     if value is None:
         raise Unauthorized("Metrics are for those with a token: 'Authorization: Bearer …'.")
-    gate: Authenticator = request.state.parts.gate
-    return _context(await gate.metrics_reader(value, lambda: gate.address(request)))
+    auth: Authenticator = request.state.parts.authenticator
+    return _context(await auth.metrics_reader(value, lambda: auth.address(request)))
 
 
 def _token_in(authorization: str) -> str | None:
@@ -49,9 +49,9 @@ def _token_in(authorization: str) -> str | None:
 
 async def basic(username: str, password: str, request: Any) -> Any:
     """OpenAPI scheme `basic`: RFC 7617 with charset UTF-8, else Latin-1."""
-    gate: Authenticator = request.state.parts.gate
-    identity = await gate.by_password(
-        _decoded(username), _decoded(password), lambda: gate.address(request)
+    auth: Authenticator = request.state.parts.authenticator
+    identity = await auth.by_password(
+        _decoded(username), _decoded(password), lambda: auth.address(request)
     )
     return _context(identity)
 

@@ -1,7 +1,7 @@
-"""STORY: put a launch down, try the upload, wait for the server, upload, say where it is.
+"""Runs launches: store it, try the upload, wait for the server, upload, store the result.
 
-A launch is a stored row. The process that holds it brings it to its end, step by step, and every
-step may be repeated: when the process dies, another one goes on.
+A launch is a stored row. One worker advances it step by step, and every step may be repeated: when
+that worker dies, another one takes over.
 """
 
 import asyncio
@@ -35,24 +35,24 @@ from launcher.launches.upload import NotOwned, Uploader, UploadState
 from launcher.metrics import Metrics
 from launcher.outbound import OutboundError
 from launcher.store import Store, idempotency, limit, starts
-from launcher.store import launches as rows
+from launcher.store import launches as launch_rows
 from launcher.store.launches import Bounds, Launch
 
 log = logging.getLogger("launcher")
 
-# a route may lag behind the server by seconds; a server that is gone each time is another matter
+# a route may be seconds behind the server; after so many attempts the server cannot be reached
 MAX_ATTEMPTS = 12
 RETRY_SECONDS = 2.0
 LOOK_SECONDS = 30.0
 STEP_SECONDS = 1.0
-# shorter than a process is taken for alive: a launch that fresh is nobody else's
+# shorter than the time after which other workers take over: the lease need not be checked again
 FRESH_SECONDS = 4.0
-# a launch at which so many processes died is not worth another one
+# a launch during which so many workers died is not tried again
 MAX_CRASHES = 3
 
 
 class LaunchEngine:
-    """Opens notebooks on users' servers, each launch a stored row advanced step by step."""
+    """Runs the launches of one worker."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class LaunchEngine:
         bounds: Bounds,
         stopping: Callable[[], bool],
     ) -> None:
-        """`worker_id` is the name of this process, `patience` the wait for a hub in seconds.
+        """`worker_id` identifies this worker, `patience` bounds the wait for the hub in seconds.
 
         `upload_timeout` bounds, in seconds, what a launch may keep its user's server busy; `bounds`
         is what one user may have. `stopping` says whether this process is about to end.
@@ -87,7 +87,7 @@ class LaunchEngine:
         self._running: dict[str, asyncio.Task[Launch | None]] = {}
         self._faults: dict[str, asyncio.Task[None]] = {}
         self._keys: dict[str, str] = {}
-        """The hashes of the idempotency keys of launches under way, by launch id."""
+        """Hashes of the idempotency keys of running launches, by launch id."""
 
     async def open(self, request: LaunchRequest) -> Launch:
         """Store a launch and begin it; an earlier launch when its Idempotency-Key says so.
@@ -115,22 +115,22 @@ class LaunchEngine:
     def _recorded(self, launch_id: str, task: "asyncio.Task[Launch]") -> None:
         del self._recording[launch_id]
         if not task.cancelled():
-            task.exception()  # seen: else asyncio complains when the caller went away
+            task.exception()  # retrieved, or asyncio logs it when the caller is gone
 
     async def find(self, launch_id: str) -> Launch | None:
-        """The launch with that id, whoever's it is."""
+        """The launch with that id, of any user; None if there is none."""
         if not re.fullmatch(r"[0-9a-f]{32}", launch_id):
             return None
-        return await self._store.read(rows.find, launch_id)
+        return await self._store.read(launch_rows.find, launch_id)
 
     async def page(
         self, where: Mapping[str, str], *, before: tuple[float, str] | None, limit: int
     ) -> list[Launch]:
         """At most `limit` launches with these columns, newest first, after `before`."""
-        return await self._store.read(rows.page, where, before=before, limit=limit)
+        return await self._store.read(launch_rows.page, where, before=before, limit=limit)
 
     async def ended(self, launch: Launch, seconds: float) -> Launch:
-        """The launch when it has ended, or as it is when the time has passed."""
+        """Wait until the launch has ended, for at most `seconds`; returns it as it is then."""
         until = time.monotonic() + seconds
         while not launch.ended and not self._stopping() and time.monotonic() < until:
             step = min(until - time.monotonic(), STEP_SECONDS)
@@ -143,26 +143,26 @@ class LaunchEngine:
         return launch if launch.ended else await self._now(launch)
 
     async def _now(self, launch: Launch) -> Launch:
-        found = await self._store.read(rows.find, launch.id)
+        found = await self._store.read(launch_rows.find, launch.id)
         return found or launch
 
     async def cancel(self, launch: Launch) -> Launch:
-        """The launch, cancelled: no notebook of it stays, and no start that only it waited for.
+        """Cancel the launch; removes its notebook, and stops a start that only it waited for.
 
         Raises Ended.
         """
         cancelled = await self._store.run(_cancel, launch)
         now = await self._now(launch)
         if now.state != "cancelled":
-            raise Ended(f"The launch is {now.state}; there is nothing to cancel any more.")
+            raise Ended(f"The launch is {now.state}; so it cannot be cancelled any more.")
         if cancelled:
             self._feed.wake([launch.id])
             self._starter.update_soon()
         return now
 
     def adopt(self, launch: Launch) -> None:
-        """Go on with a launch whose process is gone."""
-        log.warning("going on with a launch", extra=_ids(launch))
+        """Take over a launch whose worker is gone."""
+        log.warning("a launch is taken over", extra=_ids(launch))
         self._metrics.takeover()
         if launch.crashes >= MAX_CRASHES and not launch.ended:
             self._end_with(launch, _abandoned(launch))
@@ -170,22 +170,22 @@ class LaunchEngine:
             self._begin(launch, UploadState())
 
     async def adopt_forgotten(self, launch_ids: Sequence[str]) -> None:
-        """Go on with those launches of this process that no task of it works on.
+        """Run launches that are stored as this worker's but have no task here.
 
         The database may have taken a launch without this process being told.
         """
         for launch_id in launch_ids:
             if not self._knows(launch_id):
-                launch = await self._store.read(rows.find, launch_id)
+                launch = await self._store.read(launch_rows.find, launch_id)
                 if launch and launch.worker_id == self._worker_id and not self._knows(launch_id):
-                    log.warning("going on with a launch", extra=_ids(launch))
+                    log.warning("a launch is taken over", extra=_ids(launch))
                     self._begin(launch, UploadState())
 
     def _knows(self, launch_id: str) -> bool:
         return any(launch_id in known for known in (self._recording, self._running, self._faults))
 
     async def stop(self) -> None:
-        """Leave the launches under way to another process."""
+        """Leave the running launches to other workers."""
         await asyncio.gather(*self._recording.values(), return_exceptions=True)
         tasks = [*self._running.values(), *self._faults.values()]
         for task in tasks:
@@ -193,7 +193,7 @@ class LaunchEngine:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _begin(self, launch: Launch, upload: UploadState) -> None:
-        task = asyncio.create_task(self._see_through(launch, upload))
+        task = asyncio.create_task(self._run(launch, upload))
         self._running[launch.id] = task
         task.add_done_callback(functools.partial(self._finished, launch))
 
@@ -202,29 +202,31 @@ class LaunchEngine:
         self._keys.pop(launch.id, None)
         self._feed.wake([launch.id])
         if not task.cancelled() and (error := task.exception()):
-            log.error("a launch was given up", exc_info=error, extra={"launch_id": launch.id})
+            log.error(
+                "a launch failed unexpectedly", exc_info=error, extra={"launch_id": launch.id}
+            )
             self._end_with(launch, fault())
 
     def _end_with(self, launch: Launch, error: LauncherError) -> None:
-        task = asyncio.create_task(self._fail_and_tell(launch, error))
+        task = asyncio.create_task(self._fail_and_report(launch, error))
         self._faults[launch.id] = task
         task.add_done_callback(lambda _: self._faults.pop(launch.id, None))
 
-    async def _fail_and_tell(self, launch: Launch, error: LauncherError) -> None:
+    async def _fail_and_report(self, launch: Launch, error: LauncherError) -> None:
         logs.request_id.set(launch.request_id or "")
         failed = await self._fail(launch, error)
         self._feed.wake([launch.id])
         if failed:
-            self._tell_end(failed)
+            self._report_end(failed)
 
-    async def _see_through(self, launch: Launch, upload: UploadState) -> Launch | None:
-        """The launch at its end; None when another process goes on with it."""
+    async def _run(self, launch: Launch, upload: UploadState) -> Launch | None:
+        """Run the launch to its end; None when another worker has taken it over."""
         logs.request_id.set(launch.request_id or "")
         current: Launch | None = launch
         while current and not current.ended:
             current = await self._advance(current, upload) or await self._ours(launch)
         if current:
-            self._tell_end(current)
+            self._report_end(current)
             if current.state == "cancelled":
                 await self._uploader.tidy(launch)
             elif not upload.may_be_there:
@@ -232,13 +234,13 @@ class LaunchEngine:
         return current
 
     async def _forget_key(self, launch: Launch) -> None:
-        """Let the key of a launch that failed before it began anything be used again."""
+        """Release the key of a launch that failed temporarily before anything was written."""
         key_hash = self._keys.get(launch.id)
         if key_hash and launch.problem and is_temporary(launch.problem):
             await self._store.insist(idempotency.forget, key_hash, launch.id)
 
-    def _tell_end(self, launch: Launch) -> None:
-        """Count a launch that has ended, and tell the log why when it failed."""
+    def _report_end(self, launch: Launch) -> None:
+        """Count a launch that has ended, and log why it failed."""
         problem = launch.problem or {}
         kind = str(problem.get("type", launch.state)).rpartition(":")[2]
         self._metrics.launch_ended(kind)
@@ -249,16 +251,16 @@ class LaunchEngine:
             log.warning("a launch failed", extra=extra)
 
     async def _ours(self, launch: Launch) -> Launch | None:
-        """The launch as it is now, None when another process has it."""
-        now = await self._store.insist(rows.find, launch.id)
+        """The launch as it is now; None when another worker has taken it over."""
+        now = await self._store.insist(launch_rows.find, launch.id)
         return now if now and (now.ended or now.worker_id == self._worker_id) else None
 
     async def _advance(self, launch: Launch, upload: UploadState) -> Launch | None:
-        """The launch after its next step; None when it may not be ours any more."""
+        """Run the next step; None when the launch may not be ours any more."""
         try:
             return await self._step(launch, upload)
         except StoreUnavailable:
-            # no fault of the launch: it goes on when the database is back
+            # not a failure of the launch: it continues when the database is back
             await asyncio.sleep(STEP_SECONDS)
             return launch
 
@@ -283,7 +285,7 @@ class LaunchEngine:
             return await self._fail(launch, error)
         if path:
             self._metrics.phase_took("upload", time.monotonic() - began)
-        done = await self._store.insist(rows.done, launch, path)
+        done = await self._store.insist(launch_rows.done, launch, path)
         await self._starter.server_was_used(launch.server)
         return done
 
@@ -312,15 +314,17 @@ class LaunchEngine:
             upload.seconds += time.monotonic() - began
 
     async def _fail(self, launch: Launch, error: LauncherError) -> Launch | None:
-        return await self._store.insist(rows.end, launch, state="failed", problem=error.problem())
+        return await self._store.insist(
+            launch_rows.end, launch, state="failed", problem=error.problem()
+        )
 
     async def _without_server(self, launch: Launch, reason: str) -> Launch | None:
-        """The launch once its server was started, or with the reason why it was not.
+        """Wait for the launch's server; the launch may have failed with the reason of the start.
 
         `reason` is why no call reached the server. Raises StoreUnavailable.
         """
         try:
-            waiting = await self._wait_again(launch, reason)
+            waiting = await self._queue_again(launch, reason)
         except StoreUnavailable:
             raise
         except LauncherError as error:
@@ -333,11 +337,11 @@ class LaunchEngine:
             with suppress(StoreUnavailable):
                 waiting, wanted = await self._store.read(_look_again, waiting)
             if not wanted:
-                break  # nobody starts the server: look whether it is there, and ask again
+                break  # nobody starts the server: try the upload, then queue it again
         return waiting
 
-    async def _wait_again(self, launch: Launch, reason: str) -> Launch | None:
-        """The launch, waiting for its server; raises ContentsFailed, QueueFull, StartsFailing."""
+    async def _queue_again(self, launch: Launch, reason: str) -> Launch | None:
+        """Queue the launch's server again; raises ContentsFailed, QueueFull, StartsFailing."""
         if launch.state == "uploading":
             if launch.attempts >= MAX_ATTEMPTS:
                 raise ContentsFailed(
@@ -354,7 +358,7 @@ def _ids(launch: Launch) -> dict[str, str | None]:
 
 
 def _reason(gone: ServerGone) -> str:
-    """Why a server could not be reached, to be put after a sentence; '' when nobody knows."""
+    """Why a server could not be reached, as the end of a sentence; '' when unknown."""
     cause: BaseException | None = gone
     while cause and not isinstance(cause, OutboundError):
         cause = cause.__cause__
@@ -364,14 +368,14 @@ def _reason(gone: ServerGone) -> str:
 
 def _abandoned(launch: Launch) -> LaunchAbandoned:
     return LaunchAbandoned(
-        f"{launch.crashes} processes of the launcher ended while they worked on this launch, so it"
-        " is not tried again. The launcher's log and its machine's (out of memory?) may say why."
+        f"{launch.crashes} workers of the launcher died during this launch, so it is not tried"
+        " again. The launcher's log and its machine's (out of memory?) may say why."
     )
 
 
 def _cancel(connection: sa.Connection, launch: Launch) -> bool:
     limit.lock(connection)
-    if not rows.cancel(connection, launch.id):
+    if not launch_rows.cancel(connection, launch.id):
         return False
     starts.drop_unwanted(connection, launch.server)
     return True
@@ -379,7 +383,7 @@ def _cancel(connection: sa.Connection, launch: Launch) -> bool:
 
 def _look_again(connection: sa.Connection, launch: Launch) -> tuple[Launch | None, bool]:
     """The launch, None when it is not the caller's any more; and whether its server is wanted."""
-    now = rows.find(connection, launch.id)
+    now = launch_rows.find(connection, launch.id)
     if now and not now.ended and now.worker_id != launch.worker_id:
         now = None
     return now, starts.is_wanted(connection, launch.server)

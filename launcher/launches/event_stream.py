@@ -1,4 +1,4 @@
-"""STORY: tell what happens to a launch as it happens, whichever process sees to it."""
+"""Streams of the events of a launch, whichever worker runs it."""
 
 import asyncio
 from collections import Counter
@@ -10,31 +10,31 @@ import sqlalchemy as sa
 from launcher.errors import StoreUnavailable, TooManyRequests
 from launcher.launches.feed import Feed
 from launcher.store import Store, launch_events
-from launcher.store import launches as rows
+from launcher.store import launches as launch_rows
 from launcher.store.launch_events import Event
 from launcher.store.launches import Launch
 
-# proxies close what is silent for a minute
+# proxies close connections that are silent for a minute
 HEARTBEAT_SECONDS = 14.0
 STEP_SECONDS = 1.0
-# a stream that one of the caller's other ones makes room for may end at any moment
+# when a caller with too many streams may try again
 FULL_SECONDS = 10
 
 
-class Streams:
-    """How many streams each caller has open in this process."""
+class StreamLimit:
+    """Limits the streams that each caller has open in this worker."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._open: Counter[Hashable] = Counter()
 
     @contextmanager
-    def one_more(self, caller: Hashable) -> Iterator[None]:
+    def count(self, caller: Hashable) -> Iterator[None]:
         """Count a stream for as long as the context lasts; raises TooManyRequests."""
         if self._open[caller] >= self._most:
             raise TooManyRequests(
-                f"There are {self._most} open event streams of yours already. Close one, or ask"
-                " GET /launches/{launch_id} now and again instead.",
+                f"There are {self._most} open event streams of yours already. Close one, or poll"
+                " GET /launches/{launch_id} instead.",
                 retry_after=FULL_SECONDS,
             )
         self._open[caller] += 1
@@ -47,23 +47,23 @@ class Streams:
 
 
 class EventStreams:
-    """Reads the feed for those who watch launches."""
+    """The event streams of one worker."""
 
     def __init__(
         self, store: Store, feed: Feed, stopping: Callable[[], bool], *, most_streams: int
     ) -> None:
-        """`stopping` says whether this process is about to end: those who watch come back."""
-        self.streams = Streams(most_streams)
+        """`stopping` says whether this worker is shutting down: clients then connect again."""
+        self.limit = StreamLimit(most_streams)
         self._store = store
         self._feed = feed
         self._stopping = stopping
 
-    async def follow(self, launch: Launch, after: int) -> AsyncIterator[Event | Launch | None]:
-        """What happened after the `after`-th change, as it comes, and the launch when it ended.
+    async def events(self, launch: Launch, after: int) -> AsyncIterator[Event | Launch | None]:
+        """The events after the `after`-th change as they happen, and the launch once it has ended.
 
-        None is a heartbeat. An event `queue` tells of a place in the queue, and has the number of
-        the change before it. A negative `after` stands for everything; one that is larger than the
-        number of the last change stands for that. While the database is away there are heartbeats.
+        None is a heartbeat. An event `queue` has a position in the queue and the number of the
+        change before it. A negative `after` means all events; a number that is too large means the
+        last change. While the database is away, there are only heartbeats.
         """
         if after < 0:
             yield Event(0, "state", {"state": "queued"}, launch.created_at)
@@ -78,18 +78,18 @@ class EventStreams:
             for event in happened:
                 yield event
             if now is None:
-                return  # it was pruned
+                return  # pruned
             if now.ended:
                 yield now
                 return
             if not happened:
                 yield None  # not every change is an event
             seq = max([seq, now.seq, *(event.seq for event in happened)])
-            async for beat in self._meanwhile(now, seq):
+            async for beat in self._until_changed(now, seq):
                 yield beat
 
-    async def _meanwhile(self, launch: Launch, seq: int) -> AsyncIterator[Event | None]:
-        """Places in the queue and heartbeats, until the launch changes."""
+    async def _until_changed(self, launch: Launch, seq: int) -> AsyncIterator[Event | None]:
+        """Positions in the queue and heartbeats, until the launch changes."""
         told, silent = None, 0.0
         while not self._stopping():
             place = await self._place(launch)
@@ -113,4 +113,4 @@ class EventStreams:
 
 
 def _look(connection: sa.Connection, launch_id: str, seq: int) -> tuple[Launch | None, list[Event]]:
-    return rows.find(connection, launch_id), launch_events.since(connection, launch_id, seq)
+    return launch_rows.find(connection, launch_id), launch_events.since(connection, launch_id, seq)

@@ -1,4 +1,4 @@
-"""The background tasks of a process: say that it lives, take over launches, prune, and others."""
+"""Background tasks of a worker: its heartbeat, takeover of launches, pruning, and others."""
 
 import asyncio
 import logging
@@ -12,18 +12,18 @@ import sqlalchemy as sa
 from launcher.errors import StoreUnavailable
 from launcher.launches.engine import LaunchEngine
 from launcher.store import Store, pruning, starts, workers
-from launcher.store import launches as rows
+from launcher.store import launches as launch_rows
 from launcher.store.launches import Launch
 
 log = logging.getLogger("launcher")
 
-# several times while a process is taken for alive
-BEAT_SECONDS = 2.0
+# several times within the time that a worker counts as alive after a heartbeat
+HEARTBEAT_SECONDS = 2.0
 PRUNE_SECONDS = 600.0
 
 
 class Recovery:
-    """The tasks in the background of one process."""
+    """The background tasks of one worker."""
 
     def __init__(
         self,
@@ -37,20 +37,20 @@ class Recovery:
     ) -> None:
         """`retention` is how long ended launches are kept, in seconds.
 
-        `tasks` are run beside its own; `end_process` is called when any of them ends by itself.
+        `tasks` run beside its own; `end_process` is called when any of them ends by itself.
         """
         self._store = store
         self._launches = launches
         self._worker_id = worker_id
         self._retention = retention
-        self._tasks = (self._beat, self._prune, *tasks)
+        self._tasks = (self._heartbeat, self._prune, *tasks)
         self._end_process = end_process
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Run the tasks; at the end, leave what is under way to other processes."""
+        """Run the tasks; at the end, leave running launches to other workers."""
         with suppress(StoreUnavailable):
-            await self._store.run(workers.beat, self._worker_id)
+            await self._store.run(workers.heartbeat, self._worker_id)
         tasks = [self._watched(task) for task in self._tasks]
         try:
             yield
@@ -68,39 +68,37 @@ class Recovery:
         return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        """A process without one of its tasks answers, and brings nothing to an end."""
+        """End the process: without one of its tasks it would answer but finish nothing."""
         if not task.cancelled():
-            log.critical(
-                "a background task ended, and so does this process", exc_info=task.exception()
-            )
+            log.critical("a background task ended, so this process ends", exc_info=task.exception())
             self._end_process()
 
-    async def _beat(self) -> None:
+    async def _heartbeat(self) -> None:
         while True:
             with suppress(StoreUnavailable):
-                orphans, own = await self._store.run(_beat, self._worker_id)
+                orphans, own = await self._store.run(_heartbeat, self._worker_id)
                 for launch in orphans:
                     self._launches.adopt(launch)
                 await self._launches.adopt_forgotten(own)
-            await asyncio.sleep(BEAT_SECONDS)
+            await asyncio.sleep(HEARTBEAT_SECONDS)
 
     async def _prune(self) -> None:
         while True:
-            # not all processes at the same moment
+            # not all workers at the same moment
             await asyncio.sleep(PRUNE_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311
             with suppress(StoreUnavailable):
                 while await self._store.run(pruning.prune, self._retention) == pruning.MOST_AT_ONCE:
                     pass
 
 
-def _beat(connection: sa.Connection, worker_id: str) -> tuple[list[Launch], list[str]]:
-    """The launches to take over, and the ids of those that `worker_id` had before."""
-    workers.beat(connection, worker_id)
+def _heartbeat(connection: sa.Connection, worker_id: str) -> tuple[list[Launch], list[str]]:
+    """The launches that the worker takes over, and the ids of those that it had before."""
+    workers.heartbeat(connection, worker_id)
     starts.release_orphans(connection)
-    own = rows.held(connection, worker_id)
-    return rows.adopt(connection, worker_id), own
+    own = launch_rows.held(connection, worker_id)
+    return launch_rows.adopt(connection, worker_id), own
 
 
 def _leave(connection: sa.Connection, worker_id: str) -> None:
-    rows.leave(connection, worker_id)
-    workers.leave(connection, worker_id)
+    launch_rows.leave(connection, worker_id)
+    workers.deregister(connection, worker_id)

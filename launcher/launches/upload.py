@@ -1,13 +1,13 @@
-"""Puts a notebook into a home under a name that is free, and touches nothing that is there.
+"""Uploads a notebook to a free name in a home; existing files are never changed.
 
-The notebook is written under a temporary name and then renamed: a rename refuses a name that is
-taken, but replaces a link that leads nowhere, so a look goes before. Two renames at the same moment
-can both succeed, so a lease of the name goes before, too.
+The notebook is uploaded to a temporary file, which is then renamed. A rename refuses a name that is
+taken but replaces a dangling link, so the name is looked up first. Two renames at the same moment
+can both succeed, so a lease of the name is acquired first.
 """
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,16 +16,13 @@ import sqlalchemy as sa
 
 from launcher.contents import Ambiguous, Contents, OtherText, ServerGone
 from launcher.errors import ContentsFailed, FileExists, InTheWay, LauncherError
+from launcher.launches.filenames import CandidateNames, first_free
 from launcher.store import Store, leases
-from launcher.store import launches as rows
+from launcher.store import launches as launch_rows
 from launcher.store.launches import Launch, Notebook
 
 Path = tuple[str, ...]
 
-# whether a name is free is said by the user's server, which may say no for ever
-MAX_NAMES = 100
-# jupyter_server writes a name of 245 bytes and more, and then fails on its checkpoint
-MAX_NAME_BYTES = 244
 MAX_LOOKS = 5
 LEASE_POLL_SECONDS = 0.05
 LEASE_POLLS = 400
@@ -33,30 +30,23 @@ LEASE_POLLS = 400
 
 @dataclass
 class UploadState:
-    """What the process that has a launch knows of it beside its row."""
+    """What the worker knows of a running launch beside its row."""
 
     sure_until: float = 0.0
-    """Until then, by the monotonic clock, the launch is ours and holds its first name."""
+    """Until then (monotonic clock) the launch surely is ours and holds its first lease."""
     may_be_there: bool = True
-    """Whether the notebook may have been put into the home already."""
+    """Whether the notebook may be in the home already."""
     seconds: float = 0.0
-    """How long the uploads took so far, those that found no server included."""
+    """How long the uploads took so far, failed ones included."""
 
 
 class NotOwned(Exception):
-    """The launch was cancelled meanwhile, or another process has it."""
-
-
-def candidate(filename: str, number: int) -> str:
-    """The name to try after `number` others: experiment.ipynb, experiment-1.ipynb, …"""
-    stem = filename.removesuffix(".ipynb")
-    return f"{stem}-{number}.ipynb" if number else filename
+    """The launch was cancelled, or another worker has taken it over."""
 
 
 def _temporary(launch: Launch, takeovers: int) -> Path:
-    # not made of the filename, which may be as long as the file system takes; another one for each
-    # process, because one that was taken for dead may go on; that of a notebook, because a
-    # pre_save_hook may take nothing else
+    # without the filename, which may have the maximum length; different for each worker, because
+    # one that was thought dead may still run; a notebook, because a pre_save_hook may require that
     number = f".{takeovers}" if takeovers else ""
     return (*_directory(launch), f"launcher-{launch.id}{number}.ipynb")
 
@@ -71,33 +61,15 @@ def _directory(launch: Launch) -> Path:
     return tuple(_notebook(launch).directory.split("/"))
 
 
-async def first_free(taken: Callable[[int], Awaitable[bool]], after: int) -> int:
-    """A number above `after` that is not taken, in a logarithm of the calls that counting needs.
-
-    Ends when `taken` says so, or with what it raises.
-    """
-    low, step = after, 1
-    while await taken(low + step):
-        low, step = low + step, 2 * step
-    high = low + step
-    while high - low > 1:
-        middle = (low + high) // 2
-        if await taken(middle):
-            low = middle
-        else:
-            high = middle
-    return high
-
-
 class Uploader:
-    """Places notebooks with the contents API, under leases in the store."""
+    """Uploads notebooks with the contents API, under leases in the store."""
 
     def __init__(self, store: Store, contents: Contents) -> None:
         self._store = store
         self._contents = contents
 
     async def upload(self, launch: Launch, attempt: UploadState) -> Path:
-        """Where the launch's notebook is from now on; may be repeated after any failure.
+        """Upload the launch's notebook; returns its path. May be repeated after any failure.
 
         Raises ServerGone, NotOwned, FileExists, and what the contents API deserves.
         """
@@ -105,7 +77,7 @@ class Uploader:
             await self._contents.probe_unless_known(launch.server)
         wanted, launch = launch, await self._spelled(launch)
         if launch is not wanted:
-            attempt.sure_until = 0.0  # that lease is of the other spelling
+            attempt.sure_until = 0.0  # the lease is for the other spelling
         if attempt.may_be_there and (path := await self._placed_before(launch)):
             return path
         if _notebook(launch).if_exists == "replace":
@@ -122,14 +94,14 @@ class Uploader:
         return path
 
     async def tidy(self, launch: Launch) -> None:
-        """Take back what a launch that was cancelled may have left in the home."""
+        """Remove what a cancelled launch may have left in the home."""
         if launch.notebook:
-            await self._take_back(launch)
-        await self._store.insist(rows.let_go, launch)
+            await self._remove(launch)
+        await self._store.insist(launch_rows.let_go, launch)
 
-    async def _take_back(self, launch: Launch) -> None:
+    async def _remove(self, launch: Launch) -> None:
         with suppress(ServerGone, LauncherError):
-            # what was written over cannot be brought back; a checkpoint of it is there
+            # a replaced file has a checkpoint
             if _notebook(launch).if_exists != "replace" and (
                 path := await self._placed_before(launch)
             ):
@@ -141,13 +113,13 @@ class Uploader:
         await self._contents.probe(launch.server)
 
     async def discard(self, launch: Launch) -> None:
-        """Remove what an upload that is given up may have left under a temporary name."""
+        """Remove the temporary file of an upload that is not continued."""
         with suppress(ServerGone, LauncherError):
             launch = await self._spelled(launch)
             await self._remove_temporaries(launch, launch.takeovers + 1)
 
     def prepare(self, launch: Launch) -> None:
-        """Have the token of the launch's server made while the server starts."""
+        """Request the token of the launch's server while the server starts."""
         self._contents.prepare(launch.server)
 
     async def _spelled(self, launch: Launch) -> Launch:
@@ -161,10 +133,10 @@ class Uploader:
 
     @asynccontextmanager
     async def _looking(self, launch: Launch) -> AsyncIterator["asyncio.Task[bool]"]:
-        """A look at the wanted name, which goes on while the notebook is written."""
+        """Look up the wanted name while the notebook is uploaded."""
         path = (*_directory(launch), _notebook(launch).filename)
         look = asyncio.create_task(self._contents.exists(launch.server, path))
-        # nobody may ask what it found
+        # its result may not be needed
         look.add_done_callback(lambda task: task.cancelled() or task.exception())
         try:
             yield look
@@ -172,12 +144,12 @@ class Uploader:
             look.cancel()
 
     async def _remove_temporaries(self, launch: Launch, takeovers: int) -> None:
-        """Remove the temporary files of the first processes that had the launch."""
+        """Remove the temporary files of the first workers that ran the launch."""
         for earlier in range(takeovers):
             await self._contents.delete(launch.server, _temporary(launch, earlier))
 
     async def _placed_before(self, launch: Launch) -> Path | None:
-        """Where an earlier round left the notebook, though no answer told."""
+        """Where an earlier attempt without an answer left the notebook, if it did."""
         for text in await self._store.read(leases.paths, launch.id):
             path = tuple(text.split("/"))
             if await self._is_ours(launch, path):
@@ -186,11 +158,11 @@ class Uploader:
         return None
 
     async def _put(self, launch: Launch, path: Path) -> datetime | None:
-        """When it was written; again where no answer came: writing the same twice is harmless."""
+        """Upload, again where no answer came; returns when it was written."""
         unanswered: Ambiguous | None = None
         for _ in range(MAX_LOOKS):
             try:
-                # a server that had to be started is often one that was never used
+                # a server that had to be started may never have been used
                 return await self._contents.put_text(
                     launch.server,
                     path,
@@ -214,11 +186,11 @@ class Uploader:
 
         `is_taken` says so of the wanted name; `written` is when the file was.
         """
-        number, names = 0, _Names(launch)
+        number, names = 0, CandidateNames(_notebook(launch))
         while True:
             path = names.path(number)
             surely_held = number == 0 and time.monotonic() < attempt.sure_until
-            if surely_held or await self._take(launch, path):
+            if surely_held or await self._acquire(launch, path):
                 attempt.may_be_there = True
                 look = is_taken if number == 0 else self._contents.exists(launch.server, path)
                 if await self._rename(launch, temporary, path, written, is_free=not await look):
@@ -231,14 +203,14 @@ class Uploader:
                 )
             number = await first_free(lambda n: self._is_taken(launch, names.path(n)), after=number)
 
-    async def _take(self, launch: Launch, path: Path) -> bool:
-        taken = await self._store.run(_take, launch, "/".join(path))
+    async def _acquire(self, launch: Launch, path: Path) -> bool:
+        taken = await self._store.run(_acquire, launch, "/".join(path))
         if taken is None:
             raise NotOwned
         return taken
 
     async def _is_taken(self, launch: Launch, path: Path) -> bool:
-        """Whether a launch holds the path, or the server says that something is there."""
+        """Whether a launch holds the path, or something in the home has it."""
         is_held = await self._store.read(_is_held, launch, "/".join(path))
         if is_held is None:
             raise NotOwned
@@ -253,8 +225,8 @@ class Uploader:
         *,
         is_free: bool,
     ) -> bool:
-        """Rename; after a call that no answer came to, look whether the file is this launch's."""
-        # a call of an earlier round, or of a process that was taken for dead, may come late
+        """Rename; after a call without an answer, check whether the file is this launch's."""
+        # a call of an earlier attempt, or of a worker that was thought dead, may be late
         unsure = launch.attempts > 0 or launch.takeovers > 0
         if not is_free:
             return unsure and await self._was_renamed(launch, temporary, path)
@@ -272,7 +244,7 @@ class Uploader:
                 await self._put(launch, temporary)
                 return False
             except ContentsFailed:
-                # the temporary is gone when the unanswered call was carried out
+                # the temporary file is gone if the call without an answer was carried out
                 if unsure and await self._was_renamed(launch, temporary, path):
                     return True
                 raise
@@ -281,21 +253,21 @@ class Uploader:
         raise ServerGone from unanswered
 
     async def _was_renamed(self, launch: Launch, temporary: Path, path: Path) -> bool:
-        """Whether an earlier call gave the launch's notebook that name after all."""
+        """Whether an earlier call renamed the launch's notebook after all."""
         if not await self._is_ours(launch, path):
             return False
-        await self._contents.delete(launch.server, temporary)  # written again meanwhile
+        await self._contents.delete(launch.server, temporary)  # uploaded again meanwhile
         return True
 
     async def _is_ours(self, launch: Launch, path: Path) -> bool:
-        # the id is in the notebook's metadata, and nobody can have chosen it
+        # the id is in the notebook's metadata, and cannot be chosen by a user
         return await self._contents.holds(launch.server, path, launch.id)
 
     async def _replace(self, launch: Launch, attempt: UploadState) -> Path:
-        """Write over the file that is there, after a checkpoint of it."""
+        """Replace the file, after a checkpoint of it."""
         path = (*_directory(launch), _notebook(launch).filename)
         for _ in range(LEASE_POLLS):
-            if await self._take(launch, path):
+            if await self._acquire(launch, path):
                 break
             await asyncio.sleep(LEASE_POLL_SECONDS)
         else:
@@ -305,18 +277,18 @@ class Uploader:
             raise InTheWay(f"{'/'.join(path)} is a directory, which cannot be replaced.")
         try:
             before = await self._contents.make_checkpoint(launch.server, path) if kind else ""
-            if not await self._store.run(rows.is_mine, launch):
-                raise NotOwned  # the file may hold another process's notebook, and changes since
+            if not await self._store.run(launch_rows.is_mine, launch):
+                raise NotOwned  # the file may be another worker's notebook, with later changes
             attempt.may_be_there = True
             await self._put(launch, path)
             if not await self._contents.shows(launch.server, path, _notebook(launch).content):
-                await self._put_back(launch, path, before)
+                await self._restore(launch, path, before)
         except Ambiguous as error:
             raise ServerGone from error
         return path
 
-    async def _put_back(self, launch: Launch, path: Path, checkpoint: str) -> None:
-        """Take back a notebook that jupytext does not let anybody open; raises InTheWay."""
+    async def _restore(self, launch: Launch, path: Path, checkpoint: str) -> None:
+        """Restore what was replaced by a notebook that jupytext would not open; raises InTheWay."""
         if not checkpoint:
             await self._contents.delete(launch.server, path)
         elif not await self._contents.restore(launch.server, path, checkpoint):
@@ -330,35 +302,15 @@ class Uploader:
         )
 
 
-def _take(connection: sa.Connection, launch: Launch, path: str) -> bool | None:
-    """Whether the launch holds the path; None when it is not the caller's to go on with."""
-    if not rows.is_mine(connection, launch):
+def _acquire(connection: sa.Connection, launch: Launch, path: str) -> bool | None:
+    """Acquire the lease of the path; None when the launch is not the caller's any more."""
+    if not launch_rows.is_mine(connection, launch):
         return None
     return leases.acquire(connection, launch.server.user, path, launch.id)
 
 
 def _is_held(connection: sa.Connection, launch: Launch, path: str) -> bool | None:
     """Whether some launch holds the path; None when the launch is not the caller's any more."""
-    if not rows.is_mine(connection, launch, for_update=False):
+    if not launch_rows.is_mine(connection, launch, for_update=False):
         return None
     return leases.is_held(connection, launch.server.user, path)
-
-
-class _Names:
-    """The names that a launch may end with, of which only so many are looked at."""
-
-    def __init__(self, launch: Launch) -> None:
-        self._directory = _directory(launch)
-        self._filename = _notebook(launch).filename
-        self._left = MAX_NAMES
-
-    def path(self, number: int) -> Path:
-        """The path to try after `number` others; raises ContentsFailed after too many."""
-        self._left -= 1
-        name = candidate(self._filename, number)
-        if self._left < 0 or len(name.encode("utf-8")) > MAX_NAME_BYTES:
-            raise ContentsFailed(
-                f"No free name was found for {self._filename}: the server says that each one is"
-                " taken. Choose another name or directory."
-            )
-        return (*self._directory, name)

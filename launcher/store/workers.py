@@ -1,4 +1,4 @@
-"""The processes that see to launches: who is alive."""
+"""The worker processes: which of them are alive."""
 
 import time
 
@@ -9,24 +9,24 @@ from launcher.store.tables import workers
 # clocks of several machines may differ by less than this
 ALIVE_SECONDS = 12.0
 
-_BEAT = sa.text(
+_HEARTBEAT = sa.text(
     "INSERT INTO workers (id, alive_until) VALUES (:id, :alive_until)"
     " ON CONFLICT (id) DO UPDATE SET alive_until = excluded.alive_until"
 )
 
 
-def beat(connection: sa.Connection, process: str) -> None:
-    """Say that the process is alive, and forget those that were not for long."""
+def heartbeat(connection: sa.Connection, worker_id: str) -> None:
+    """Record that the worker is alive, and forget workers that have long been dead."""
     now = time.time()
-    connection.execute(_BEAT, {"id": process, "alive_until": now + ALIVE_SECONDS})
+    connection.execute(_HEARTBEAT, {"id": worker_id, "alive_until": now + ALIVE_SECONDS})
     connection.execute(workers.delete().where(workers.c.alive_until < now - ALIVE_SECONDS))
 
 
 def alive() -> sa.Select[tuple[str]]:
-    """The ids of the processes that live, as a query."""
+    """The ids of workers that are alive, as a query."""
     return sa.select(workers.c.id).where(workers.c.alive_until >= time.time())
 
 
-def leave(connection: sa.Connection, process: str) -> None:
-    """Say that the process ends: what it holds, others take over at once."""
-    connection.execute(workers.delete().where(workers.c.id == process))
+def deregister(connection: sa.Connection, worker_id: str) -> None:
+    """Record that the worker ends: others take over its launches at once."""
+    connection.execute(workers.delete().where(workers.c.id == worker_id))
