@@ -326,9 +326,10 @@ def test_the_lines_of_an_address_are_bounded_whatever_it_tries(start_app, fakehu
         whoami(client, unknown(n))
     events = [event for event, _ in audited()]
     assert events.count("login_failed") == 5
+    assert events.count("token_refused") == 5
     assert events.count("login_throttled") == 1
     assert events.count("tokens_throttled") == 1
-    assert len(events) == 7
+    assert len(events) == 12
     assert "canary" not in repr(audited())
     assert "nobodys" not in repr(audited())
 

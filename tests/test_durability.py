@@ -232,10 +232,10 @@ def test_replace_by_a_process_that_was_taken_for_dead_writes_nothing(start_app, 
     frozen, gate = threading.Event(), threading.Event()
     checkpoint = fakehub._checkpoint
 
-    def slow(user, path):
+    def slow(user, path, number):
         frozen.set()
         wait_until(gate.is_set, "the thaw")
-        return checkpoint(user, path)
+        return checkpoint(user, path, number)
 
     fakehub._checkpoint = slow
     try:
