@@ -24,8 +24,7 @@ from launcher.errors import ConfigError
 worker_class = "launcher.worker.Worker"
 wsgi_app = "launcher.serve:app"
 workers = 2
-# of each worker, at most; an open stream of events is one and takes 50 kB
-worker_connections = 2000
+worker_connections = worker.CONNECTIONS
 preload_app = True  # one catalogue and one specification for all workers
 graceful_timeout = 30
 # longer than clients keep a connection (aiohttp 15 s, nginx 60 s): one that we close first costs

@@ -154,7 +154,7 @@ _OTHER_HOST = (62, 64)
 def _reason(error: Exception) -> str:
     """Why no answer came, in words that hold no address."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return _about_certificate(error.certificate_error)
+        return about_certificate(error.certificate_error)
     if isinstance(error, aiohttp.ClientConnectorSSLError):
         said = getattr(error.os_error, "reason", None) or type(error.os_error).__name__
         return f"no TLS connection can be made ({said}); HTTP without TLS may be spoken there"
@@ -178,7 +178,8 @@ def _reason(error: Exception) -> str:
     return f"the call failed ({type(error).__name__})"
 
 
-def _about_certificate(error: Exception) -> str:
+def about_certificate(error: Exception) -> str:
+    """Why a certificate is refused, from what OpenSSL says of it."""
     if getattr(error, "verify_code", 0) in _OTHER_HOST:
         return "its certificate is for another host"
     said = getattr(error, "verify_message", "") or "it does not pass"

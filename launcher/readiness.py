@@ -219,15 +219,12 @@ class Readiness:
             )
 
     def _judge(self, scopes: frozenset[str]) -> str:
-        names = {scope.split("!")[0] for scope in scopes}
-        missing = sorted({NEEDED[name] for name in NEEDED.keys() - _expanded(names)})
-        if missing:
+        if missing := missing_scopes(scopes):
             raise HubRefused(
                 f"The launcher's token lacks the scope {' and '.join(missing)}. Give its service a"
                 " role with servers and tokens; see jupyterhub_config.py.example."
             )
-        extra = sorted(n for n in names - HARMLESS if not n.startswith("custom:launcher:"))
-        if extra:
+        if extra := extra_scopes(scopes):
             self._too_many(extra)
         return UNFILTERED if "tokens" in scopes else ""
 
@@ -242,6 +239,21 @@ class Readiness:
         if not self._warned[0]:
             self._warned[0] = 1
             log.warning(advice)
+
+
+def missing_scopes(scopes: frozenset[str]) -> list[str]:
+    """What a role of the launcher's service must hold beside these scopes."""
+    return sorted({NEEDED[name] for name in NEEDED.keys() - _expanded(_names(scopes))})
+
+
+def extra_scopes(scopes: frozenset[str]) -> list[str]:
+    """The names of scopes that allow more than the launcher needs."""
+    extra = _names(scopes) - HARMLESS
+    return sorted(name for name in extra if not name.startswith("custom:launcher:"))
+
+
+def _names(scopes: frozenset[str]) -> set[str]:
+    return {scope.split("!")[0] for scope in scopes}
 
 
 def _expanded(names: set[str]) -> set[str]:

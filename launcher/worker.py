@@ -16,6 +16,8 @@ from gunicorn.workers import gasgi
 HEAD_SECONDS = 10.0
 # in which a client takes the next 64 KiB of an answer
 SEND_SECONDS = 60.0
+# of each worker, at most; an open stream of events is one and takes 50 kB
+CONNECTIONS = 2000
 # more would be slow for programs that close all files they might have
 MOST_FILES = 65_536
 # what the process itself has open, and connections that asyncio accepts before it tells of them

@@ -13,7 +13,7 @@ HASTY = ("hasty:app",)
 
 
 @contextmanager
-def serving(hub, folder, *words, before=(), environ=None, workers=1):
+def serving(hub, folder, *words, before=(), environ=None, workers=1, health="/health"):
     """gunicorn with the launcher's settings; `before` is a command that runs the rest."""
     port = free_port()
     command = [*before, sys.executable, "-W", "ignore", "-m", "gunicorn"]
@@ -31,7 +31,7 @@ def serving(hub, folder, *words, before=(), environ=None, workers=1):
 
     def up():
         assert process.poll() is None, (folder / "log").read_text()
-        return answers(served)
+        return answers(served, health)
 
     try:
         wait_until(up, "gunicorn", 3 * MAX_SECONDS)
@@ -41,10 +41,10 @@ def serving(hub, folder, *words, before=(), environ=None, workers=1):
         process.wait(3 * MAX_SECONDS)
 
 
-def answers(served):
+def answers(served, health="/health"):
     """Whether somebody answers there."""
     with suppress(requests.ConnectionError, requests.Timeout):
-        return requests.get(f"{served.url}/health", timeout=5).ok
+        return requests.get(f"{served.url}{health}", timeout=5).ok
     return False
 
 

@@ -44,7 +44,17 @@ MAY_IMPORT = {
     "gunicorn": {"config", "store", "worker"},
     "worker": set(),
     "client": set(),
-    "cli": {"client", "app", "experiments", "config"},
+    "cli": {
+        "client",
+        "app",
+        "experiments",
+        "config",
+        "hub",
+        "keys",
+        "readiness",
+        "store",
+        "worker",
+    },
     "__main__": {"cli"},
 }
 WEB_FRAMEWORKS = {"starlette", "connexion", "swagger_ui_bundle", "flask", "fastapi", "uvicorn"}

@@ -5,9 +5,11 @@ import subprocess
 import sys
 
 import pytest
+from click.testing import CliRunner
 from traitlets import TraitError
 
 from launcher import config
+from launcher.cli import main
 from launcher.config import Launcher
 from launcher.errors import ConfigError
 
@@ -290,10 +292,7 @@ def test_serve_ends_with_a_sentence_and_no_traceback(tmp_path, environ):
     assert "Traceback" not in done.stderr
 
 
-def test_the_example_file_names_every_setting(capsys):
-    from launcher.cli import main
-
-    main(["config"])
-    text = capsys.readouterr().out
+def test_the_example_file_names_every_setting():
+    text = CliRunner().invoke(main, ["config"]).output
     for name in Launcher.class_own_traits(config=True):
         assert f"c.Launcher.{name}" in text, name

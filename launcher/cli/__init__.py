@@ -1,33 +1,51 @@
-"""The command line: `launcher COMMAND`, each command a module that is imported when it is used."""
+"""The command line: `launcher COMMAND`.
 
-import argparse
+Each module and package in here is a command, with the attribute `command`. All of them are imported
+for `launcher --help`, so they import what they need in the function that runs.
+"""
+
 import importlib
-import sys
-from collections.abc import Sequence
+import pkgutil
+
+import click
 
 import launcher
 from launcher.errors import ConfigError
 
-COMMANDS = {
-    "serve": "run the service",
-    "config": "print a configuration file with every setting in it",
-}
+
+class Unusable(click.ClickException):
+    """A setting is missing or unusable."""
+
+    exit_code = 4
+
+    def show(self, file: object = None) -> None:
+        """Print the sentence on stderr."""
+        click.echo(f"launcher: {self.message}", err=True)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command; a setting that is wrong ends it with a sentence and status 4."""
-    parser = argparse.ArgumentParser(
-        prog="launcher", description="Opens experiments in the servers of a JupyterHub's users."
-    )
-    parser.add_argument("--version", action="version", version=launcher.__version__)
-    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, description in COMMANDS.items():
-        command = subparsers.add_parser(name, help=description, description=description)
-        command.set_defaults(run=name)
-        importlib.import_module(f"launcher.cli.{name}").add_arguments(command)
-    options = parser.parse_args(arguments)
-    try:
-        importlib.import_module(f"launcher.cli.{options.run}").run(options)
-    except ConfigError as error:
-        print(f"launcher: {error}", file=sys.stderr)
-        sys.exit(4)
+class Commands(click.Group):
+    """The commands in this package, each imported when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Their names, in alphabetical order."""
+        return sorted(module.name for module in pkgutil.iter_modules(__path__))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, None when there is none."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        command: click.Command = importlib.import_module(f"launcher.cli.{cmd_name}").command
+        return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run a command; a ConfigError ends it with a sentence and status 4."""
+        try:
+            return super().invoke(ctx)
+        except ConfigError as error:
+            raise Unusable(str(error)) from error
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(launcher.__version__, message="%(version)s")
+def main() -> None:
+    """Opens experiments in the servers of a JupyterHub's users."""

@@ -1,14 +1,12 @@
 """launcher config: a configuration file with every setting, its default and what it does."""
 
-import argparse
+import click
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command has no options."""
-
-
-def run(options: argparse.Namespace) -> None:
-    """Print the file; the environment does not change it."""
+@click.command
+def command() -> None:
+    """Print a configuration file with every setting in it."""
     from launcher.config import Launcher
 
-    print(Launcher({}).generate_config_file())
+    # the environment does not change what is printed
+    click.echo(Launcher({}).generate_config_file())

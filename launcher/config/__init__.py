@@ -276,7 +276,12 @@ class Launcher(Application):
 
 
 def load(environ: Mapping[str, str] | None = None) -> Launcher:
-    """The settings from the configuration file and the environment; raises ConfigError.
+    """The settings from the configuration file and the environment; raises ConfigError."""
+    return read(environ).check()
+
+
+def read(environ: Mapping[str, str] | None = None) -> Launcher:
+    """The same, before it is known whether the launcher can run with them; raises ConfigError.
 
     The file is the one that LAUNCHER_CONFIG names, else launcher_config.py in the working
     directory, when it is there.
@@ -288,7 +293,7 @@ def load(environ: Mapping[str, str] | None = None) -> Launcher:
         _read(settings, path)
     elif named:
         raise ConfigError(f"LAUNCHER_CONFIG names {named}, which is not a file.")
-    return settings.check()
+    return settings
 
 
 # the file is a program of the site's

@@ -6,6 +6,8 @@ from launcher.errors import HubUnavailable
 from launcher.hub import Hub
 from launcher.outbound import OutboundError
 
+# the first that the launcher runs beside
+OLDEST = (5, 2, 0)
 # the first that lets a service make tokens for users that a filtered scope names
 FILTERS_TOKENS = (5, 5, 3)
 # the first that does not count a hook's refusal among the failures in a row

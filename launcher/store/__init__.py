@@ -15,10 +15,10 @@ from launcher.outage import Outage
 from launcher.store import deadline
 from launcher.store.engine import ONLY_READS, PAUSE_SECONDS, THREADS, TRIES
 from launcher.store.engine import connect as _connect
+from launcher.store.versions import Outdated, check_version, migrate
 from launcher.store.versions import alembic as _alembic
-from launcher.store.versions import check_version, migrate
 
-__all__ = ["Store", "_alembic", "_connect", "check_version", "migrate"]
+__all__ = ["Outdated", "Store", "_alembic", "_connect", "check_version", "migrate", "reason"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -75,7 +75,7 @@ class Store:
             async with asyncio.timeout(GIVE_UP_SECONDS):
                 result = await asyncio.get_running_loop().run_in_executor(threads, call)
         except StoreUnavailable as error:
-            self._outage.failed(_reason(error.__cause__), writing=writing)
+            self._outage.failed(reason(error.__cause__), writing=writing)
             raise
         except TimeoutError as error:
             self._outage.failed("a thread hangs in the database", writing=writing)
@@ -122,7 +122,7 @@ def _unavailable() -> StoreUnavailable:
     )
 
 
-def _reason(error: BaseException | None) -> str:
+def reason(error: BaseException | None) -> str:
     """What the driver said, without the statement."""
     return str(getattr(error, "orig", None) or error).strip()
 

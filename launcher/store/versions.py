@@ -22,6 +22,10 @@ from launcher.store.tables import metadata
 LOOK_SECONDS = 5.0
 
 
+class Outdated(ConfigError):
+    """The tables are those of an earlier version, or there are none yet."""
+
+
 def alembic(engine: sa.Engine) -> Config:
     """Alembic's configuration for that database."""
     config = Config()
@@ -44,7 +48,7 @@ def migrate(url: str) -> None:
 
 
 def check_version(url: str) -> None:
-    """Raise ConfigError when the tables are not those of this version."""
+    """Raise ConfigError when the tables are not those of this version, Outdated for older ones."""
     engine = connect(url)
     try:
         _refuse_folder(engine)
@@ -58,7 +62,7 @@ def check_version(url: str) -> None:
         engine.dispose()
     _refuse_others(engine, (have, tables))
     if have != _scripts(engine).get_current_head():
-        raise ConfigError(
+        raise Outdated(
             "The launcher's database is not ready for this version. Start with `launcher serve` or"
             " `gunicorn -c python:launcher.gunicorn …`, which prepare it."
         )
@@ -116,7 +120,12 @@ def _refuse_others(engine: sa.Engine, found: tuple[str | None, set[str]]) -> Non
 
 
 def _named(engine: sa.Engine) -> str:
-    return f"The database {engine.url.render_as_string()}"
+    return f"The database {address_of(engine.url)}"
+
+
+def address_of(url: sa.URL) -> str:
+    """The database's URL without its password."""
+    return url.difference_update_query(["password"]).render_as_string()
 
 
 def _unusable(engine: sa.Engine, error: Exception) -> ConfigError:

@@ -1,0 +1,55 @@
+"""launcher doctor: what is wrong with an installation, and the configuration that fixes it."""
+
+from urllib.parse import urlsplit
+
+import click
+
+
+def _address(context: click.Context, option: click.Parameter, value: str) -> str:
+    """The value of --url; raises BadParameter for what is no address."""
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if value and not usable:
+        raise click.BadParameter("must be an address such as https://hub.example.org/launcher")
+    return value
+
+
+def _user(context: click.Context, option: click.Parameter, value: str) -> str:
+    """The value of --user; raises BadParameter for what no user is called."""
+    from launcher import urls
+
+    try:
+        return value and urls.join("", value) and value
+    except ValueError as error:
+        raise click.BadParameter("must be the name of a user") from error
+
+
+@click.command
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.option(
+    "--url",
+    default="",
+    metavar="ADDRESS",
+    callback=_address,
+    help="Where people reach the launcher; by default at the hub's address.",
+)
+@click.option(
+    "--user",
+    default="",
+    metavar="NAME",
+    callback=_user,
+    help="Also check whether this user may use the launcher.",
+)
+def command(as_json: bool, url: str, user: str) -> None:
+    """Check the configuration, the hub, the database and this machine.
+
+    Run it with the launcher's environment in the launcher's working directory, while the launcher
+    runs or before. The exit status is 0 when nothing failed, 1 when something did, and 4 when the
+    configuration cannot be used.
+    """
+    from launcher.cli.doctor.run import run
+
+    raise SystemExit(run(as_json=as_json, url=url, user=user))

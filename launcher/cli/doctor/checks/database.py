@@ -1,0 +1,114 @@
+"""The database: is it there, of this version, and does it take what is written?"""
+
+import asyncio
+import os
+import time
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from launcher import store
+from launcher.cli.doctor.files import why_not_writable
+from launcher.cli.doctor.results import Result, failed, lines, ok, warning
+from launcher.cli.doctor.site import Site
+from launcher.errors import ConfigError, StoreUnavailable
+from launcher.outage import Outage
+from launcher.store import Store, deadline, probe
+from launcher.store.engine import connect
+from launcher.store.tables import probes
+from launcher.store.versions import address_of
+
+NAME = "database"
+WRITER = "doctor"
+MOST_SECONDS = 5.0
+
+
+async def check(site: Site) -> Result:
+    """Whether launches can be written down."""
+    if site.database_file and not site.database_file.exists():
+        return _new_file(site.database_file)
+    try:
+        await asyncio.to_thread(store.check_version, site.settings.database_url)
+        await _write(site.settings.database_url)
+    except store.Outdated:
+        return await _migratable(site)
+    except ConfigError as error:
+        return _unusable(site, str(error).rstrip("."))
+    except StoreUnavailable as error:
+        return _unusable(site, f"{_address(site)}: {_first_line(error.__cause__)}")
+    return ok(f"{_address(site)} takes what is written.")
+
+
+def _address(site: Site) -> str:
+    return address_of(sa.make_url(site.settings.database_url))
+
+
+def _new_file(file: Path) -> Result:
+    if reason := why_not_writable(file.parent):
+        return failed(f"{file} cannot be made: {reason}.", _owner(file.parent))
+    return ok(f"{file} does not exist yet; the first start makes it.")
+
+
+async def _write(url: str) -> None:
+    """Write as a launch does, and remove it again; raises StoreUnavailable."""
+    database = Store(url, Outage("the database"))
+    try:
+        await database.run(probe.write, WRITER)
+        await database.run(_remove)
+    finally:
+        database.close()
+
+
+def _remove(connection: sa.Connection) -> None:
+    connection.execute(probes.delete().where(probes.c.worker_id == WRITER))
+
+
+async def _migratable(site: Site) -> Result:
+    """Whether tables can be made, which a start of this version will do; none is left."""
+    url, address = site.settings.database_url, _address(site)
+    try:
+        await asyncio.to_thread(_make_table, url)
+    except sa.exc.DatabaseError as error:
+        return failed(f"{address}: no table can be made: {_first_line(error)}.", _grant(url))
+    return warning(
+        f"{address} is empty or of an earlier version of the launcher. The next start brings it up"
+        " to date; make a backup before it."
+    )
+
+
+def _make_table(url: str) -> None:
+    engine = connect(url)
+    try:
+        with deadline.until(time.monotonic() + MOST_SECONDS), engine.connect() as connection:
+            connection.exec_driver_sql("CREATE TABLE launcher_doctor (n INTEGER)")
+            connection.rollback()
+    finally:
+        engine.dispose()
+
+
+def _first_line(error: BaseException | None) -> str:
+    """What the driver said."""
+    said = store.reason(error).partition("\n")[0]
+    return said.strip().rstrip(".:")
+
+
+def _unusable(site: Site, reason: str) -> Result:
+    """The reason, and what SQLite does not say: who may write to the file and beside it."""
+    file = site.database_file
+    if file and (why := why_not_writable(file.parent)):
+        return failed(f"{reason}; {why}.", _owner(file.parent))
+    if file and not os.access(file, os.W_OK):
+        return failed(f"{reason}; the file is not writable.", _owner(file))
+    return failed(f"{reason}.")
+
+
+def _owner(path: Path) -> str:
+    return lines("# a shell, as root", f"chown -R <user of the launcher> {path.resolve()}")
+
+
+def _grant(url: str) -> str:
+    user = sa.make_url(url).username or "launcher"
+    return lines(
+        "# psql, connected to that database as its owner",
+        f'GRANT CREATE, USAGE ON SCHEMA public TO "{user}";',
+    )

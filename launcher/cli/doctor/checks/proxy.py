@@ -1,0 +1,17 @@
+"""The hub's proxy, through which notebooks reach users' servers."""
+
+from launcher.cli.doctor.results import Result, failed, ok
+from launcher.cli.doctor.site import Site
+from launcher.outage import Outage
+from launcher.readiness import Proxy
+
+NAME = "proxy"
+
+
+async def check(site: Site) -> Result:
+    """Whether the proxy takes calls."""
+    address = site.settings.proxy_url
+    found = await Proxy(site.session, address, Outage("the proxy")).check()
+    if found.ok:
+        return ok(f"The hub's proxy answers at {address}.")
+    return failed(f"{address} (c.Launcher.proxy_url): {found.detail}")

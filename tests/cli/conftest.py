@@ -1,0 +1,33 @@
+"""Runs `launcher doctor` as an administrator does."""
+
+import pytest
+from click.testing import CliRunner
+from doctoring import DOCTOR, Report, run_doctor
+from fakehub import environment
+
+from launcher.cli import main
+
+
+@pytest.fixture
+def doctor(fakehub, tmp_path, monkeypatch):
+    """Runs the command in this process, with the configuration of the fake hub."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words, config="", **environ):
+        (tmp_path / "launcher_config.py").write_text(config)
+        env = {**environment(fakehub, tmp_path), **environ}
+        done = CliRunner().invoke(main, ["doctor", *(words or ["--json"])], env=env)
+        assert done.exception is None or isinstance(done.exception, SystemExit), done.exc_info
+        return Report(done.exit_code, done.stdout, done.stderr)
+
+    return run
+
+
+@pytest.fixture
+def doctor_process(tmp_path):
+    """Runs the command in a process of its own; `before` is a command that runs the rest."""
+
+    def run(*words, before=(), env=None, folder=tmp_path):
+        return run_doctor([*before, *DOCTOR, *words], folder=folder, env=env)
+
+    return run

@@ -1,0 +1,58 @@
+"""The command line itself: its help, what it imports, and how it ends."""
+
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+import launcher
+from launcher.cli import main
+
+# each takes tenths of a second to import, or seconds
+SLOW = {"aiohttp", "alembic", "connexion", "gunicorn", "jsonschema", "jupyterhub", "requests"}
+SLOW |= {"rfc3987_syntax", "rich", "sqlalchemy", "starlette", "yaml"}
+RUN = """
+import sys
+from launcher.cli import main
+try:
+    main(sys.argv[1:])
+finally:
+    print("imported:", *sys.modules)
+"""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--help"], ["--version"], ["config"], ["serve", "--help"], ["doctor", "--help"]],
+    ids=" ".join,
+)
+def test_a_command_imports_what_it_needs_and_no_more(words):
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, *words], capture_output=True, text=True, timeout=60, check=True
+    )
+    imported = done.stdout.rpartition("imported:")[2].split()
+    assert "click" in imported
+    assert not SLOW & set(imported)
+
+
+def test_help_lists_the_commands():
+    done = CliRunner().invoke(main, ["--help"])
+    assert done.exit_code == 0
+    for name in ("config", "doctor", "serve"):
+        assert f"\n  {name} " in done.output
+
+
+def test_the_version_is_the_only_word():
+    assert CliRunner().invoke(main, ["--version"]).output == f"{launcher.__version__}\n"
+
+
+def test_an_unknown_command_is_an_error():
+    done = CliRunner().invoke(main, ["nothing"])
+    assert done.exit_code == 2
+    assert "No such command 'nothing'" in done.output
+
+
+@pytest.mark.parametrize("word", ["--bind", "--workers"])
+def test_serve_keeps_its_options(word):
+    assert word in CliRunner().invoke(main, ["serve", "--help"]).output
