@@ -22,7 +22,7 @@ from launcher.config import Launcher
 from launcher.errors import HubUnavailable
 from launcher.hub import Hub, not_from_hub, users
 from launcher.hub.version import version
-from launcher.outbound import Answer, Unreachable
+from launcher.outbound import OutboundError, Response
 
 T = TypeVar("T")
 
@@ -60,7 +60,7 @@ class TokenRefused(Skip):
 class Root:
     """The hub's answer about its API, and when it came."""
 
-    answer: Answer
+    answer: Response
     at: float
     """Seconds since 1970, by this machine's clock."""
 
@@ -69,7 +69,7 @@ class Root:
 class Page:
     """What somebody answered at an address of the launcher: `answer` is None when nobody did."""
 
-    answer: Answer | None
+    answer: Response | None
     reason: str = ""
 
     @property
@@ -82,7 +82,7 @@ class Page:
         """The decoded JSON, None when it is something else."""
         try:
             return self.answer.json() if self.answer else None
-        except Unreachable:
+        except OutboundError:
             return None
 
 
@@ -161,7 +161,7 @@ class Site:
             answer = await outbound.fetch(
                 self.session, "GET", url, kind="hub.version", seconds=ANSWER_SECONDS
             )
-        except Unreachable as error:
+        except OutboundError as error:
             raise HubAway(str(error)) from error
         if reason := not_from_hub(answer):
             raise HubAway(reason, _base_path(answer))
@@ -190,7 +190,7 @@ class Site:
                 kind="launcher.health",
                 seconds=ANSWER_SECONDS,
             )
-        except Unreachable as error:
+        except OutboundError as error:
             return Page(None, str(error))
         return Page(answer, f"something else answers there (HTTP {answer.status})")
 
@@ -206,7 +206,7 @@ def _once(question: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
     return asyncio.create_task(question)
 
 
-def _base_path(answer: Answer) -> str | None:
+def _base_path(answer: Response) -> str | None:
     """The hub's base URL in one of its pages or redirects, without its last slash."""
     page = answer.headers.get("Location", "") + answer.body.decode("utf-8", "replace")
     found = _BASE_PATH.search(page)

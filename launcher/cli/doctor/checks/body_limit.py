@@ -3,7 +3,7 @@
 from launcher import outbound, urls
 from launcher.cli.doctor.results import Result, failed, lines, ok
 from launcher.cli.doctor.site import Site
-from launcher.outbound import Answer, Unreachable
+from launcher.outbound import OutboundError, Response
 
 NAME = "body-limit"
 
@@ -18,7 +18,7 @@ async def check(site: Site) -> Result:
     """Whether the largest body that the launcher takes reaches it; nothing is changed by it."""
     url = await site.served()
     answer = await _send(site, url, MOST_BYTES)
-    if isinstance(answer, Answer) and answer.status != TOO_LARGE:
+    if isinstance(answer, Response) and answer.status != TOO_LARGE:
         return ok(f"A request of {_named(MOST_BYTES)} reaches the launcher at {url}.")
     return failed(
         f"A request of {_named(MOST_BYTES)} does not reach the launcher at {url}:"
@@ -27,7 +27,7 @@ async def check(site: Site) -> Result:
     )
 
 
-async def _send(site: Site, url: str, size: int) -> Answer | str:
+async def _send(site: Site, url: str, size: int) -> Response | str:
     """The answer to a preview without a credential (401), or why there was none."""
     target = urls.join(url, "experiments", "hello", "preview")
     try:
@@ -40,7 +40,7 @@ async def _send(site: Site, url: str, size: int) -> Answer | str:
             data=b" " * size,
             headers={"Content-Type": "application/json"},
         )
-    except Unreachable as error:
+    except OutboundError as error:
         return str(error)
 
 
@@ -49,13 +49,13 @@ async def _largest(site: Site, url: str) -> str:
     size = MOST_BYTES // 2
     while size >= LEAST_BYTES:
         answer = await _send(site, url, size)
-        if isinstance(answer, Answer) and answer.status != TOO_LARGE:
+        if isinstance(answer, Response) and answer.status != TOO_LARGE:
             return f"{_named(size)} do."
         size //= 2
     return "Smaller ones do not either."
 
 
-def _reason(answer: Answer | str) -> str:
+def _reason(answer: Response | str) -> str:
     if isinstance(answer, str):
         return answer
     server = answer.headers.get("Server", "")

@@ -7,7 +7,7 @@ from launcher import readiness
 from launcher.cli.doctor.results import Result, Skip, failed, lines, ok, skipped
 from launcher.cli.doctor.site import Site
 from launcher.errors import HubUnavailable
-from launcher.outbound import Answer, Unreachable
+from launcher.outbound import OutboundError, Response
 
 NAME = "users"
 
@@ -104,12 +104,12 @@ async def _may_have(site: Site, scope: str) -> bool:
     return False
 
 
-async def _remove(site: Site, answer: Answer) -> None:
-    with suppress(Unreachable, KeyError, TypeError):
+async def _remove(site: Site, answer: Response) -> None:
+    with suppress(OutboundError, KeyError, TypeError):
         await _ask(site, "DELETE", str(answer.json()["id"]))
 
 
-async def _ask(site: Site, method: str, *segments: str, **options: Any) -> Answer:
+async def _ask(site: Site, method: str, *segments: str, **options: Any) -> Response:
     try:
         return await site.hub.call(
             method, "users", site.user, "tokens", *segments, kind="hub.token", **options
