@@ -1,8 +1,11 @@
 """The experiments that the launcher brings, from their folders."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from launcher.experiments import Catalogue
+
+HEAD = ("| parameter | type | required | meaning |", "|---|---|---|---|")
 
 
 def markdown() -> str:
@@ -13,12 +16,12 @@ def markdown() -> str:
 def _section(experiment: Any) -> str:
     schema = experiment.schema
     rows = list(_rows(schema))
-    table = ["| parameter | type | required | meaning |", "|---|---|---|---|", *rows] if rows else []
+    table = [*HEAD, *rows] if rows else ["It has no parameters."]
     heading = f"### {experiment.name}\n\n{schema['description']}\n"
-    return "\n".join([heading, *(table or ["It has no parameters."]), ""])
+    return "\n".join([heading, *table, ""])
 
 
-def _rows(schema: dict[str, Any], prefix: str = "") -> Any:
+def _rows(schema: dict[str, Any], prefix: str = "") -> Iterator[str]:
     required = schema.get("required", ())
     for name, field in schema.get("properties", {}).items():
         must = "yes" if name in required else "no"
