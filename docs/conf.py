@@ -33,8 +33,10 @@ html_theme = "pydata_sphinx_theme"
 html_title = "Experiment launcher"
 html_static_path = ["static"]
 html_css_files = ["docs.css"]
+html_sidebars = {"index": [], "tutorial": []}
 html_theme_options = {
     "show_prev_next": False,
+    "show_toc_level": 2,
     "secondary_sidebar_items": ["page-toc"],
     "navbar_align": "left",
     "header_links_before_dropdown": 6,
