@@ -26,7 +26,7 @@ myst_heading_anchors = 4
 default_role = "code"
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
-autodoc_class_signature = "separated"
+napoleon_use_ivar = True
 python_use_unqualified_type_names = True
 
 html_theme = "pydata_sphinx_theme"

@@ -5,7 +5,7 @@ from typing import Any
 
 from launcher.experiments import Catalogue
 
-HEAD = ("| parameter | type | required | meaning |", "|---|---|---|---|")
+HEAD = ("| parameter | type | meaning |", "|---|---|---|")
 
 
 def markdown() -> str:
@@ -24,9 +24,9 @@ def _section(experiment: Any) -> str:
 def _rows(schema: dict[str, Any], prefix: str = "") -> Iterator[str]:
     required = schema.get("required", ())
     for name, field in schema.get("properties", {}).items():
-        must = "yes" if name in required else "no"
+        must = " (required)" if name in required else ""
         about = field.get("description", field.get("title", ""))
         if "enum" in field:
             about += ": " + ", ".join(f"`{value}`" for value in field["enum"])
-        yield f"| `{prefix}{name}` | {field['type']} | {must} | {about} |"
+        yield f"| `{prefix}{name}`{must} | {field['type']} | {about} |"
         yield from _rows(field, f"{prefix}{name}.")
