@@ -91,7 +91,7 @@ def nginx(behind, authority, _fakehub, tmp_path_factory):
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     paths = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
     (folder / "nginx.conf").write_text(
-        f"daemon off; pid {folder}/pid; error_log stderr;"
+        f"user root; daemon off; pid {folder}/pid; error_log stderr;"
         "events {} http { access_log off; " + paths + f" include {folder}/site.conf; }}"
     )
     command = [shutil.which("nginx"), "-e", "stderr", "-p", folder, "-c", folder / "nginx.conf"]
