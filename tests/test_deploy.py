@@ -133,6 +133,7 @@ def caddy(behind, authority, _fakehub, tmp_path_factory):
 def proxy(request, authority, fakehub):
     """A session with a proxy in front of the launcher, and the proxy's address."""
     with requests.Session() as session:
+        session.trust_env = False  # REQUESTS_CA_BUNDLE would replace `verify`
         session.verify = str(authority.bundle)
         yield session, request.getfixturevalue(request.param)
 
