@@ -13,7 +13,7 @@ PROXY := node_modules/.bin
 # three files at a time: most tests wait, but a hub waits 30 s at most for a service that starts
 WORKERS := -n 3 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help run test test-fuzz test-model benchmark benchmark-burst benchmark-streams test-system test-notebooks test-hubs lint debian development clean
+.PHONY: help run docs test test-fuzz test-model benchmark benchmark-burst benchmark-streams test-system test-notebooks test-hubs lint debian development clean
 
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -27,7 +27,7 @@ test: development ## run the tests that need no root
 
 test-system: debian ## run the tests that need root and Debian's packages
 	@$(PYTHON) deploy/install.py system
-	@PATH="$(SYSTEM)/.venv/bin:$(SYSTEM)/.node/$(PROXY):$$PATH:/usr/sbin:/sbin" $(SYSTEM)/.venv/bin/pytest -m system tests/test_system.py $(PYTEST)
+	@PATH="$(SYSTEM)/.venv/bin:$(SYSTEM)/.node/$(PROXY):$$PATH:/usr/sbin:/sbin" $(SYSTEM)/.venv/bin/pytest -m system tests/test_system.py tests/test_deploy.py $(PYTEST)
 
 test-notebooks: ## execute the experiments' notebooks, with models and data on this machine
 	@$(PYTHON) deploy/install.py notebooks
@@ -38,6 +38,11 @@ test-hubs: development ## run the real-hub tests on older JupyterHubs too (21 mi
 	@failed=0; for hub in $(HUBS); do venv=$(CURDIR)/.hubs/$$hub/.venv; echo "JupyterHub $$hub:"; \
 	PATH="$$venv/bin:$(CURDIR)/.node/$(PROXY):$$PATH" $$venv/bin/pytest tests/test_real_*.py $(PYTEST) \
 	|| failed=1; done; exit $$failed
+
+docs: ## build the documentation into docs/_build/html
+	@$(PYTHON) deploy/install.py docs
+	@.docs/.venv/bin/python -m sphinx -W --keep-going -n -j auto -q docs docs/_build/html
+	@echo "docs/_build/html/index.html"
 
 test-fuzz: development ## fuzz the API for longer (10 min); FUZZ_EXAMPLES=2000 takes an hour
 	@PATH="$(CURDIR)/$(BIN):$(CURDIR)/.node/$(PROXY):$$PATH" FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-500} $(BIN)/pytest --timeout 7200 tests/test_contract.py $(PYTEST)
@@ -66,4 +71,4 @@ development:
 	@$(PYTHON) deploy/install.py development
 
 clean: ## remove what the targets above made in this folder; the demo's homes too
-	rm -rf .venv .node .notebooks .hubs .run build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .node .notebooks .docs .hubs .run docs/_build build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

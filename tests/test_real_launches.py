@@ -16,7 +16,7 @@ from farend import far_end
 from realhub import wait_until
 
 PORTAL = "portal-" + 24 * "x"
-# as in README.md
+# as in docs/portal.md
 ON_BEHALF = f"""
 c.JupyterHub.custom_scopes = {{
     "custom:launcher:on-behalf": {{"description": "Launch experiments for any user"}}

@@ -102,7 +102,7 @@ def test_managed_by_the_hub(make_hub, tmp_path):
     hub.stop()
 
 
-# as in README.md
+# as in docs/monitoring.md
 PROMETHEUS = """
 c.JupyterHub.services += [{"name": "prometheus", "api_token": "prometheus-" + 24 * "x"}]
 c.JupyterHub.load_roles += [

@@ -45,7 +45,7 @@ def processes():
 
 @pytest.fixture(scope="module")
 def by_hand(accounts, processes, tmp_path_factory):
-    """Hub and launcher as README's section "by hand" starts them, on ports of their own."""
+    """Hub and launcher as in docs/install.md, section "By hand", on ports of their own."""
     folder = tmp_path_factory.mktemp("by-hand")
     port, own = free_port(), free_port()
     text = (TOP / "jupyterhub_config.py.example").read_text(encoding="utf-8")
@@ -60,9 +60,8 @@ def by_hand(accounts, processes, tmp_path_factory):
     processes.callback(hub.stop)
     url = f"http://127.0.0.1:{port}"
     hub.wait_for(f"{url}/hub/api/")
-    one_liner = re.search(
-        r"export JUPYTERHUB_TOKEN=\$\((.*?)\)\n```", (TOP / "README.md").read_text(), re.DOTALL
-    )
+    page = (TOP / "docs/install.md").read_text(encoding="utf-8")
+    one_liner = re.search(r"export JUPYTERHUB_TOKEN=\$\((.*?)\)\n```", page, re.DOTALL)
     token = subprocess.run(
         ["bash", "-c", one_liner[1]], cwd=folder, check=True, capture_output=True, text=True
     ).stdout.strip()

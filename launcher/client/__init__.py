@@ -1,12 +1,12 @@
-"""The Python client: what openapi.yaml offers, as calls.
+"""The Python client of the HTTP API in openapi.yaml.
 
     from launcher.client import LauncherClient
 
     launcher = LauncherClient("https://hub.example.org/services/launcher", token="…")
     print(launcher.launch("hello", directory="somedirectory"))
 
-Credentials go to the given address and nowhere else: no redirect is followed, and no netrc file,
-proxy or other setting of the environment is read.
+Credentials are sent to the given URL only. Redirects are not followed, and no netrc file, proxy or
+other setting of the environment is used.
 """
 
 from collections.abc import Iterator, Mapping
@@ -44,7 +44,11 @@ LAUNCH_SECONDS = 330.0
 
 
 class LauncherClient:
-    """A launcher, as the user whom a token, or a name and password, belong to."""
+    """The API of one launcher, with the credential of one user or service.
+
+    A context manager: it closes its connections at the end of the block. Every method raises
+    ClientError.
+    """
 
     def __init__(
         self,
@@ -56,16 +60,24 @@ class LauncherClient:
         start_timeout: float = LAUNCH_SECONDS,
         ca_file: str | None = None,
     ) -> None:
-        """`url` is where the launcher is, as in https://hub.example.org/services/launcher.
+        """Create a client; it connects at the first call.
 
-        `start_timeout` is how long `launch` waits, in seconds: a server may have to start first.
-        `ca_file` holds the certificates of a private authority. Raises ValueError.
+        Args:
+            url: The URL of the launcher, such as https://hub.example.org/services/launcher.
+            token: A JupyterHub API token; or give `user` and `password`.
+            user: A user name on the hub.
+            password: The password of this user.
+            start_timeout: Seconds that `launch` waits. A server may have to start first.
+            ca_file: A PEM file with the certificates of a private authority.
+
+        Raises:
+            ValueError: The URL or the credential cannot be used.
         """
         self._transport = Transport(url, transport.auth_of(token, user, password), ca_file)
         self._start_timeout = start_timeout
 
     def __enter__(self) -> "LauncherClient":
-        """This, to be closed at the end of the block."""
+        """Return the client."""
         return self
 
     def __exit__(
@@ -82,30 +94,30 @@ class LauncherClient:
         self._transport.close()
 
     def user(self) -> dict[str, Any]:
-        """Who the credential belongs to: `name`, in the hub's spelling, and `admin`."""
+        """Return the user of the credential: `name`, in the hub's spelling, and `admin`."""
         return self._get("user", fields={"name": str, "admin": bool})
 
     def experiments(self) -> list[dict[str, Any]]:
-        """Every experiment: its name, title, description and the JSON Schema of its parameters."""
+        """Return all experiments: `name`, `title`, `description`, and the schema `parameters`."""
         found: list[dict[str, Any]]
         found = self._get("experiments", fields={"experiments": list})["experiments"]
         return found
 
     def experiment(self, name: str) -> dict[str, Any]:
-        """One experiment."""
+        """Return one experiment, as in `experiments`."""
         return self._get("experiments", name, fields={"name": str, "parameters": dict})
 
     def servers(self) -> dict[str, dict[str, Any]]:
-        """Your servers by name: `state`, `url` and more; the default server has the empty name.
+        """Return your servers by name: `state`, `url` and more.
 
-        The default server is among them only while it runs.
+        The default server has the empty name and is listed while it runs.
         """
         found: dict[str, dict[str, Any]]
         found = self._get("servers", fields={"servers": dict})["servers"]
         return found
 
     def server(self, name: str = "") -> dict[str, Any]:
-        """One of your servers, by default the default one; raises LauncherProblem (404)."""
+        """Return one of your servers; raises LauncherProblem (404)."""
         return self._get(*_server_path(name), fields={"name": str, "state": str})
 
     def start_server(
@@ -116,9 +128,9 @@ class LauncherClient:
         wait: float | None = None,
         idempotency_key: str | None = None,
     ) -> str:
-        """Start a server, a named one is made when it does not exist; returns its URL.
+        """Start a server and return its URL; a named server that does not exist is made.
 
-        Arguments and exceptions are those of `launch`.
+        The arguments and exceptions are those of `launch`.
         """
         call = LaunchCall(("launches",), {"server": name}, user, idempotency_key)
         seconds = self._start_timeout if wait is None else wait
@@ -135,7 +147,12 @@ class LauncherClient:
         self._transport.call("DELETE", "servers", name, fields=_STOPPED)
 
     def preview(self, name: str, /, **parameters: Any) -> dict[str, Any]:
-        """The notebook (nbformat 4.5) that would be launched; nothing is started or written."""
+        """Return the notebook (nbformat 4.5) that would be launched, without launching it.
+
+        Args:
+            name: The name of the experiment.
+            parameters: The experiment's parameters.
+        """
         body = {"parameters": parameters}
         fields = {200: {"cells": list, "metadata": dict}}
         path = ("experiments", name, "preview")
@@ -156,17 +173,26 @@ class LauncherClient:
         idempotency_key: str | None = None,
         **parameters: Any,
     ) -> str:
-        """Open the experiment in the user's server; the address that shows it in JupyterLab.
+        """Launch an experiment, wait for it, and return the URL that opens it in JupyterLab.
 
-        Waits until the server runs and the notebook is in the home, for `wait` seconds at most,
-        else as long as `start_timeout` says; then raises Unfinished. What is None is left to the
-        launcher: experiment.ipynb, a clean workspace, and the next free name for a taken one.
-        `server` is the name of a named server. `user` is for services that launch on behalf of
-        somebody.
+        A request without an answer is repeated. It has an idempotency key, so that this makes no
+        second notebook.
 
-        A request that gets no answer is repeated: the launcher knows it by its `idempotency_key`,
-        so that there is one notebook all the same. Give one to repeat the call yourself, as after
-        a restart of your own program.
+        Args:
+            name: The name of the experiment.
+            directory: The directory of the notebook, below the home.
+            filename: The name of the notebook. Default: experiment.ipynb.
+            workspace: A JupyterLab workspace. Default: the notebook opens alone in a clean tab.
+            if_exists: `rename` (default), `fail` or `replace`.
+            server: The name of a named server. Default: the default server.
+            user: The user to launch for; only for services that launch on behalf of users.
+            wait: Seconds to wait for the end. Default: `start_timeout` of the client.
+            idempotency_key: A key of your own, to repeat the call after a restart of your program.
+            parameters: The experiment's parameters.
+
+        Raises:
+            Unfinished: The launch has not ended after that time; it continues.
+            LauncherProblem: The launch was refused or failed.
         """
         notebook = _notebook(directory, filename, workspace, if_exists, server)
         call = _experiment_call(name, notebook, parameters, user, idempotency_key)
@@ -187,7 +213,11 @@ class LauncherClient:
         idempotency_key: str | None = None,
         **parameters: Any,
     ) -> dict[str, Any]:
-        """As `launch`, without waiting: the launch as it is now, for `find`, `events`, `cancel`."""
+        """Start a launch and return it without waiting for its end.
+
+        The arguments are those of `launch`. Pass the `id` of the result to `find`, `events` or
+        `cancel`.
+        """
         notebook = _notebook(directory, filename, workspace, if_exists, server)
         call = _experiment_call(name, notebook, parameters, user, idempotency_key)
         return launching.start(self._transport, call, self._start_timeout)
@@ -199,9 +229,12 @@ class LauncherClient:
         state: str | None = None,
         user: str | None = None,
     ) -> Iterator[dict[str, Any]]:
-        """Your launches, newest first, of this experiment and in this state.
+        """Iterate over your launches, newest first. Pages are fetched during the iteration.
 
-        They are fetched as they are iterated over. `user` is for administrators, and for services.
+        Args:
+            experiment: Only launches of this experiment.
+            state: Only launches in this state.
+            user: Launches of this user; only for administrators and services.
         """
         query = {"experiment": experiment, "state": state, "user": user, "limit": "200"}
         cursor: str | None = None
@@ -215,18 +248,25 @@ class LauncherClient:
                 return
 
     def find(self, launch_id: str, *, user: str | None = None) -> dict[str, Any]:
-        """One launch as it is now: its `state`, `location`, `problem` and more."""
+        """Return one launch as it is now: `state`, `location`, `problem` and more."""
         return launching.find(self._transport, launch_id, user)
 
     def cancel(self, launch_id: str, *, user: str | None = None) -> dict[str, Any]:
-        """Cancel a launch that has not ended: no notebook of it stays."""
+        """Cancel a launch that has not ended, and return it. No notebook of it stays.
+
+        Raises:
+            LauncherProblem: Among others, status 409 if the launch has ended.
+        """
         path, query = ("launches", launch_id), {"user": user}
         return self._transport.call(
             "DELETE", *path, query=query, fields={200: launching.LAUNCH}
         ).value
 
     def events(self, launch_id: str, *, user: str | None = None) -> Iterator[Event]:
-        """What happens to a launch as it happens; the last event is `end`, with the launch."""
+        """Iterate over the events of a launch as they happen, until the event `end`.
+
+        The stream is resumed after a broken connection.
+        """
         return events.follow(self._transport, launch_id, user)
 
     def _get(

@@ -1,4 +1,4 @@
-"""What counts as an answer of a launcher, and what the others mean."""
+"""Interprets HTTP responses: answers of a launcher, and exceptions for all others."""
 
 import json
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ AWAY = (502, 503, 504)
 
 @dataclass(frozen=True)
 class Answer:
-    """A success: its status, the object in its body, and its headers."""
+    """A success: the status, the JSON object of the body, and the headers."""
 
     status: int
     value: dict[str, Any]
@@ -25,12 +25,12 @@ class Answer:
 
     @property
     def launch_id(self) -> str:
-        """The launch that the answer belongs to, or ''."""
+        """The id of the launch in the header Link, or an empty string."""
         return _launch_id(self.headers)
 
     @property
     def retry_after(self) -> int | None:
-        """When to ask again, in seconds."""
+        """The header Retry-After, in seconds."""
         return _retry_after(self.headers)
 
 
@@ -44,7 +44,7 @@ def _read(response: requests.Response) -> bytes:
 
 
 def understood(response: requests.Response, fields: Mapping[int, Mapping[str, type]]) -> Answer:
-    """Success is the status, the type and the content, never the status alone."""
+    """Return the answer if status, media type and fields are as expected; raises ClientError."""
     if response.status_code == 204 and 204 in fields:
         return Answer(204, {}, response.headers)
     if response.status_code not in fields or media_type(response) != "application/json":
@@ -57,7 +57,7 @@ def understood(response: requests.Response, fields: Mapping[int, Mapping[str, ty
 
 
 def refusal(response: requests.Response) -> ClientError:
-    """What an answer means that is not the one that was hoped for; raises UnexpectedAnswer."""
+    """Return the exception for any other response; raises UnexpectedAnswer."""
     if media_type(response) == "application/problem+json" and response.status_code >= 400:
         problem, status = _object(_read(response)), response.status_code
         return problem_of(problem, status=status, headers=response.headers)
@@ -66,7 +66,7 @@ def refusal(response: requests.Response) -> ClientError:
 
 
 def media_type(response: requests.Response) -> str:
-    """The answer's media type, without parameters."""
+    """Return the media type of the response, without parameters."""
     return response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
 
@@ -85,7 +85,7 @@ def problem_of(
     headers: Mapping[str, str],
     launch_id: str = "",
 ) -> LauncherProblem:
-    """The exception for a problem, which came in an answer with these headers."""
+    """Return the exception for a problem of a response with these headers."""
     title = str(problem.get("title") or _phrase(status))
     errors = problem.get("errors")
     return LauncherProblem(
@@ -113,7 +113,7 @@ def _retry_after(headers: Mapping[str, str]) -> int | None:
 
 
 def _launch_id(headers: Mapping[str, str]) -> str:
-    """What the header Link says: `</launches/0123>; rel="status"`."""
+    """Parse the header Link: `</launches/0123>; rel="status"`."""
     target, _, relation = headers.get("Link", "").partition(">")
     return target.rpartition("/")[2] if 'rel="status"' in relation else ""
 

@@ -1,30 +1,40 @@
-"""What can go wrong with a call of the client."""
+"""Exceptions of the client."""
 
 from collections.abc import Iterable, Mapping
 
 
 class ClientError(Exception):
-    """The launcher did not do what was asked; the message says why."""
+    """The base of all exceptions of the client. The message has the reason."""
 
 
 class Unreachable(ClientError):
-    """No answer came. What was asked for may be carried out nevertheless."""
+    """No answer was received. The request may have been executed nevertheless."""
 
 
 class Insecure(Unreachable):
-    """There is no secure connection to the address, and trying again does not make one."""
+    """No TLS connection can be made. Another try would fail too."""
 
 
 class UnexpectedAnswer(ClientError):
-    """Something answered, but not as a launcher does."""
+    """The answer is not that of a launcher. The URL may be wrong."""
 
 
 class Away(UnexpectedAnswer):
-    """What stands in front of the launcher says that the launcher is not there (502, 503, 504)."""
+    """A proxy answered that the launcher is away (502, 503, 504)."""
 
 
 class LauncherProblem(ClientError):
-    """The launcher's own refusal (RFC 9457); the message is its sentence."""
+    """The launcher answered with a problem detail (RFC 9457). The message is its `detail`.
+
+    Attributes:
+        status: The HTTP status.
+        type: The problem type, for comparison.
+        title: The title of the problem type.
+        errors: The JSON pointer (`pointer`) of each invalid field, with a `detail`.
+        retry_after: Seconds to wait before the next try, or None.
+        request_id: The id of the request in the launcher's log.
+        launch_id: The id of the launch that failed, or an empty string if there is none.
+    """
 
     def __init__(
         self,
@@ -38,12 +48,7 @@ class LauncherProblem(ClientError):
         request_id: str = "",
         launch_id: str = "",
     ) -> None:
-        """`type` names the kind of problem and may be compared; `retry_after` is in seconds.
-
-        Each of `errors` holds the JSON pointer of a field of the body and a sentence about it.
-        `request_id` finds the request in the launcher's log. `launch_id` is that of the launch
-        that ended so; without one, nothing was launched.
-        """
+        """Take the fields of a problem."""
         super().__init__(detail)
         self.status = status
         self.type = type
@@ -55,10 +60,15 @@ class LauncherProblem(ClientError):
 
 
 class Unfinished(ClientError):
-    """The launch goes on, longer than was to be waited for it."""
+    """The launch has not ended in the time that was to be waited. It continues.
+
+    Attributes:
+        launch_id: The id of the launch.
+        state: Its last known state.
+    """
 
     def __init__(self, launch_id: str, state: str, seconds: float) -> None:
-        """`state` is the one that was seen last, `seconds` the time that was waited."""
+        """Take the last known state, and the seconds that were waited."""
         super().__init__(
             f"The launch is still {state} after {seconds:g} seconds. It goes on:"
             f" find({launch_id!r}) says how far it is, cancel({launch_id!r}) ends it."

@@ -1,4 +1,4 @@
-"""The events of a launch (server-sent events, HTML Living Standard), resumed where they broke."""
+"""The events of a launch (server-sent events, HTML Living Standard), with reconnection."""
 
 import json
 from collections.abc import Iterator
@@ -16,9 +16,11 @@ MAX_EVENT_BYTES = 2**20
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened to a launch.
+    """An event of a launch.
 
-    `name` is state, queue, progress or, at last, end, whose data is the launch.
+    Attributes:
+        name: `state`, `queue`, `progress` or, for the last one, `end`.
+        data: The data of the event. That of `end` is the launch.
     """
 
     name: str
@@ -26,7 +28,7 @@ class Event:
 
 
 def follow(transport: Transport, launch_id: str, user: str | None) -> Iterator[Event]:
-    """What happens to a launch as it happens, to its end; raises a ClientError."""
+    """Iterate over the events of a launch until `end`; raises ClientError."""
     parser = _Parser()
     repeating = Repeating()
     while True:
@@ -55,18 +57,18 @@ def follow(transport: Transport, launch_id: str, user: str | None) -> Iterator[E
 
 @dataclass
 class _Parser:
-    """Makes events of bytes, however they are cut."""
+    """Parses chunks of bytes, of any length, into events."""
 
     last_id: str | None = None
     _rest: bytes = b""
     _fields: dict[str, str] = field(default_factory=dict)
 
     def begin(self) -> None:
-        """Forget the half event at which a stream broke."""
+        """Discard the incomplete event of a broken stream."""
         self._rest, self._fields = b"", {}
 
     def events(self, chunk: bytes) -> Iterator[Event]:
-        """The events that these bytes complete."""
+        """Return the events that these bytes complete."""
         *lines, self._rest = (self._rest + chunk).split(b"\n")
         if len(self._rest) > MAX_EVENT_BYTES:
             raise UnexpectedAnswer(f"An event has more than {MAX_EVENT_BYTES} bytes.")

@@ -1,4 +1,4 @@
-"""A launch to its end: asked for until there is an answer, then followed."""
+"""Starts launches, with repeated requests, and polls them until their end."""
 
 import re
 import time
@@ -24,7 +24,7 @@ LAUNCH = {"id": str, "state": str}
 
 @dataclass(frozen=True)
 class LaunchCall:
-    """A request that launches something, for whom, and its idempotency key."""
+    """The request of a launch, with its idempotency key."""
 
     path: tuple[str, ...]
     body: Mapping[str, Any]
@@ -38,16 +38,16 @@ class LaunchCall:
 
     @property
     def key(self) -> str:
-        """The idempotency key: the given one, else one of our own."""
+        """The idempotency key: the given one, otherwise a generated one."""
         return self.given_key or self.own_key
 
     def again(self) -> "LaunchCall":
-        """The same call with another key, for another launch."""
+        """Return the same request with a new generated key."""
         return replace(self, own_key=uuid.uuid4().hex)
 
 
 def start(transport: Transport, call: LaunchCall, seconds: float) -> dict[str, Any]:
-    """The launch, written down; raises a ClientError."""
+    """Start a launch and return it; raises ClientError."""
     answer = _ask(transport, call, "respond-async", time.monotonic() + seconds)
     if answer.status == 202:
         return answer.value
@@ -57,13 +57,13 @@ def start(transport: Transport, call: LaunchCall, seconds: float) -> dict[str, A
 
 
 def find(transport: Transport, launch_id: str, user: str | None) -> dict[str, Any]:
-    """The launch as it is now; raises a ClientError."""
+    """Return a launch as it is now; raises ClientError."""
     path, query = ("launches", launch_id), {"user": user}
     return transport.call("GET", *path, query=query, fields={200: LAUNCH}).value
 
 
 def launch(transport: Transport, call: LaunchCall, seconds: float) -> str:
-    """The location of the notebook; raises Unfinished or another ClientError."""
+    """Launch, wait, and return the location; raises Unfinished or another ClientError."""
     until = time.monotonic() + seconds
     while True:
         try:
@@ -110,7 +110,7 @@ def _ask(transport: Transport, call: LaunchCall, prefer: str, until: float) -> A
 def _followed(
     transport: Transport, call: LaunchCall, answer: Answer, seconds: float, until: float
 ) -> dict[str, Any]:
-    """The launch when it is done; raises what it failed with."""
+    """Poll until the launch is done and return it; raises ClientError if it failed."""
     now, pause = answer.value, answer.retry_after or POLL_SECONDS
     while now["state"] not in ENDED:
         if _left(until) <= 0:

@@ -1,4 +1,4 @@
-"""What may be repeated, when, and how often."""
+"""Repeats calls that may be repeated, with pauses."""
 
 import time
 from collections.abc import Callable
@@ -9,15 +9,15 @@ from launcher.client.errors import Away, Insecure, LauncherProblem, Unreachable
 
 T = TypeVar("T")
 
-# between the tries of a call that got no answer: a launcher that restarts is back before the last
+# seconds between the tries of a call without an answer; a launcher restarts in less than their sum
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 
 class Repeating:
-    """Runs a block again that got no answer; it is entered in a loop.
+    """Suppresses exceptions of a block that may be repeated; enter it in a loop.
 
-    Without an answer that is a few times, with pauses that grow. A launcher that says when to try
-    again is asked again until the monotonic clock says `until`. Then the exception gets out.
+    A call without an answer is repeated a few times, with growing pauses. An answer with
+    Retry-After is repeated until the monotonic clock reaches `until`. Then the exception is raised.
     """
 
     def __init__(self, until: float = float("inf")) -> None:
@@ -25,11 +25,11 @@ class Repeating:
         self.begin()
 
     def begin(self) -> None:
-        """There was an answer: count anew."""
+        """Reset the number of tries, after an answer."""
         self._pauses = iter(PAUSES)
 
     def __enter__(self) -> "Repeating":
-        """This."""
+        """Return this object."""
         return self
 
     def __exit__(
@@ -38,7 +38,7 @@ class Repeating:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool:
-        """Whether to run the block again, after a pause."""
+        """Pause and suppress the exception, if the block may be repeated."""
         pause = self._pause(error)
         if pause is None or time.monotonic() + pause >= self._until:
             return False
@@ -54,7 +54,7 @@ class Repeating:
 
 
 def insist(call: Callable[[], T], until: float) -> T:
-    """What `call` returns, however often it takes: for what may be repeated."""
+    """Return the result of `call`, which may be repeated; raises ClientError."""
     repeating = Repeating(until)
     while True:
         with repeating:

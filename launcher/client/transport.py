@@ -1,4 +1,4 @@
-"""One call over HTTP: where to, with which credential, and for how long."""
+"""HTTP calls to one launcher, with a credential and timeouts."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -21,7 +21,7 @@ class Transport:
     """The connections to one launcher, with one credential."""
 
     def __init__(self, url: str, auth: requests.auth.AuthBase, ca_file: str | None) -> None:
-        """Raises ValueError when `url` is not an address of http or https."""
+        """Raises ValueError if `url` is not an http or https URL."""
         self._url = _checked(url)
         self._session = requests.Session()
         self._session.trust_env = False
@@ -43,9 +43,10 @@ class Transport:
         headers: Mapping[str, str | None] | None = None,
         seconds: float = READ_SECONDS,
     ) -> Answer:
-        """The answer, which has a status of `fields` and the fields that belong to that.
+        """Send a request and return its answer.
 
-        Raises a ClientError; ValueError or TypeError for what cannot be sent.
+        `fields` maps each expected status to the fields of its body. Raises ClientError; ValueError
+        or TypeError if the body cannot be sent as JSON.
         """
         sent = {"Accept": "application/json, application/problem+json", **_given(headers)}
         data = None
@@ -63,9 +64,9 @@ class Transport:
         headers: Mapping[str, str | None],
         seconds: float,
     ) -> Iterator[Iterator[bytes] | None]:
-        """The bytes of a stream of events, as they come; None when there will never be any.
+        """Open a stream of events; None if there are no more events.
 
-        `seconds` bounds the silence between them. Raises a ClientError.
+        `seconds` limits the time between two chunks. Raises ClientError.
         """
         sent = {"Accept": "text/event-stream, application/problem+json", **_given(headers)}
         with self._answered("GET", path, query, sent, None, seconds) as response:
@@ -113,7 +114,7 @@ class Transport:
 
 
 def auth_of(token: str | None, user: str | None, password: str | None) -> requests.auth.AuthBase:
-    """How the credential is sent; raises ValueError."""
+    """Return the authentication for a token, or for a user and password; raises ValueError."""
     if token and user is None and password is None:
         return _Token(token)
     if token is None and user and password is not None:

@@ -26,131 +26,134 @@ class Launcher(Application):
     version = launcher.__version__
 
     jupyterhub_url = Unicode(
-        help="""Where people reach the hub, for example https://hub.example.org or
-        http://127.0.0.1:8000/jupyter. A path such as /jupyter also works, with hub_api_url,
-        proxy_url and allowed_origins set. Default: JUPYTERHUB_URL, else what the hub says in
-        JUPYTERHUB_PUBLIC_HUB_URL when c.JupyterHub.public_url is set."""
+        help="""The URL at which people reach the hub, such as `https://hub.example.org` or
+        `http://127.0.0.1:8000/jupyter`. May be a path such as `/jupyter`, if hub_api_url, proxy_url
+        and allowed_origins are set. Default: `JUPYTERHUB_URL`, else `JUPYTERHUB_PUBLIC_HUB_URL`,
+        which the hub sets if it has c.JupyterHub.public_url."""
     ).tag(config=True)
     hub_api_url = Unicode(
-        help="""Where the hub's REST API is. Default: JUPYTERHUB_API_URL, else hub/api below
+        help="""The URL of the hub's REST API. Default: `JUPYTERHUB_API_URL`, else `hub/api` below
         jupyterhub_url."""
     ).tag(config=True)
     proxy_url = Unicode(
-        help="""Where the launcher reaches the users' servers through the hub's proxy.
+        help="""The URL at which the launcher reaches the users' servers, through the hub's proxy.
         Default: jupyterhub_url."""
     ).tag(config=True)
     api_token = Unicode(
-        help="""The token of the launcher's service. Default: JUPYTERHUB_API_TOKEN, else
-        JUPYTERHUB_TOKEN."""
+        help="""The token of the launcher's service. Default: `JUPYTERHUB_API_TOKEN`, else
+        `JUPYTERHUB_TOKEN`."""
     ).tag(config=True)
     home_path = Unicode(
-        help="""The path of a user's home below the root of their server, where the root is not the
-        home: "home/{username}" with c.Spawner.notebook_dir = "/". Directories of launches are below
-        it, and it is not made. Default: the root is the home."""
+        help="""The path of a user's home below the root of the user's server, if the root is not
+        the home: `home/{username}` with `c.Spawner.notebook_dir = "/"`. It has to exist. Default:
+        the root is the home."""
     ).tag(config=True)
     service_name = Unicode(
-        help="""The name of the launcher's service on the hub: a token must hold the scope
-        access:services!service=<this>. Default: JUPYTERHUB_SERVICE_NAME, else launcher."""
+        help="""The name of the launcher's service on the hub. Users' tokens need the scope
+        `access:services!service=` with this name. Default: `JUPYTERHUB_SERVICE_NAME`, else
+        `launcher`."""
     ).tag(config=True)
     base_path = Unicode(
-        help="""The path below which the launcher answers. Default: BASE_PATH, else
-        JUPYTERHUB_SERVICE_PREFIX, else /."""
+        help="""The path below which the launcher answers. Default: `BASE_PATH`, else
+        `JUPYTERHUB_SERVICE_PREFIX`, else `/`."""
     ).tag(config=True)
     database_url = Unicode(
-        help="""SQLAlchemy URL of the launcher's database. Default: LAUNCHER_DATABASE_URL, else
-        launcher.sqlite in the working directory."""
+        help="""The SQLAlchemy URL of the launcher's database, such as
+        `postgresql://launcher@host/launcher`. Default: `LAUNCHER_DATABASE_URL`, else
+        `launcher.sqlite` in the working directory."""
     ).tag(config=True)
     secret_file = Unicode(
-        help="""File that holds the launcher's own secret; made, readable by its owner alone,
-        when it is not there. Default: launcher_secret beside an SQLite database, else in the
-        working directory."""
+        help="""The file of the launcher's own secret. It is made, readable by its owner alone, if
+        it does not exist. Default: `launcher_secret` beside an SQLite database, else in the working
+        directory."""
     ).tag(config=True)
     experiment_paths = List(
-        Unicode(), help="Folders of a site's own experiments, each a folder with an experiment."
+        Unicode(),
+        help="""Directories of a site's own experiments. Each contains one folder for each
+        experiment.""",
     ).tag(config=True)
     allowed_origins = List(
         Unicode(),
-        help="""Origins, such as https://portal.example.org, whose pages may call the launcher
-        (CORS). None by default.""",
+        help="""Origins, such as `https://portal.example.org`, whose pages may call the launcher
+        (CORS).""",
     ).tag(config=True)
     strict_scopes = Bool(
         False,
-        help="""Hold everybody to their scopes: refuse to launch (503) with a service token that
-        may do more than the launcher needs, and let users with a password in only when they hold
-        the scope that users with a token need. The scope tokens without a filter is still
-        accepted; /ready says how to narrow it.""",
+        help="""Require exact scopes: refuse to launch (503) if the service's token has more scopes
+        than the launcher needs, and require from users with a password the scope that users with a
+        token need. The scope `tokens` without a filter is still accepted; `/ready` says how to
+        narrow it.""",
     ).tag(config=True)
     start_timeout = Integer(
-        300, min=1, help="Seconds in which a server must be ready once its start was asked for."
+        300, min=1, help="Seconds after the request to start a server, until it has to be ready."
     ).tag(config=True)
     wait_timeout = Integer(
         300,
         min=0,
-        help="""Seconds that a request waits for the end of its launch, at most; then it is answered
-        with 202 and the launch goes on.""",
+        help="""Maximum seconds that a request waits for the end of its launch. Then it is answered
+        with 202, and the launch continues.""",
     ).tag(config=True)
     max_starts = Integer(
         20,
         min=1,
-        help="""Servers that are started at the same moment, at most. The launcher takes fewer when
-        the hub says that it is busy. Where servers run on other machines than the hub, the hub's
-        own concurrent_spawn_limit (100) is a good value.""",
+        help="""Maximum number of servers that start at the same moment. The launcher starts fewer
+        while the hub answers 429. If servers run on other machines than the hub, use the hub's
+        concurrent_spawn_limit (100).""",
     ).tag(config=True)
     hub_failure_limit = Integer(
         0,
         min=0,
-        help="""The hub's own c.Spawner.consecutive_failure_limit: so many failed starts in a row
-        make the hub exit. 0, as on the hub, means that it has none; the Kubernetes charts have 5.
-        The failures in a row and the starts in flight stay below it until a start succeeds.""",
+        help="""The hub's c.Spawner.consecutive_failure_limit: after this number of failed starts in
+        a row the hub exits. 0: the hub has no limit, which is its default; the Kubernetes charts
+        have 5. The failures in a row plus the starts in flight stay below it until a start
+        succeeds.""",
     ).tag(config=True)
     start_cooldown = Integer(
         10,
         min=0,
-        help="""Seconds for which a user whose start failed waits for the next one; doubled with
-        each failure in a row, up to ten minutes. 0: no wait.""",
+        help="""Seconds that a user waits after a failed start. Doubled with each failure in a row,
+        up to ten minutes. 0: no wait.""",
     ).tag(config=True)
     breaker_seconds = Integer(
         60,
         min=0,
-        help="""Seconds for which no server is started once the starts of three users failed in a
-        row; then one start is tried. Doubled each time that it fails: up to one and a half times as
-        long, and with hub_failure_limit up to ten times. 0: the breaker never opens, and only
-        hub_failure_limit holds starts back.""",
+        help="""Seconds that the breaker stays open after the starts of three users failed in a row;
+        then one start is tried. Doubled each time that it fails: up to one and a half times this
+        value, or up to ten times with hub_failure_limit. 0: the breaker never opens, and only
+        hub_failure_limit restricts starts.""",
     ).tag(config=True)
     max_launches_per_user = Integer(
-        100, min=1, help="Launches of one user that may be under way; further ones get 429."
+        100, min=1, help="Launches of one user that may be under way. Further ones get 429."
     ).tag(config=True)
     max_launches_per_minute = Integer(
-        300,
-        min=1,
-        help="Launches that one user may begin within a minute; further ones get 429.",
+        300, min=1, help="Launches that one user may start within a minute. Further ones get 429."
     ).tag(config=True)
     upload_timeout = Integer(
         120,
         min=5,
-        help="""Seconds in which a user's server that runs must have taken the notebook; then the
-        launch fails as server-unresponsive.""",
+        help="""Maximum seconds of the upload to a user's server that runs. Then the launch fails as
+        server-unresponsive.""",
     ).tag(config=True)
     max_queued = Integer(
-        1000, min=1, help="Servers that may wait for their start; further launches get 429."
+        1000, min=1, help="Servers that may wait for their start. Further launches get 429."
     ).tag(config=True)
     queue_timeout = Integer(
-        1800, min=1, help="Seconds that a launch waits for its turn, at most."
+        1800, min=1, help="Maximum seconds that a launch waits in the queue of starts."
     ).tag(config=True)
     max_streams_per_user = Integer(
         20,
         min=1,
-        help="""Streams of events that a user may have open in one worker process; further ones get
+        help="""Event streams that a user may have open in one worker process. Further ones get
         429.""",
     ).tag(config=True)
     launch_retention_days = Integer(
-        30, min=1, help="Days for which launches that ended are kept in the database."
+        30, min=1, help="Days that launches are kept in the database after their end."
     ).tag(config=True)
     hub_patience = Integer(
-        60, min=0, help="Seconds that a launch waits for a hub that is away, as in a restart."
+        60, min=0, help="Seconds that a launch waits for a hub that is away, as during a restart."
     ).tag(config=True)
     identity_seconds = Integer(
-        60, min=0, max=300, help="Seconds for which a checked token or password is remembered."
+        60, min=0, max=300, help="Seconds that a checked token or password is cached."
     ).tag(config=True)
     max_failed_logins = Integer(
         10, min=1, help="Wrong passwords per user name, client address and minute."
@@ -158,7 +161,7 @@ class Launcher(Application):
     max_failed_logins_per_address = Integer(
         100,
         min=1,
-        help="""Wrong passwords per client address and minute, whatever the names. A classroom may
+        help="""Wrong passwords per client address and minute, over all user names. A classroom may
         share one address.""",
     ).tag(config=True)
     max_unknown_tokens_per_address = Integer(
@@ -166,15 +169,15 @@ class Launcher(Application):
     ).tag(config=True)
     trusted_hops = Integer(
         min=0,
-        help="""How many proxies in front of the launcher append to X-Forwarded-For. Default: 1
-        when the hub manages the launcher, else 0.""",
+        help="""Number of proxies in front of the launcher that append to `X-Forwarded-For`.
+        Default: 1 if the hub manages the launcher, else 0.""",
     ).tag(config=True)
     trusted_proxies = List(
         Unicode(),
         ["127.0.0.0/8", "::1"],
-        help="""Addresses and networks of those proxies: from others the header is ignored. `unix`
-        stands for whoever may open the unix socket that gunicorn listens on. With the default,
-        every process on the launcher's own machine is believed.""",
+        help="""Addresses and networks of these proxies. The header is ignored from others. `unix`
+        is the peer of a unix socket that gunicorn listens on. With the default, the header is
+        believed from every process on the launcher's own machine.""",
     ).tag(config=True)
 
     def __init__(self, environ: Mapping[str, str] | None = None, **settings: Any) -> None:
