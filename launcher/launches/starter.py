@@ -88,7 +88,7 @@ class Starter:
         None when the launch is not this worker's any more. Raises QueueFull, StartCooldown,
         StartsFailing.
         """
-        waiting = await self._store.insist(start_queue.enqueue, launch, self.limits)
+        waiting = await self._store.run_until_done(start_queue.enqueue, launch, self.limits)
         self._wanted.set()
         return waiting
 
@@ -219,9 +219,9 @@ class Starter:
         progress: Sequence[Mapping[str, object]],
         outcome: StartOutcome,
         *,
-        insist: bool = False,
+        until_done: bool = False,
     ) -> list[str]:
-        write = self._store.insist if insist else self._store.run
+        write = self._store.run_until_done if until_done else self._store.run
         return await write(
             start_queue.finish, server, self._worker_id, progress, outcome, self.limits
         )
@@ -238,7 +238,7 @@ class Starter:
             outcome = await self._outcome(start)
             async with self._progress_lock:
                 progress = list(self._progress.get(server, ()))
-                changed = await self._finish(server, progress, outcome, insist=True)
+                changed = await self._finish(server, progress, outcome, until_done=True)
                 self._forget_progress({server: progress})
         except asyncio.CancelledError:
             await self._leave(server, start)
