@@ -44,7 +44,7 @@ from launcher.launches.starter import Starter
 from launcher.launches.upload import Uploader
 from launcher.logs import RequestId
 from launcher.metrics import Gauges, Metrics
-from launcher.outage import Outage, Record, Shared
+from launcher.outage import Outage, SharedMemory, SharedRecord
 from launcher.parts import Parts
 from launcher.readiness import Check, Proxy, Readiness
 from launcher.store import Store
@@ -88,7 +88,7 @@ def create_app(
         async with (
             outbound.open_session(metrics.upstream, connections=HUB_CONNECTIONS) as to_hub,
             outbound.open_session(
-                metrics.upstream, connections=SERVER_CONNECTIONS, tell=outbound.tell
+                metrics.upstream, connections=SERVER_CONNECTIONS, on_error=outbound.log_error
             ) as to_servers,
             _Building(settings, to_hub, to_servers, metrics, stopping, end_process).parts(
                 experiments, secret, shared
@@ -113,12 +113,12 @@ class _Shared:
     """What this process shares with the workers that are forked later."""
 
     def __init__(self) -> None:
-        memory = Shared()
-        self.database = Outage("the database", memory.record())
-        self.hub = Outage("the hub", memory.record())
-        self.token = Outage("the launcher's token", memory.record())
-        self.proxy = Outage("the proxy", memory.record())
-        self.breaker = memory.record()
+        memory = SharedMemory()
+        self.database = Outage("the database", memory.allocate())
+        self.hub = Outage("the hub", memory.allocate())
+        self.token = Outage("the launcher's token", memory.allocate())
+        self.proxy = Outage("the proxy", memory.allocate())
+        self.breaker = memory.allocate()
         self.warned = mmap.mmap(-1, 1)
 
 
@@ -183,7 +183,7 @@ class _Building:
     def _proxy(self, shared: "_Shared") -> Proxy:
         return Proxy(self.to_servers, self.settings.proxy_url, shared.proxy)
 
-    def _starter(self, database: Store, hub: Hub, feed: Feed, logged: Record) -> Starter:
+    def _starter(self, database: Store, hub: Hub, feed: Feed, logged: SharedRecord) -> Starter:
         settings = self.settings
         limits = StartLimits(
             hub_failure_limit=settings.hub_failure_limit,

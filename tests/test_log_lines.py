@@ -215,10 +215,10 @@ def test_a_call_to_a_users_server_without_an_answer_makes_a_line_a_minute(
     for _ in range(3):
         fakehub.drop_next("PATCH", user=alice, times=1)
         assert client.launch(alice).status_code == 200
-    told = lines(written.getvalue(), "a call got no answer")
+    told = lines(written.getvalue(), "a request got no response")
     assert len(told) <= 1
     for line in told:
-        assert line["reason"] == "the connection was closed before an answer came"
+        assert line["reason"] == "it closed the connection without a response"
         assert line["kind"] == "contents.rename"
 
 
