@@ -26,17 +26,17 @@ class Launcher(Application):
     version = launcher.__version__
 
     jupyterhub_url = Unicode(
-        help="""Where people reach the hub, for example https://hub.example.org or
+        help="""The public URL of the hub, for example https://hub.example.org or
         http://127.0.0.1:8000/jupyter. A path such as /jupyter also works, with hub_api_url,
-        proxy_url and allowed_origins set. Default: JUPYTERHUB_URL, else what the hub says in
-        JUPYTERHUB_PUBLIC_HUB_URL when c.JupyterHub.public_url is set."""
+        proxy_url and allowed_origins set. Default: JUPYTERHUB_URL, else the hub's
+        JUPYTERHUB_PUBLIC_HUB_URL, which it sets with c.JupyterHub.public_url."""
     ).tag(config=True)
     hub_api_url = Unicode(
-        help="""Where the hub's REST API is. Default: JUPYTERHUB_API_URL, else hub/api below
+        help="""The URL of the hub's REST API. Default: JUPYTERHUB_API_URL, else hub/api below
         jupyterhub_url."""
     ).tag(config=True)
     proxy_url = Unicode(
-        help="""Where the launcher reaches the users' servers through the hub's proxy.
+        help="""The URL of the hub's proxy, through which the launcher reaches users' servers.
         Default: jupyterhub_url."""
     ).tag(config=True)
     api_token = Unicode(
@@ -44,16 +44,16 @@ class Launcher(Application):
         JUPYTERHUB_TOKEN."""
     ).tag(config=True)
     home_path = Unicode(
-        help="""The path of a user's home below the root of their server, where the root is not the
-        home: "home/{username}" with c.Spawner.notebook_dir = "/". Directories of launches are below
-        it, and it is not made. Default: the root is the home."""
+        help="""The path of a user's home below the root of their server, if the root is not the
+        home: "home/{username}" with c.Spawner.notebook_dir = "/". The directories of launches are
+        created in it; it has to exist. Default: the root is the home."""
     ).tag(config=True)
     service_name = Unicode(
-        help="""The name of the launcher's service on the hub: a token must hold the scope
+        help="""The name of the launcher's service at the hub: a token must have the scope
         access:services!service=<this>. Default: JUPYTERHUB_SERVICE_NAME, else launcher."""
     ).tag(config=True)
     base_path = Unicode(
-        help="""The path below which the launcher answers. Default: BASE_PATH, else
+        help="""The prefix of the launcher's paths. Default: BASE_PATH, else
         JUPYTERHUB_SERVICE_PREFIX, else /."""
     ).tag(config=True)
     database_url = Unicode(
@@ -61,12 +61,12 @@ class Launcher(Application):
         launcher.sqlite in the working directory."""
     ).tag(config=True)
     secret_file = Unicode(
-        help="""File that holds the launcher's own secret; made, readable by its owner alone,
-        when it is not there. Default: launcher_secret beside an SQLite database, else in the
-        working directory."""
+        help="""File with the launcher's own secret; created with mode 600 if it does not exist.
+        Default: launcher_secret in the folder of an SQLite database, else in the working
+        directory."""
     ).tag(config=True)
     experiment_paths = List(
-        Unicode(), help="Folders of a site's own experiments, each a folder with an experiment."
+        Unicode(), help="Folders with a site's own experiments; each experiment is a subfolder."
     ).tag(config=True)
     allowed_origins = List(
         Unicode(),
@@ -75,110 +75,108 @@ class Launcher(Application):
     ).tag(config=True)
     strict_scopes = Bool(
         False,
-        help="""Hold everybody to their scopes: refuse to launch (503) with a service token that
-        may do more than the launcher needs, and let users with a password in only when they hold
-        the scope that users with a token need. The scope tokens without a filter is still
-        accepted; /ready says how to narrow it.""",
+        help="""Refuse to launch (503) if the service's token has scopes that the launcher does not
+        need, and require the same scope of users with a password as of users with a token. The
+        scope tokens without a filter is still accepted; /ready says how to filter it.""",
     ).tag(config=True)
     start_timeout = Integer(
-        300, min=1, help="Seconds in which a server must be ready once its start was asked for."
+        300, min=1, help="Maximum seconds from the request to start a server until it is ready."
     ).tag(config=True)
     wait_timeout = Integer(
         300,
         min=0,
-        help="""Seconds that a request waits for the end of its launch, at most; then it is answered
-        with 202 and the launch goes on.""",
+        help="""Maximum seconds that a request waits for the end of its launch; then the response
+        is 202, and the launch continues.""",
     ).tag(config=True)
     max_starts = Integer(
         20,
         min=1,
-        help="""Servers that are started at the same moment, at most. The launcher takes fewer when
-        the hub says that it is busy. Where servers run on other machines than the hub, the hub's
-        own concurrent_spawn_limit (100) is a good value.""",
+        help="""Maximum number of concurrent starts. The launcher lowers its limit when the hub
+        responds that it is busy. If servers do not run on the hub's machine, the hub's own
+        concurrent_spawn_limit (100) is a good value.""",
     ).tag(config=True)
     hub_failure_limit = Integer(
         0,
         min=0,
-        help="""The hub's own c.Spawner.consecutive_failure_limit: so many failed starts in a row
-        make the hub exit. 0, as on the hub, means that it has none; the Kubernetes charts have 5.
-        The failures in a row and the starts in flight stay below it until a start succeeds.""",
+        help="""The hub's own c.Spawner.consecutive_failure_limit: the number of failed starts in a
+        row at which the hub exits. 0, as at the hub, means no limit; the Kubernetes charts have 5.
+        Failures in a row and starts in flight together stay below it until a start succeeds.""",
     ).tag(config=True)
     start_cooldown = Integer(
         10,
         min=0,
-        help="""Seconds for which a user whose start failed waits for the next one; doubled with
-        each failure in a row, up to ten minutes. 0: no wait.""",
+        help="""Seconds that a user has to wait after a failed start; doubled with each failure in
+        a row, up to ten minutes. 0: no wait.""",
     ).tag(config=True)
     breaker_seconds = Integer(
         60,
         min=0,
-        help="""Seconds for which no server is started once the starts of three users failed in a
-        row; then one start is tried. Doubled each time that it fails: up to one and a half times as
-        long, and with hub_failure_limit up to ten times. 0: the breaker never opens, and only
-        hub_failure_limit holds starts back.""",
+        help="""Seconds for which no server is started after the starts of three users failed in a
+        row; then one start is tried. Doubled each time that it fails, up to 1.5 times this value,
+        or ten times with hub_failure_limit. 0: the breaker never opens, and only hub_failure_limit
+        stops starts.""",
     ).tag(config=True)
     max_launches_per_user = Integer(
-        100, min=1, help="Launches of one user that may be under way; further ones get 429."
+        100, min=1, help="Maximum number of one user's launches under way; others get 429."
     ).tag(config=True)
     max_launches_per_minute = Integer(
         300,
         min=1,
-        help="Launches that one user may begin within a minute; further ones get 429.",
+        help="Maximum number of launches that one user begins within a minute; others get 429.",
     ).tag(config=True)
     upload_timeout = Integer(
         120,
         min=5,
-        help="""Seconds in which a user's server that runs must have taken the notebook; then the
-        launch fails as server-unresponsive.""",
+        help="""Maximum seconds of the upload to a user's server that runs; then the launch fails
+        as server-unresponsive.""",
     ).tag(config=True)
     max_queued = Integer(
-        1000, min=1, help="Servers that may wait for their start; further launches get 429."
+        1000, min=1, help="Maximum number of servers in the queue; further launches get 429."
     ).tag(config=True)
     queue_timeout = Integer(
-        1800, min=1, help="Seconds that a launch waits for its turn, at most."
+        1800, min=1, help="Maximum seconds that a launch waits in the queue."
     ).tag(config=True)
     max_streams_per_user = Integer(
         20,
         min=1,
-        help="""Streams of events that a user may have open in one worker process; further ones get
-        429.""",
+        help="Maximum number of open event streams of a user in one worker; others get 429.",
     ).tag(config=True)
     launch_retention_days = Integer(
-        30, min=1, help="Days for which launches that ended are kept in the database."
+        30, min=1, help="Days for which ended launches are kept in the database."
     ).tag(config=True)
     hub_patience = Integer(
-        60, min=0, help="Seconds that a launch waits for a hub that is away, as in a restart."
+        60, min=0, help="Maximum seconds that a launch waits for a hub that is down or restarts."
     ).tag(config=True)
     identity_seconds = Integer(
-        60, min=0, max=300, help="Seconds for which a checked token or password is remembered."
+        60, min=0, max=300, help="Seconds for which a valid token or password is cached."
     ).tag(config=True)
     max_failed_logins = Integer(
-        10, min=1, help="Wrong passwords per user name, client address and minute."
+        10, min=1, help="Maximum wrong passwords per user name, client address and minute."
     ).tag(config=True)
     max_failed_logins_per_address = Integer(
         100,
         min=1,
-        help="""Wrong passwords per client address and minute, whatever the names. A classroom may
-        share one address.""",
+        help="""Maximum wrong passwords per client address and minute, for all names. A classroom
+        may share one address.""",
     ).tag(config=True)
     max_unknown_tokens_per_address = Integer(
-        300, min=1, help="Tokens that the hub does not know, per client address and minute."
+        300, min=1, help="Maximum unknown tokens per client address and minute."
     ).tag(config=True)
     trusted_hops = Integer(
         min=0,
-        help="""How many proxies in front of the launcher append to X-Forwarded-For. Default: 1
-        when the hub manages the launcher, else 0.""",
+        help="""Number of proxies in front of the launcher that append to X-Forwarded-For. Default:
+        1 if the hub manages the launcher, else 0.""",
     ).tag(config=True)
     trusted_proxies = List(
         Unicode(),
         ["127.0.0.0/8", "::1"],
-        help="""Addresses and networks of those proxies: from others the header is ignored. `unix`
-        stands for whoever may open the unix socket that gunicorn listens on. With the default,
-        every process on the launcher's own machine is believed.""",
+        help="""Addresses and networks of these proxies; from other addresses the header is
+        ignored. `unix` means every process that may open gunicorn's unix socket. With the default,
+        every process on the launcher's own machine is trusted.""",
     ).tag(config=True)
 
     def __init__(self, environ: Mapping[str, str] | None = None, **settings: Any) -> None:
-        """Take defaults from `environ`, by default that of the process."""
+        """Read defaults from `environ`, which defaults to `os.environ`."""
         self._environ = os.environ if environ is None else environ
         super().__init__(**settings)
 
@@ -188,13 +186,13 @@ class Launcher(Application):
             return url
         if public := self._environ.get("JUPYTERHUB_PUBLIC_HUB_URL"):
             return re.sub(r"/hub/?$", "", public)
-        # JupyterHub before 5.4.6 tells its services c.JupyterHub.public_url in these two halves
+        # JupyterHub before 5.4.6 passes c.JupyterHub.public_url to services in two parts
         host = self._environ.get("JUPYTERHUB_HOST")
         return host + self._environ.get("JUPYTERHUB_BASE_URL", "/").rstrip("/") if host else ""
 
     @validate("jupyterhub_url", "hub_api_url", "proxy_url")
     def _quote(self, proposal: Any) -> str:
-        # a space in the hub's base URL may be written as one
+        # the hub's base URL may contain a space
         return quote(proposal["value"], safe="%:/?#[]@!$&'()*+,;=~")
 
     @default("hub_api_url")
@@ -243,22 +241,22 @@ class Launcher(Application):
 
     @property
     def reaches_hub_by_proxy(self) -> bool:
-        """Whether calls to the hub's API pass the hub's proxy."""
+        """Whether requests to the hub's API go through the hub's proxy."""
         hub, proxy = urlsplit(self.hub_api_url), urlsplit(self.proxy_url)
         return hub.netloc == proxy.netloc
 
     @property
     def bind(self) -> str:
-        """host:port that the hub expects a managed service to listen on, else a default."""
+        """The host:port on which the hub expects a managed service to listen, else a default."""
         return urlsplit(self._environ.get("JUPYTERHUB_SERVICE_URL", "")).netloc or "127.0.0.1:8888"
 
     @property
     def metrics_folder(self) -> str:
-        """Where processes keep what they count (PROMETHEUS_MULTIPROC_DIR), '' when one does."""
+        """The folder of the workers' metrics (PROMETHEUS_MULTIPROC_DIR), or ''."""
         return self._environ.get("PROMETHEUS_MULTIPROC_DIR", "")
 
     def public_url(self, origin: str | None = None) -> str:
-        """Where a browser that came from `origin` reaches the hub, without a last slash."""
+        """The hub's URL for a browser whose page has that `origin`, without a trailing slash."""
         url = self.jupyterhub_url.rstrip("/")
         if not url.startswith("/") and url:
             return url
@@ -266,20 +264,19 @@ class Launcher(Application):
         return f"{known}{url}"
 
     def check(self) -> "Launcher":
-        """This, when it can be run with; raises ConfigError."""
+        """Return the settings if they are valid; raises ConfigError."""
         checks.check(self)
         return self
 
-    def told(self, *names: str) -> str:
-        """The first of these variables of the environment that is set, or ''."""
+    def variable(self, *names: str) -> str:
+        """The value of the first of these environment variables that is set, or ''."""
         return next(filter(None, (self._environ.get(name) for name in names)), "")
 
 
 def load(environ: Mapping[str, str] | None = None) -> Launcher:
-    """The settings from the configuration file and the environment; raises ConfigError.
+    """Load the settings from the configuration file and the environment; raises ConfigError.
 
-    The file is the one that LAUNCHER_CONFIG names, else launcher_config.py in the working
-    directory, when it is there.
+    The file is LAUNCHER_CONFIG, else launcher_config.py in the working directory if it exists.
     """
     settings = Launcher(environ)
     named = settings._environ.get("LAUNCHER_CONFIG")
@@ -291,8 +288,8 @@ def load(environ: Mapping[str, str] | None = None) -> Launcher:
     return settings.check()
 
 
-# the file is a program of the site's
-_WAYS_TO_FAIL = (
+# the configuration file is Python code, which may raise any of these
+_ERRORS = (
     ArithmeticError,
     AttributeError,
     ImportError,
@@ -311,6 +308,8 @@ def _read(settings: Launcher, path: Path) -> None:
     try:
         found = PyFileConfigLoader(path.name, path=str(path.parent)).load_config()
         settings.update_config(found)
-    except _WAYS_TO_FAIL as error:
-        raise ConfigError(f"{path.name} cannot be used: {type(error).__name__}: {error}") from error
+    except _ERRORS as error:
+        raise ConfigError(
+            f"{path.name} cannot be loaded: {type(error).__name__}: {error}"
+        ) from error
     checks.check_names(found.get("Launcher", {}))
