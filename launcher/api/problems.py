@@ -58,8 +58,8 @@ class Methods:
         """Why a path with a missing or an extra prefix does not exist; '' for other paths."""
         if self._prefix and not f"{path}/".startswith(f"{self._prefix}/"):
             return (
-                f"The launcher's paths begin with {self._prefix}/, and this one does not: a proxy"
-                " in front of the launcher may remove the prefix. See docs/troubleshooting.md."
+                f"The launcher's paths are below {self._prefix}/, and this one is not: a proxy in"
+                " front of the launcher may remove the prefix. See docs/troubleshooting.md."
             )
         if not self._prefix and self._ends.fullmatch(path):
             return (
