@@ -70,7 +70,7 @@ def load(folder: Path) -> Experiment | list[Fault]:
 
 def _check_name(name: str) -> None:
     if not re.fullmatch(r"[a-z][a-z0-9_-]{0,63}", name):
-        grammar = "at most 64 lower-case letters, digits, - and _, and a letter first"
+        grammar = "lower-case letters, digits, - and _, a letter first, at most 64 characters"
         raise Unusable([("", f"has a name that is not allowed; rename the folder: {grammar}")])
 
 
