@@ -240,7 +240,7 @@ def test_a_proxy_that_cannot_be_used_is_a_check_of_its_own(start_app, fakehub, w
 
     found = wait_until(check, "a check of the proxy")
     assert not found["ok"]
-    expected = {"nobody": "nobody listens", "redirect": "it redirects (301)"}[what]
+    expected = {"nobody": "the connection was refused", "redirect": "it redirects (301)"}[what]
     assert expected in found["detail"]
     [line] = lines(written.getvalue(), "the proxy cannot be used")
     assert expected in line["reason"]
