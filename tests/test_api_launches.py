@@ -794,16 +794,16 @@ def test_the_key_of_a_service_is_not_the_users(client, alice, portal):
 
 
 def test_everybody_sees_their_servers(client, fakehub, alice, portal):
-    assert client.get("/servers", headers=fakehub.add_user().auth).json() == {"servers": []}
+    assert client.get("/servers", headers=fakehub.add_user().auth).json() == {"servers": {}}
     user = fakehub.add_user(starts=[Start(202, "never")])
     begun = begin(client, user)
     wait_until(lambda: user.server == "spawning", "the start")
-    [server] = client.get("/servers", headers=user.auth).json()["servers"]
-    assert (server["name"], server["ready"], server["pending"]) == ("", False, "spawn")
+    server = client.get("/servers", headers=user.auth).json()["servers"][""]
+    assert (server["name"], server["state"]) == ("", "starting")
     assert server["started"]
     cancel(client, user, begun)
-    [server] = client.get("/servers", headers=alice.auth).json()["servers"]
-    assert (server["ready"], server["pending"]) == (True, None)
+    server = client.get("/servers", headers=alice.auth).json()["servers"][""]
+    assert server["state"] == "running"
     assert server["url"] == f"/user/{alice.name}/"
     problem_of(client.get("/servers", headers=portal), 403)
 

@@ -184,7 +184,8 @@ def test_my_launches_and_servers_are_listed(ask, alice):
         "lab/hello.ipynb",
     ]
     assert list(client.launches(state="failed")) == []
-    assert [(server["name"], server["ready"]) for server in client.servers()] == [("", True)]
+    assert {name: server["state"] for name, server in client.servers().items()} == {"": "running"}
+    assert client.server()["state"] == "running"
 
 
 def test_the_launch_of_somebody_else_is_not_found(ask, fakehub, alice):

@@ -213,7 +213,7 @@ def test_a_rename_whose_answer_is_late_makes_no_second_notebook(start_app, fakeh
 
     async def late(user, path, target):
         if user is alice and target not in alice.files:
-            alice.write(target, launch.content.encode())
+            alice.write(target, launch.notebook.content.encode())
         return await rename(user, path, target)
 
     fakehub._rename = late
@@ -221,7 +221,7 @@ def test_a_rename_whose_answer_is_late_makes_no_second_notebook(start_app, fakeh
         row = wait_until(lambda: ended(client.settings, launch.id), "the end")
     finally:
         del fakehub._rename
-    assert row.path == "lab/x.ipynb"
+    assert row.notebook.path == "lab/x.ipynb"
     assert alice.notebooks == ["lab/x.ipynb"]
     assert alice.leftovers == []
 

@@ -695,8 +695,8 @@ def test_a_launch_that_has_ended_is_kept_without_its_notebook(start_app, fakehub
     client.launch(alice)
     made_by = json.loads(alice.files["lab/hello.ipynb"])["metadata"]["launcher"]
     row = stored(client.settings, made_by["launch_id"])
-    assert (row.state, row.path, row.user) == ("done", "lab/hello.ipynb", alice.name)
-    assert row.content == ""
+    assert (row.state, row.notebook.path, row.user) == ("done", "lab/hello.ipynb", alice.name)
+    assert row.notebook.content == ""
 
 
 def left_by_a_dead_process(settings, user, *, state, path="lab/x.ipynb", **fields):
@@ -729,9 +729,9 @@ def test_a_launch_taken_up_again_after_a_crash_makes_one_notebook(
     client = start_app()
     launch = left_by_a_dead_process(client.settings, alice, state=state)
     if left:
-        alice.write(f"lab/{left.format(launch.id)}", launch.content.encode())
+        alice.write(f"lab/{left.format(launch.id)}", launch.notebook.content.encode())
     row = wait_until(lambda: ended(client.settings, launch.id), "the end")
-    assert (row.state, row.path, row.worker_id) == ("done", "lab/x.ipynb", None)
+    assert (row.state, row.notebook.path, row.worker_id) == ("done", "lab/x.ipynb", None)
     assert alice.notebooks == ["lab/x.ipynb"]
     assert alice.leftovers == []
 
@@ -741,7 +741,7 @@ def test_a_launch_that_was_cancelled_as_its_process_died_is_tidied_up_after(
 ):
     client = start_app()
     launch = left_by_a_dead_process(client.settings, alice, state="cancelled")
-    alice.write("lab/x.ipynb", launch.content.encode())
+    alice.write("lab/x.ipynb", launch.notebook.content.encode())
     wait_until(lambda: stored(client.settings, launch.id).worker_id is None, "the end")
     assert alice.files == {}
 

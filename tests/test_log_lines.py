@@ -50,6 +50,7 @@ def test_a_launch_that_failed_makes_one_line(start_app, fakehub, written):
         "reason": problem["detail"],
         "launch_id": linked(answer).rpartition("/")[2],
         "user": user.name,
+        "server": "",
         "experiment": "hello",
         "request_id": request_id,
     }

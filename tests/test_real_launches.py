@@ -175,9 +175,9 @@ def test_a_launch_is_seen_by_its_user_and_by_administrators(portal_hub, caller):
     admin = administrator(portal_hub, alice.launcher)
     assert admin.get("/launches", user="alice")["launches"] == alice.get("/launches")["launches"]
     assert admin.get("/launches")["launches"] == []
-    (server,) = alice.get("/servers")["servers"]
-    assert (server["name"], server["ready"], server["pending"]) == ("", True, None)
-    assert bob.get("/servers")["servers"] == []
+    servers = alice.get("/servers")["servers"]
+    assert (servers[""]["name"], servers[""]["state"]) == ("", "running")
+    assert bob.get("/servers")["servers"] == {}
 
 
 def administrator(hub, launcher):
