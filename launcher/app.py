@@ -1,4 +1,4 @@
-"""Builds the parts and joins them: the only module that knows them all."""
+"""Builds the application from its parts."""
 
 import functools
 import inspect
@@ -44,9 +44,9 @@ from launcher.launches.starter import Starter
 from launcher.launches.upload import Uploader
 from launcher.logs import RequestId
 from launcher.metrics import Gauges, Metrics
-from launcher.outage import Outage, Record, Shared
+from launcher.outage import Outage, SharedMemory, SharedRecord
 from launcher.parts import Parts
-from launcher.readiness import Check, Proxy, Readiness
+from launcher.readiness import Check, ProxyCheck, Readiness
 from launcher.store import Store
 from launcher.store import launches as rows
 from launcher.store.breaker import STATES
@@ -55,14 +55,14 @@ from launcher.store.limit import StartLimits
 
 log = logging.getLogger("launcher")
 
-# of one process; users' servers that never answer do not keep it from the hub
+# of one worker; separate, so that servers that do not respond cannot use the hub's connections
 HUB_CONNECTIONS = 256
 SERVER_CONNECTIONS = 512
 SPECIFICATION = Path(__file__).with_name("openapi.yaml")
 
 
 def _only_log() -> None:
-    log.critical("this process cannot do its work any more, and nobody ends it")
+    log.critical("this process does not work any more: restart it")
 
 
 def create_app(
@@ -70,10 +70,10 @@ def create_app(
     stopping: Callable[[], bool] = lambda: False,
     end_process: Callable[[], None] = _only_log,
 ) -> RequestId:
-    """The whole service as an ASGI application; raises ConfigError.
+    """Create the service as an ASGI application; raises ConfigError.
 
-    `stopping` says whether the process is about to end: then nobody is kept waiting. `end_process`
-    ends it when a background task ended, for another one to take its place.
+    `stopping` says whether the worker is shutting down: requests that wait then end. `end_process`
+    is called when a background task ended by itself, so that another worker replaces this one.
     """
     experiments = Catalogue.load(settings.experiment_paths)
     secret = keys.secret(Path(settings.secret_file))
@@ -88,7 +88,7 @@ def create_app(
         async with (
             outbound.open_session(metrics.upstream, connections=HUB_CONNECTIONS) as to_hub,
             outbound.open_session(
-                metrics.upstream, connections=SERVER_CONNECTIONS, tell=outbound.tell
+                metrics.upstream, connections=SERVER_CONNECTIONS, on_error=outbound.log_error
             ) as to_servers,
             _Building(settings, to_hub, to_servers, metrics, stopping, end_process).parts(
                 experiments, secret, shared
@@ -105,26 +105,26 @@ def create_app(
         },
         lifespan=lifespan,
     )
-    # around all of it, and no middleware: Starlette's own answer to a fault is outside of those
+    # not as middleware: Starlette's own response to an error is outside of the middleware
     return RequestId(Timed(app, metrics))
 
 
 class _Shared:
-    """What this process shares with the workers that are forked later."""
+    """Memory that is shared with the workers that are forked later."""
 
     def __init__(self) -> None:
-        memory = Shared()
-        self.database = Outage("the database", memory.record())
-        self.hub = Outage("the hub", memory.record())
-        self.token = Outage("the launcher's token", memory.record())
-        self.proxy = Outage("the proxy", memory.record())
-        self.breaker = memory.record()
+        memory = SharedMemory()
+        self.database = Outage("the database", memory.allocate())
+        self.hub = Outage("the hub", memory.allocate())
+        self.token = Outage("the launcher's token", memory.allocate())
+        self.proxy = Outage("the proxy", memory.allocate())
+        self.breaker = memory.allocate()
         self.warned = mmap.mmap(-1, 1)
 
 
 @dataclass(frozen=True)
 class _Building:
-    """What the parts of one process are made with."""
+    """The settings and callbacks from which the parts of one worker are built."""
 
     settings: Launcher
     to_hub: outbound.Session
@@ -133,20 +133,20 @@ class _Building:
     stopping: Callable[[], bool]
     end_process: Callable[[], None]
     worker_id: str = field(default_factory=lambda: uuid.uuid4().hex)
-    """The name of this process in the database."""
+    """The worker's id in the database."""
 
     @asynccontextmanager
     async def parts(
         self, experiments: Catalogue, secret: bytes, shared: "_Shared"
     ) -> AsyncIterator[Parts]:
-        """The parts, with what runs in the background."""
+        """Build the parts, and run the background tasks for as long as the context lasts."""
         settings = self.settings
         database = Store(settings.database_url, shared.database)
         hub = Hub(self.to_hub, settings.hub_api_url, settings.api_token, shared.hub)
         tokens = ServerTokens(hub)
         feed = Feed(database)
         starter = self._starter(database, hub, feed, shared.breaker)
-        launches = self._launches(database, tokens, starter, feed)
+        launches = self._engine(database, tokens, starter, feed)
         readiness = Readiness(
             hub,
             database,
@@ -154,13 +154,13 @@ class _Building:
             strict_scopes=settings.strict_scopes,
             warned=shared.warned,
             outage=shared.token,
-            # where the proxy stands between, it is the proxy that does not listen
+            # through the proxy, a refused connection says nothing about the hub
             hub_restarted=None if settings.reaches_hub_by_proxy else starter.hub_restarted,
-            found=_left_out(experiments),
+            static=_left_out(experiments),
             proxy=None if settings.reaches_hub_by_proxy else self._proxy(shared),
         )
         try:
-            async with self._upkeep(database, launches, starter, feed, readiness).running():
+            async with self._recovery(database, launches, starter, feed, readiness).running():
                 yield Parts(
                     settings=settings,
                     experiments=experiments,
@@ -180,10 +180,10 @@ class _Building:
             tokens.close()
             database.close()
 
-    def _proxy(self, shared: "_Shared") -> Proxy:
-        return Proxy(self.to_servers, self.settings.proxy_url, shared.proxy)
+    def _proxy(self, shared: "_Shared") -> ProxyCheck:
+        return ProxyCheck(self.to_servers, self.settings.proxy_url, shared.proxy)
 
-    def _starter(self, database: Store, hub: Hub, feed: Feed, logged: Record) -> Starter:
+    def _starter(self, database: Store, hub: Hub, feed: Feed, logged: SharedRecord) -> Starter:
         settings = self.settings
         limits = StartLimits(
             hub_failure_limit=settings.hub_failure_limit,
@@ -205,7 +205,7 @@ class _Building:
             queue_timeout=settings.queue_timeout,
         )
 
-    def _launches(
+    def _engine(
         self, database: Store, tokens: ServerTokens, starter: Starter, feed: Feed
     ) -> LaunchEngine:
         settings = self.settings
@@ -223,7 +223,7 @@ class _Building:
             stopping=self.stopping,
         )
 
-    def _upkeep(
+    def _recovery(
         self,
         database: Store,
         launches: LaunchEngine,
@@ -242,7 +242,7 @@ class _Building:
 
 
 def _left_out(experiments: Catalogue) -> tuple[Check, ...]:
-    """What /ready says of folders that are left out; the other experiments can be launched."""
+    """The check of /ready for folders that are left out; the others can be launched."""
     if not experiments.faults:
         return ()
     shown = " ".join(str(fault) for fault in experiments.faults[:MAX_FAULTS])
@@ -252,7 +252,7 @@ def _left_out(experiments: Catalogue) -> tuple[Check, ...]:
 
 
 async def _gauges(database: Store, starter: Starter) -> Gauges:
-    """What the database counts, and nothing while it is away: then the rest is wanted most."""
+    """The gauges from the database; none while it is down, so that other metrics stay available."""
     try:
         now = await starter.status()
         return {
@@ -278,7 +278,7 @@ def _policy(settings: Launcher) -> AuthPolicy:
             passwords=settings.max_failed_logins_per_address,
             tokens=settings.max_unknown_tokens_per_address,
         ),
-        proxies=auth.Proxies.of(settings.trusted_hops, settings.trusted_proxies),
+        proxies=auth.TrustedProxies.of(settings.trusted_hops, settings.trusted_proxies),
     )
 
 
@@ -306,22 +306,22 @@ def _api(prefix: str, methods: problems.Methods) -> AsyncApp:
 
 
 class _JSONResolver(Resolver):
-    """Says of what handlers answer that it is JSON: problem+json is declared beside it."""
+    """Sets the media type of handlers' results to JSON; openapi.yaml declares problem+json, too."""
 
     def resolve(self, operation: Any) -> Resolution:
         found = super().resolve(operation)
         _keep_signature(found.function)
-        return Resolution(_answering_json(found.function), found.operation_id)
+        return Resolution(_returning_json(found.function), found.operation_id)
 
 
 def _keep_signature(function: Callable[..., Any]) -> None:
-    """Connexion asks for the signature of handlers and security functions with every request."""
+    """Cache the function's signature, which Connexion computes for every request."""
     function.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
 
 
-def _answering_json(handler: Callable[..., Any]) -> Callable[..., Any]:
+def _returning_json(handler: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(handler)
-    async def answer(*args: Any, **kwargs: Any) -> Response | tuple[Any, int, dict[str, str]]:
+    async def respond(*args: Any, **kwargs: Any) -> Response | tuple[Any, int, dict[str, str]]:
         result = await handler(*args, **kwargs)
         if isinstance(result, Response):
             return result
@@ -331,7 +331,7 @@ def _answering_json(handler: Callable[..., Any]) -> Callable[..., Any]:
             return Response(status_code=204)
         return body, status, {"Content-Type": "application/json", **headers}
 
-    return answer
+    return respond
 
 
 def _middleware(settings: Launcher) -> list[Middleware]:

@@ -1,6 +1,6 @@
-"""What can go wrong, and the HTTP status and problem type it deserves.
+"""Errors, each with its HTTP status, title and problem type (RFC 9457).
 
-Problems are those of RFC 9457. The `type` of each is stable: programs may compare it.
+The `type` of a problem is stable: programs may compare it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,13 +10,13 @@ TYPE_PREFIX = "urn:problem-type:launcher:"
 
 
 class LauncherError(Exception):
-    """A failure that the person who asked can be told about."""
+    """An error whose message is for users."""
 
     status: ClassVar[int] = 500
-    title: ClassVar[str] = "Something went wrong in the launcher"
+    title: ClassVar[str] = "Internal error of the launcher"
     slug: ClassVar[str] = "internal"
     is_temporary: ClassVar[bool] = False
-    """Whether the same request may succeed later, and nothing of it was carried out."""
+    """Whether nothing was carried out, and the same request may succeed later."""
 
     def __init__(
         self,
@@ -25,19 +25,19 @@ class LauncherError(Exception):
         errors: Iterable[Mapping[str, str]] = (),
         retry_after: int | None = None,
     ) -> None:
-        """Say in `detail` what and which; `retry_after` is in seconds.
+        """`detail` describes this occurrence; `retry_after` is in seconds.
 
-        Each of `errors` holds the JSON pointer (RFC 6901) of a field and a sentence about it.
+        Each of `errors` has the JSON pointer (RFC 6901) of a field and the end of a sentence.
         """
         super().__init__(detail)
         self.detail = detail
         self.errors = [dict(error) for error in errors]
         self.retry_after = retry_after
         self.headers: dict[str, str] = {}
-        """Of the answer, beside those that every problem has."""
+        """Further headers of the response."""
 
     def problem(self) -> dict[str, Any]:
-        """The body of an `application/problem+json` answer."""
+        """The body of an `application/problem+json` response."""
         body: dict[str, Any] = {
             "type": TYPE_PREFIX + self.slug,
             "title": self.title,
@@ -52,42 +52,42 @@ class LauncherError(Exception):
 
 
 def fault() -> LauncherError:
-    """The error for a bug of ours: what is known of it is in the log."""
-    return LauncherError("This is a fault of the launcher; its log says more.")
+    """The error for a bug of the launcher, whose details are only logged."""
+    return LauncherError("This is an error in the launcher; its log has the details.")
 
 
 class LaunchAbandoned(LauncherError):
-    """Processes of the launcher ended again and again while they worked on the launch."""
+    """Several workers died while they ran the launch."""
 
-    status, title, slug = 500, "The launch was given up", "launch-abandoned"
+    status, title, slug = 500, "The launch was abandoned", "launch-abandoned"
 
 
 class BadRequest(LauncherError):
-    """The request is not what openapi.yaml or the experiment's schema asks for."""
+    """The request does not match openapi.yaml or the experiment's schema."""
 
     status, title, slug = 400, "The request is not valid", "bad-request"
 
 
 class Unauthorized(LauncherError):
-    """Nobody is who the credential says, or there is none."""
+    """The credential is not valid, or is missing."""
 
     status, title, slug = 401, "Sign in to use the launcher", "unauthorized"
 
 
 class Forbidden(LauncherError):
-    """The caller is known, and may not do this."""
+    """The caller has no permission for this."""
 
     status, title, slug = 403, "Not allowed", "forbidden"
 
 
 class NotFound(LauncherError):
-    """What was asked for does not exist."""
+    """The requested resource does not exist."""
 
     status, title, slug = 404, "Not found", "not-found"
 
 
 class UnknownUser(LauncherError):
-    """The hub does not know the user, so it cannot start a server for them."""
+    """The hub does not know the user."""
 
     status, title, slug = 409, "The hub does not know this user", "unknown-user"
     is_temporary = True
@@ -100,82 +100,82 @@ class RequestTimeout(LauncherError):
 
 
 class FileExists(LauncherError):
-    """There is a file already, and `if_exists` is `fail`."""
+    """The file exists, and `if_exists` is `fail`."""
 
     status, title, slug = 409, "The file exists", "file-exists"
 
 
 class NamedServerRefused(LauncherError):
-    """The hub has no named servers, takes no such name, or no further server of this user."""
+    """The hub has no named servers, refuses the name, or the user has too many servers."""
 
     status, title, slug = 409, "The hub refuses this named server", "named-server-refused"
 
 
 class InTheWay(LauncherError):
-    """Something that is no directory, or no file, stands where one was needed."""
+    """A file has the name of a directory that is needed, or the other way round."""
 
-    status, title, slug = 409, "Something is in the way", "in-the-way"
+    status, title, slug = 409, "A file or directory is in the way", "in-the-way"
 
 
 class Cancelled(LauncherError):
-    """Somebody cancelled the launch."""
+    """The launch was cancelled."""
 
     status, title, slug = 409, "The launch was cancelled", "cancelled"
 
 
 class Ended(LauncherError):
-    """The launch has ended, so that it cannot be cancelled."""
+    """The launch has ended, so it cannot be cancelled."""
 
     status, title, slug = 409, "The launch has ended", "ended"
 
 
 class TooLarge(LauncherError):
-    """The request's body is larger than the launcher reads."""
+    """The request's body is too large."""
 
     status, title, slug = 413, "The request is too large", "too-large"
 
 
 class KeyReused(LauncherError):
-    """The idempotency key came before with another body."""
+    """The idempotency key was used before with another body."""
 
     status, title, slug = 422, "The idempotency key was used before", "idempotency-key-reused"
 
 
 class QueueFull(LauncherError):
-    """As many servers wait for their start as the launcher lets."""
+    """Too many servers wait for their start."""
 
     status, title, slug = 429, "The queue is full", "queue-full"
     is_temporary = True
 
 
 class TooManyLaunches(LauncherError):
-    """The user has as many launches under way, or began as many lately, as one user may."""
+    """The user has too many launches under way, or began too many within a minute."""
 
     status, title, slug = 429, "Too many launches", "too-many-launches"
     is_temporary = True
 
 
 class StartCooldown(LauncherError):
-    """The last start of this user failed a moment ago, so that the next one has to wait."""
+    """The user's last start failed recently, so the next one has to wait."""
 
-    status, title, slug = 429, "Your server failed to start a moment ago", "start-cooldown"
+    status, title, slug = 429, "Your server failed to start recently", "start-cooldown"
     is_temporary = True
 
 
 class TooManyRequests(LauncherError):
-    """The caller has to wait."""
+    """The caller had too many failed attempts."""
 
     status, title, slug = 429, "Too many attempts", "too-many-requests"
 
 
 class ContentsFailed(LauncherError):
-    """The user's server did not take the notebook."""
+    """The user's server did not store the notebook."""
 
     status, title, slug = 502, "The notebook could not be written", "contents-failed"
 
 
 class NotWritable(ContentsFailed):
-    """The directory belongs to somebody else, or its file system is read-only."""
+    """The user has no permission to write to the directory, or its file system is read-only."""
 
     title, slug = "The directory is not writable", "not-writable"
 
@@ -193,13 +193,13 @@ class ProxyRefused(ContentsFailed):
 
 
 class CheckpointFailed(ContentsFailed):
-    """The file that is to be replaced was kept, because no checkpoint of it could be made."""
+    """The file was not replaced, because no checkpoint of it could be made."""
 
     title, slug = "The file was not replaced", "checkpoint-failed"
 
 
 class SpawnFailed(LauncherError):
-    """The hub tried to start the user's server, and it did not start."""
+    """The hub began to start the user's server, and the start failed."""
 
     status, title, slug = 502, "The server did not start", "spawn-failed"
 
@@ -207,13 +207,13 @@ class SpawnFailed(LauncherError):
 class ServerExited(SpawnFailed):
     """The process of the user's server ended before it was ready."""
 
-    title, slug = "The server ended at once", "server-exited"
+    title, slug = "The server exited", "server-exited"
 
 
 class SpawnRefused(LauncherError):
     """The hub, its hook or its spawner refused to start the user's server.
 
-    It would refuse again at once, so the launcher does not repeat it; later it may agree.
+    The launcher does not retry, but a later request may succeed.
     """
 
     status, title, slug = 502, "The hub refused to start the server", "spawn-refused"
@@ -221,34 +221,34 @@ class SpawnRefused(LauncherError):
 
 
 class NameTooLong(ContentsFailed):
-    """The file system of the user's home does not take a name of that length."""
+    """The file system of the user's home does not allow a name of that length."""
 
     title, slug = "The name is too long", "name-too-long"
 
 
 class HubUnavailable(LauncherError):
-    """The hub is away, is starting, or answers nonsense."""
+    """The hub is down, is starting, or its responses are not valid."""
 
     status, title, slug = 503, "The hub cannot be reached", "hub-unavailable"
     is_temporary = True
 
 
 class ServerLimit(LauncherError):
-    """The hub runs as many servers as it may."""
+    """The hub has reached its limit of servers."""
 
     status, title, slug = 503, "The hub has no room for another server", "server-limit"
     is_temporary = True
 
 
 class StartsFailing(LauncherError):
-    """Servers of different users failed to start in a row: no start is tried at the moment."""
+    """Starts of different users failed in a row: the circuit breaker is open."""
 
     status, title, slug = 503, "Servers do not start at the moment", "starts-failing"
     is_temporary = True
 
 
 class HubBusy(LauncherError):
-    """The hub had too many starts under way for all the time that a launch may wait."""
+    """The launch waited in the queue for longer than `queue_timeout`."""
 
     status, title, slug = 503, "The hub is busy", "hub-busy"
     is_temporary = True
@@ -262,22 +262,22 @@ class HubRefused(LauncherError):
 
 
 class StoreUnavailable(LauncherError):
-    """The database does not take what has to be written down first."""
+    """The database is not available, so the request cannot be stored."""
 
     status, title, slug = 503, "The launcher's database cannot be reached", "store-unavailable"
     is_temporary = True
 
 
 class StartTimeout(LauncherError):
-    """The server was not ready in the time that the launcher waits."""
+    """The server was not ready within the start timeout."""
 
     status, title, slug = 504, "The server took too long to start", "start-timeout"
 
 
 class ServerUnresponsive(LauncherError):
-    """The user's server runs, and did not answer in the time that an upload may take."""
+    """The user's server runs, but did not respond within the upload timeout."""
 
-    status, title, slug = 504, "The server does not answer", "server-unresponsive"
+    status, title, slug = 504, "The server does not respond", "server-unresponsive"
 
 
 class InsufficientStorage(LauncherError):
@@ -287,7 +287,7 @@ class InsufficientStorage(LauncherError):
 
 
 class ConfigError(Exception):
-    """A setting is missing or unusable; the message says what to do."""
+    """A setting is missing or not valid; the message says what to do."""
 
 
 def _families(cls: type[LauncherError]) -> Iterable[type[LauncherError]]:
@@ -297,7 +297,7 @@ def _families(cls: type[LauncherError]) -> Iterable[type[LauncherError]]:
 
 
 def slugs() -> list[str]:
-    """How the types of all problems end."""
+    """The slugs of all problem types."""
     return [kind.slug for kind in _families(LauncherError)]
 
 
@@ -306,17 +306,17 @@ def _of_kind(slug: str) -> type[LauncherError]:
 
 
 def is_temporary(problem: Mapping[str, Any]) -> bool:
-    """Whether what the problem tells of was not carried out, and may succeed later."""
+    """Whether nothing was carried out, and the same request may succeed later."""
     return _of_kind(str(problem["type"]).removeprefix(TYPE_PREFIX)).is_temporary
 
 
 def title_of(slug: str) -> str:
-    """The title of the kind of problem whose type ends so."""
+    """The title of the problem type with that slug."""
     return _of_kind(slug).title
 
 
 def from_problem(problem: Mapping[str, Any]) -> LauncherError:
-    """The error whose `problem()` was stored."""
+    """The error for a stored `problem()`."""
     return _of_kind(str(problem["type"]).removeprefix(TYPE_PREFIX))(
         problem["detail"],
         errors=problem.get("errors", ()),

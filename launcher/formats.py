@@ -1,7 +1,7 @@
-"""The values of `format` that a schema may name: each is checked, and has a sentence.
+"""Validators for the `format` keyword of schemas, each with an error sentence.
 
-JSON Schema and OpenAPI leave it open what is done about a format; here one that is not in this
-list is not used at all.
+In JSON Schema and OpenAPI, checking formats is optional; here a schema with a format that is not in
+this list is refused.
 """
 
 import re
@@ -16,7 +16,7 @@ from urllib.parse import quote, urlsplit
 from rfc3339_validator import validate_rfc3339
 from rfc3986_validator import validate_rfc3986
 
-# what a browser takes in <input type=email> (HTML, "valid e-mail address")
+# as browsers check <input type=email> (HTML, "valid e-mail address")
 _LABEL = "[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
 _EMAIL = re.compile(rf"[a-zA-Z0-9.!#$%&'*+/=?^_`{{|}}~-]+@{_LABEL}(?:\.{_LABEL})*")
 # RFC 9562
@@ -27,7 +27,7 @@ _WEB = re.compile("https?://", re.IGNORECASE)
 
 
 def _date_time(text: str) -> str:
-    # the pattern of rfc3339_validator lets a newline follow
+    # the pattern of rfc3339_validator accepts a newline at the end
     if text.endswith("\n") or not validate_rfc3339(text.upper()):
         return "must be a date and time as in RFC 3339, such as 2000-01-31T00:00:00Z"
     return ""
@@ -80,7 +80,7 @@ def _uri(text: str) -> str:
         return _character(text, wrong.start())
     if validate_rfc3986(text, rule="URI"):
         return ""
-    # brackets stand around an IPv6 address and nowhere else
+    # brackets are allowed only around an IPv6 address
     elsewhere = re.search(r"[\[\]]", text)
     if elsewhere and not re.match(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*\[", text):
         return _character(text, elsewhere.start())
@@ -101,7 +101,7 @@ def _http_url(text: str) -> str:
 
 
 def _character(text: str, at: int) -> str:
-    """The sentence that names one character of an address, and how to write it."""
+    """The sentence about one character of a URI, with its percent-encoding."""
     character = text[at]
     if character == "%":
         return f"holds a % (character {at + 1}) without two hexadecimal digits; write it as %25"
@@ -123,10 +123,10 @@ def _whole(bits: int) -> Callable[[Any], str]:
 
 @dataclass(frozen=True)
 class Format:
-    """One format, and the types of JSON Schema that it is for."""
+    """One format, and the types of JSON Schema that it applies to."""
 
     problem: Callable[[Any], str]
-    """What is wrong with a value of that type, or ''."""
+    """Returns the error of a value of that type, or ''."""
     types: tuple[str, ...] = ("string",)
 
 
@@ -142,16 +142,16 @@ FORMATS = {
     "ipv6": Format(_ipv6),
     "int32": Format(_whole(32), ("integer",)),
     "int64": Format(_whole(64), ("integer",)),
-    # every number of JSON becomes a float of Python
+    # every JSON number becomes a Python float
     "float": Format(_any, ("number",)),
     "double": Format(_any, ("number",)),
-    # says to forms that nobody should read along
+    # a hint for forms only
     "password": Format(_any),
 }
 
 
 def problem(name: str, value: Any) -> str:
-    """What is wrong with a value, or ''; a value of another type is the affair of `type`."""
+    """The error of a value, or ''; values of other types are checked by `type`."""
     known = FORMATS.get(name)
     if known is None or not any(_is(value, kind) for kind in known.types):
         return ""
@@ -173,7 +173,7 @@ _MOMENTS: dict[str, Callable[[str], Any]] = {
 
 
 def in_order(name: str, first: Any, second: Any) -> bool:
-    """Whether the second value is not before, or below, the first; values that do not fit are."""
+    """Whether `first` <= `second` in that format; True for values that are not valid."""
     if any(problem(name, value) for value in (first, second)):
         return True
     read = _MOMENTS.get(name)

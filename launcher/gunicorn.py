@@ -1,6 +1,6 @@
 """gunicorn's settings for the launcher: `gunicorn -c python:launcher.gunicorn launcher.serve:app`.
 
-Anything here can be changed on gunicorn's command line. See gunicorn's document "Settings".
+Every setting can be overridden on gunicorn's command line. See gunicorn's document "Settings".
 """
 
 import atexit
@@ -20,44 +20,45 @@ from launcher import config as launcher_config  # `config` is a setting of gunic
 from launcher import logs, store, worker
 from launcher.errors import ConfigError
 
-# gunicorn's "asgi", with bounds for slow clients
+# gunicorn's "asgi", with timeouts for slow clients
 worker_class = "launcher.worker.Worker"
 wsgi_app = "launcher.serve:app"
 workers = 2
 worker_connections = worker.CONNECTIONS
-preload_app = True  # one catalogue and one specification for all workers
+preload_app = True  # all workers share the catalogue and the specification
 graceful_timeout = 30
-# longer than clients keep a connection (aiohttp 15 s, nginx 60 s): one that we close first costs
-# them the request they just sent. A stop waits for idle ones too, graceful_timeout at most.
+# longer than clients keep a connection (aiohttp 15 s, nginx 60 s): if the server closes it first,
+# the client's next request fails. At a stop, gunicorn waits for idle connections up to
+# graceful_timeout.
 keepalive = 75
 control_socket_disable = True
-# "auto" would take uvloop where it is installed; docs/decisions.md says why not
+# "auto" would use uvloop if it is installed; docs/decisions.md has the reasons against it
 asgi_loop = "asyncio"
-# c.Launcher.trusted_proxies decides who may say what the client's address was
+# c.Launcher.trusted_proxies is used instead
 forwarded_allow_ips = ""
-accesslog = None  # launcher.logs tells of each request
+accesslog = None  # launcher.logs logs requests
 
 
 _METRICS = "launcher-metrics-"
 
 
 def make_folder(beside: Path) -> str:
-    """A new folder below `beside` for what a master's workers count; raises OSError.
+    """Create a folder in `beside` for the metrics of this master's workers; raises OSError.
 
-    It is readable by its owner alone, and goes when the master does. What killed masters left goes
-    first: those that run hold a lock (flock(2)), and so do their workers.
+    Only its owner can read it, and it is removed when the master exits. Folders of masters that
+    were killed are removed first: a master and its workers hold a lock of their folder (flock(2)).
     """
-    alone = _lock(beside)
+    lock = _lock(beside)
     try:
-        for left in beside.glob(f"{_METRICS}*"):
-            _remove_unused(left)
+        for other in beside.glob(f"{_METRICS}*"):
+            _remove_unused(other)
         folder, master = Path(tempfile.mkdtemp(prefix=_METRICS, dir=beside)), os.getpid()
-        _lock(folder)  # until the process ends
+        _lock(folder)  # until the process exits
     finally:
-        os.close(alone)
+        os.close(lock)
 
     def remove() -> None:
-        if os.getpid() == master:  # workers run atexit's functions too
+        if os.getpid() == master:  # workers run atexit's functions, too
             shutil.rmtree(folder, ignore_errors=True)
 
     atexit.register(remove)
@@ -85,33 +86,33 @@ def _remove_unused(folder: Path) -> None:
 
 
 def _environment() -> list[str]:
-    """The variables of the application: prometheus_client looks for its own when imported."""
+    """Environment variables of the application: prometheus_client reads its own at import."""
     try:
         settings = launcher_config.load()
-    except ConfigError:  # on_starting says what is wrong
+    except ConfigError:  # on_starting prints it
         settings = launcher_config.Launcher()
     folder = settings.metrics_folder
     try:
         folder = folder or make_folder(Path(settings.secret_file).resolve().parent)
     except OSError as error:
-        warnings.append(f"Workers count metrics each for itself, without a folder: {error}.")
+        warnings.append(f"Each worker counts its own metrics, without a shared folder: {error}.")
     return [f"PROMETHEUS_MULTIPROC_DIR={folder}"] if folder else []
 
 
-# what is said once there is a log
+# to be logged when logging is configured
 warnings: list[str] = []
 raw_env = _environment()
 
 
 class Logger(glogging.Logger):
-    """gunicorn's log, which the launcher's goes along with: to stderr, or as --error-logfile says.
+    """gunicorn's logger, which configures the launcher's logs, too: stderr or --error-logfile.
 
-    The master sets it up before it loads the application, and again when it reloads; workers are
-    forked from it. Somebody's own --log-config is left alone.
+    The master calls `setup` before it loads the application, and when it reloads; workers are
+    forked from it. With --log-config, nothing is changed.
     """
 
     def setup(self, cfg: Any) -> None:
-        """Set up as gunicorn does, then give everything the launcher's format."""
+        """Set up as gunicorn does, then set the launcher's format."""
         super().setup(cfg)
         if not (cfg.logconfig or cfg.logconfig_dict or cfg.logconfig_json):
             streams = [h for h in self.error_log.handlers if isinstance(h, logging.StreamHandler)]
@@ -122,24 +123,24 @@ logger_class = Logger
 
 
 def when_ready(server: Any) -> None:
-    """Keep what every worker shares out of garbage collections, which would copy it, too."""
+    """Exclude shared objects from garbage collection, which would copy their memory pages."""
     gc.collect()
     gc.freeze()
 
 
 def post_worker_init(worker: Any) -> None:
-    """Let the application know when its worker is told to end."""
+    """Let the application know whether its worker is shutting down."""
     serve = sys.modules.get("launcher.serve")
     if serve:  # gunicorn may serve another application with these settings
         serve.app.stopping = lambda: not worker.alive
 
 
 def on_starting(server: Any) -> None:
-    """Raise the limit on open files, and bring the database's tables to this version's."""
+    """Raise the limit of open files, and migrate the database."""
     most = worker.most_connections(server.cfg.worker_connections)
     if most < server.cfg.worker_connections:
         warnings.append(
-            f"A worker takes {most} connections at most, because it may open"
+            f"A worker accepts at most {most} connections, because it may open"
             f" {worker.open_files()} files. Raise the limit (ulimit -n, or LimitNOFILE= of"
             " systemd), or lower worker_connections."
         )

@@ -1,6 +1,6 @@
-"""What the launcher tells its administrator: one line an event, with the id of the request.
+"""Logging: one line per event, with the id of the request.
 
-Lines hold no header, no query string and no body: credentials and what people typed stay out.
+Lines contain no headers, query strings or bodies, which may hold credentials and users' data.
 """
 
 import json
@@ -24,24 +24,24 @@ request_id: ContextVar[str] = ContextVar("request_id", default="")
 _access = logging.getLogger("launcher.access")
 _audit = logging.getLogger("launcher.audit")
 
-# without files to open it tells of every attempt to accept a connection, thousands a second
+# without free file descriptors, asyncio logs thousands of lines per second
 _asyncio = logging.getLogger("asyncio")
 REPEATED_SECONDS = 60.0
 MAX_REPEATED = 100
 
 _HEADER = b"x-request-id"
 _GIVEN = re.compile(rb"[A-Za-z0-9_-]{8,64}")
-# as JSON a character takes 12 bytes at most, and processes that share a pipe may mix up the parts
-# of lines above PIPE_BUF, which is 4096 (pipe(7))
+# a character takes at most 12 bytes in JSON; lines longer than PIPE_BUF (4096 bytes, pipe(7)) of
+# several processes may be interleaved in a shared pipe
 _MAX_PATH = 300
 _STANDARD = vars(logging.makeLogRecord({})).keys() | {"message", "asctime", "taskName"}
 
 
 def setup(level: int = logging.INFO, handlers: Iterable[logging.StreamHandler] = ()) -> None:
-    """Have all loggers of this process write to the handlers, by default to stderr.
+    """Configure all loggers of this process to write to the handlers, by default to stderr.
 
-    Lines are text on a terminal and JSON elsewhere. Below `level` the launcher says nothing but
-    what `audit` is told; others are heard from WARNING on. May be called again.
+    Lines are text on a terminal and JSON elsewhere. `level` is that of the launcher's loggers,
+    except for `audit`; that of other loggers is WARNING. May be called again.
     """
     handlers = list(handlers) or [logging.StreamHandler()]
     for handler in handlers:
@@ -55,21 +55,21 @@ def setup(level: int = logging.INFO, handlers: Iterable[logging.StreamHandler] =
 
 
 def audit(event: str, /, **fields: Any) -> None:
-    """Write down who did what, at every level of the log; nothing secret may be in the fields."""
+    """Log who did what, regardless of the log level; the fields must not contain secrets."""
     _audit.info(event, extra={"fields": fields})
 
 
 class OncePerMinute(logging.Filter):
-    """Lets a message through once a minute, then with how often it came meanwhile."""
+    """Passes a message once a minute, with the number of messages that were left out."""
 
     def __init__(self) -> None:
         super().__init__()
         self._seen: dict[tuple[str, ...], tuple[float, int]] = {}
-        """When a message was let through, and how many were not since."""
+        """When a message was last passed, and how many were left out since."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the record is to be written."""
-        # the rest of the message and of the traceback differs from one attempt to the next
+        """Whether the record is passed."""
+        # the rest of the message and of the traceback may be different each time
         about = [str(vars(record).get(name, "")) for name in ("kind", "reason")]
         message = record.getMessage().partition("\n")[0]
         key = (message, str(record.exc_info and record.exc_info[1]), *about)
@@ -87,17 +87,17 @@ class OncePerMinute(logging.Filter):
 
 
 class RequestId:
-    """Gives each HTTP request an id, its answer the header X-Request-ID, and the log a line.
+    """Gives each HTTP request an id, sets the header X-Request-ID, and logs the request.
 
-    An id that the request brings is taken when it is 8 to 64 letters, digits, `-` and `_`. The line
-    comes when the answer ends; its status is null when there was none (the client went away).
+    An id in the request is used if it is 8 to 64 letters, digits, `-` and `_`. The request is
+    logged when the response ends; the status is null without one (the client disconnected).
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass everything on; the id holds for what the same task does afterwards, too."""
+        """Call the application; the id stays set in the context of the task."""
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         chosen = _given(scope["headers"]) or uuid.uuid4().hex
@@ -115,7 +115,7 @@ class RequestId:
         try:
             await self._app(scope, receive, send_with_id)
         finally:
-            _tell(scope, status, time.perf_counter() - started)
+            _log_request(scope, status, time.perf_counter() - started)
 
 
 def _given(headers: Iterable[tuple[bytes, bytes]]) -> str:
@@ -123,7 +123,7 @@ def _given(headers: Iterable[tuple[bytes, bytes]]) -> str:
     return values[0].decode() if len(values) == 1 and _GIVEN.fullmatch(values[0]) else ""
 
 
-def _tell(scope: Scope, status: int | None, seconds: float) -> None:
+def _log_request(scope: Scope, status: int | None, seconds: float) -> None:
     fields = {
         "method": scope["method"],
         "path": scope["path"][:_MAX_PATH],
@@ -134,10 +134,10 @@ def _tell(scope: Scope, status: int | None, seconds: float) -> None:
 
 
 class JSONLines(logging.Formatter):
-    """A JSON object in ASCII: no character in it ends the line or colours a terminal."""
+    """Formats a record as a JSON object in ASCII: no character ends the line early."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line, without its end; `ts` is of RFC 3339."""
+        """The line, without its end; `ts` is in RFC 3339 format."""
         line = {
             "ts": _timestamp(record),
             "level": record.levelname,
@@ -151,16 +151,16 @@ class JSONLines(logging.Formatter):
 
 
 class Text(logging.Formatter):
-    """A line for people, with nothing in it that a terminal obeys; tracebacks are indented."""
+    """Formats a record as readable text without control characters; tracebacks are indented."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line, without its end, and those of the traceback."""
+        """The line, without its end, and the lines of the traceback."""
         head = f"{_timestamp(record)} {record.levelname} {record.name}: {record.getMessage()}"
         fields = {**_fields(record), **_id()}
-        told = [f"{name}={_as_json(value)}" for name, value in fields.items()]
+        pairs = [f"{name}={_as_json(value)}" for name, value in fields.items()]
         traceback = self.formatException(record.exc_info) if record.exc_info else ""
         below = [f"\n    {_printable(line)}" for line in traceback.splitlines()]
-        return _printable(" ".join([head, *told])) + "".join(below)
+        return _printable(" ".join([head, *pairs])) + "".join(below)
 
 
 def _timestamp(record: logging.LogRecord) -> str:
@@ -173,7 +173,7 @@ def _id() -> dict[str, str]:
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
-    """What the caller gave in `extra`; under `fields` it may have the names of logging's own."""
+    """The caller's `extra`; names that logging itself uses are passed in its item `fields`."""
     extra = {name: value for name, value in vars(record).items() if name not in _STANDARD}
     fields = extra.pop("fields", {})
     return {**extra, **fields}

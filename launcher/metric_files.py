@@ -1,8 +1,8 @@
-"""The files in which worker processes count together.
+"""The files in which all workers count metrics.
 
-prometheus_client maps sparse files into memory. On a disk without space, the process that writes to
-such a map is killed (SIGBUS). Here a file gets its blocks before anything is written to the map; a
-process that finds no space counts in memory, for itself alone.
+prometheus_client maps sparse files into memory. If the disk is full, a process that writes to such
+a map is killed (SIGBUS). Here the blocks are allocated before the file is mapped; a process that
+finds no space counts in memory, without the others.
 """
 
 import logging
@@ -14,21 +14,21 @@ from prometheus_client.mmap_dict import MmapedDict
 
 log = logging.getLogger("launcher")
 
-# what prometheus_client begins with; it doubles a file that is full
+# the initial size in prometheus_client, which doubles a file that is full
 FIRST_BYTES = 1 << 16
-# a value's key, its length, padding and two numbers; more than any of ours takes
+# the maximum size of an entry: key, length, padding and two numbers
 MOST_BYTES = 1 << 12
 
-_alone = 0  # the process that found no space
+_pid_in_memory = 0  # the id of the process if it counts in memory; a forked one does not
 
 
-def counts_alone() -> bool:
-    """Whether this process found no space, so that the files do not hold what it counts."""
-    return _alone == os.getpid()
+def counts_in_memory() -> bool:
+    """Whether this process counts in memory, because it found no disk space."""
+    return _pid_in_memory == os.getpid()
 
 
 class AllocatedDict(MmapedDict):
-    """prometheus_client's file of numbers, with blocks on the disk for all that is mapped."""
+    """prometheus_client's file of values, with allocated blocks for the whole map."""
 
     def __init__(self, filename: str, read_mode: bool = False) -> None:
         if not read_mode:
@@ -41,23 +41,23 @@ class AllocatedDict(MmapedDict):
         super()._init_value(key)
 
     def _grow(self) -> None:
-        """Make room for as much again, before prometheus_client maps it."""
+        """Double the file before prometheus_client maps it."""
         try:
             os.posix_fallocate(self._f.fileno(), self._capacity, self._capacity)
         except OSError as error:
-            held = bytes(self._m)
+            content = bytes(self._m)
             self.close()
-            super().__init__(_in_memory(error, held))
+            super().__init__(_in_memory(error, content))
 
 
 def _allocated(filename: str) -> str:
-    """The file, with blocks; or another one, in memory, when there is no space for them."""
+    """Allocate the file's blocks; returns its path, or that of a file in memory without space."""
     try:
         with open(filename, "ab") as file:
             os.posix_fallocate(file.fileno(), 0, max(FIRST_BYTES, file.tell()))
     except OSError as error:
         with suppress(OSError):
-            # whoever adds the files up does not take an empty one
+            # prometheus_client cannot read an empty file
             if not os.stat(filename).st_size:
                 os.unlink(filename)
         return _in_memory(error, bytes(FIRST_BYTES))
@@ -65,17 +65,17 @@ def _allocated(filename: str) -> str:
 
 
 def _in_memory(error: OSError, content: bytes) -> str:
-    global _alone
-    if not counts_alone():
-        _alone = os.getpid()
+    global _pid_in_memory
+    if not counts_in_memory():
+        _pid_in_memory = os.getpid()
         reason = f"{type(error).__name__}: {error.strerror}"
-        log.warning("metrics are counted in this process alone", extra={"reason": reason})
-    # kept open: the path is good for as long as this is
+        log.warning("metrics are counted in memory", extra={"reason": reason})
+    # not closed: the path is valid for as long as the descriptor is open
     descriptor = os.memfd_create("launcher-metrics")
     os.write(descriptor, content)
     return f"/proc/self/fd/{descriptor}"
 
 
 def install() -> None:
-    """Have prometheus_client use such files; to be called before anything is counted."""
+    """Make prometheus_client use AllocatedDict; to be called before anything is counted."""
     values.MmapedDict = AllocatedDict  # type: ignore[misc]

@@ -1,6 +1,6 @@
-"""Tells the log when something went away that the launcher needs and when it is back, once each.
+"""Logs the begin and the end of outages, such as of the hub or the database, once each.
 
-Once for all workers of a master: what they know of it lies in memory that they share.
+The state is in memory that all workers of a master share, so that one of them logs it.
 """
 
 import fcntl
@@ -14,15 +14,15 @@ from contextlib import contextmanager
 
 log = logging.getLogger("launcher")
 
-# what fails now and then makes a line for the whole of it, not one for every change
+# an outage ends after so many seconds without a failure: intermittent failures are one outage
 QUIET_SECONDS = 6.0
 MOST_RECORDS = 16
 
 
-class Shared:
-    """Memory that processes share which are forked later: records of four numbers, all 0 at first.
+class SharedMemory:
+    """Memory shared with processes that are forked later: records of four numbers, initially 0.
 
-    A process that is killed leaves no lock behind (fcntl(2), locks of records).
+    The kernel releases the locks of a process that is killed (fcntl(2), record locks).
     """
 
     RECORD = struct.Struct("4d")
@@ -33,12 +33,12 @@ class Shared:
         self._memory = mmap.mmap(self._descriptor, MOST_RECORDS * self.RECORD.size)
         self._next = iter(range(0, len(self._memory), self.RECORD.size))
 
-    def record(self) -> "Record":
-        """Another record; to be asked for before the processes are forked."""
-        return Record(self._memory, self._descriptor, next(self._next))
+    def allocate(self) -> "SharedRecord":
+        """Allocate a record; to be called before the processes are forked."""
+        return SharedRecord(self._memory, self._descriptor, next(self._next))
 
 
-class Record:
+class SharedRecord:
     """Four numbers in shared memory."""
 
     def __init__(self, memory: mmap.mmap, descriptor: int, offset: int) -> None:
@@ -47,17 +47,17 @@ class Record:
         self._offset = offset
 
     def read(self) -> tuple[float, float, float, float]:
-        """The numbers as they are."""
-        return Shared.RECORD.unpack_from(self._memory, self._offset)
+        """The four numbers."""
+        return SharedMemory.RECORD.unpack_from(self._memory, self._offset)
 
     def write(self, *numbers: float) -> None:
-        """Change them; under `alone` where it depends on what they were."""
-        Shared.RECORD.pack_into(self._memory, self._offset, *numbers)
+        """Replace the numbers; under `locked` if the new ones depend on the old ones."""
+        SharedMemory.RECORD.pack_into(self._memory, self._offset, *numbers)
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Keep other processes out for a moment."""
-        where = (Shared.RECORD.size, self._offset)
+    def locked(self) -> Iterator[None]:
+        """Lock the record against other processes."""
+        where = (SharedMemory.RECORD.size, self._offset)
         fcntl.lockf(self._descriptor, fcntl.LOCK_EX, *where)
         try:
             yield
@@ -66,28 +66,28 @@ class Record:
 
 
 class Outage:
-    """Whether something can be used, as the processes found it."""
+    """Whether a service that the launcher needs is available, as the workers observed it."""
 
-    def __init__(self, what: str, record: Record | None = None) -> None:
-        """`what` is its name in the log; without a `record` this process speaks for itself."""
+    def __init__(self, what: str, record: SharedRecord | None = None) -> None:
+        """`what` is the service's name in the log; without a `record` no state is shared."""
         self._what = what
-        self._record = record or Shared().record()
+        self._record = record or SharedMemory().allocate()
 
     def failed(self, reason: str, *, writing: bool = True) -> None:
-        """Take note that it could not be used; `reason` is for the log."""
-        with self._record.alone():
+        """Record a failure; logs the first one of an outage, with its `reason`."""
+        with self._record.locked():
             now = time.monotonic()
             since, _, reads_too, _ = self._record.read()
-            # a database that is full can be read
+            # a database whose disk is full can still be read
             self._record.write(since or now, now, (not since or reads_too) and not writing, 0)
         if not since:
             log.error(f"{self._what} cannot be used", extra={"reason": reason})
 
     def succeeded(self, *, writing: bool = True) -> None:
-        """Take note that it was used."""
+        """Record a success; logs the end of an outage."""
         if not self._record.read()[0]:
             return
-        with self._record.alone():
+        with self._record.locked():
             now = time.monotonic()
             since, last_failure, reads_too, _ = self._record.read()
             if not since or now - last_failure < QUIET_SECONDS or not (writing or reads_too):

@@ -1,4 +1,4 @@
-"""Calls to other programs: each with a timeout, a bound on the bytes read, and no redirects."""
+"""HTTP requests to other services, with timeouts, a maximum response size and no redirects."""
 
 import json
 import logging
@@ -17,19 +17,20 @@ from launcher import logs
 log = logging.getLogger("launcher.outbound")
 log.addFilter(logs.OncePerMinute())
 
-# an answer that says no more than how a call went
+# the maximum size of a response whose body holds only a status or an error
 SHORT_BYTES = 64 * 2**10
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 20.0
-# a program that sends a byte now and then is not silent, and never done
+# for the whole response: a server that sends single bytes never reaches READ_SECONDS
 WHOLE_SECONDS = 120.0
 
 
 class OutboundError(Exception):
-    """No whole answer came back. `sent` is False when the request cannot have been carried out.
+    """The request got no complete response.
 
-    As text it is the reason, about "it": the other program. That names no address and no secret.
-    `refused`: nobody listens at the address.
+    `sent` is False if the request cannot have been carried out. `refused` means that the connection
+    was refused. The text is the reason, in which "it" is the other service; it contains no address
+    and no secret.
     """
 
     def __init__(self, reason: str, *, sent: bool, refused: bool = False) -> None:
@@ -39,15 +40,15 @@ class OutboundError(Exception):
 
 
 class ResponseTooLarge(OutboundError):
-    """More came than an answer of this kind may have; the rest was not read."""
+    """The response is larger than allowed; the rest was not read."""
 
     def __init__(self) -> None:
-        super().__init__("its answer is too large", sent=True)
+        super().__init__("its response is too large", sent=True)
 
 
 @dataclass(frozen=True)
 class Response:
-    """What came back: status, headers and the whole body."""
+    """A response: status, headers and the whole body."""
 
     status: int
     headers: Mapping[str, str]
@@ -55,52 +56,52 @@ class Response:
 
     @property
     def is_json(self) -> bool:
-        """Whether the other program says that this is JSON."""
+        """Whether the Content-Type is JSON."""
         return self.media_type == "application/json"
 
     @property
     def media_type(self) -> str:
-        """What the other program says that this is, without parameters."""
+        """The Content-Type in lower case, without parameters."""
         return self.headers.get("Content-Type", "").split(";")[0].strip().lower()
 
     def json(self) -> Any:
-        """The decoded body; raises OutboundError when it is not JSON after all."""
+        """The decoded body; raises OutboundError if it is not JSON."""
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError) as error:
-            raise OutboundError("its answer is not JSON", sent=True) from error
+            raise OutboundError("its response is not JSON", sent=True) from error
 
 
 @dataclass(frozen=True)
 class Session:
-    """Connections to other programs, and who is told of every call."""
+    """A connection pool, with callbacks for every request."""
 
     http: aiohttp.ClientSession
-    observe: Callable[[str, str, float], None]
-    """Told the kind of a call, its status ('none': no answer came) and the seconds it took."""
-    tell: Callable[[str, OutboundError], None] = lambda kind, error: None
-    """Told the kind of a call that got no answer, and why."""
+    on_end: Callable[[str, str, float], None]
+    """Called with the kind of a request, its status ('none': no response) and its seconds."""
+    on_error: Callable[[str, OutboundError], None] = lambda kind, error: None
+    """Called with the kind of a request that got no response, and the error."""
 
 
 @asynccontextmanager
 async def open_session(
-    observe: Callable[[str, str, float], None],
+    on_end: Callable[[str, str, float], None],
     *,
     connections: int,
-    tell: Callable[[str, OutboundError], None] = lambda kind, error: None,
+    on_error: Callable[[str, OutboundError], None] = lambda kind, error: None,
 ) -> AsyncIterator[Session]:
-    """A session without cookies, with at most that many connections at the same moment.
+    """Open a session without cookies, with at most `connections` concurrent connections.
 
-    `observe` and `tell` are told of calls as in `Session`.
+    `on_end` and `on_error` are those of `Session`.
     """
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=10),
         cookie_jar=aiohttp.DummyCookieJar(),
-        # the bounds are on what comes over the wire: a small archive may hold gigabytes
+        # the size limits apply to bytes on the wire: a small archive may expand to gigabytes
         headers={"Accept-Encoding": "identity"},
         auto_decompress=False,
     ) as http:
-        yield Session(http, observe, tell)
+        yield Session(http, on_end, on_error)
 
 
 @asynccontextmanager
@@ -114,10 +115,10 @@ async def stream(
     total: float | None = None,
     **options: Any,
 ) -> AsyncIterator[aiohttp.ClientResponse]:
-    """A response whose body the caller reads; raises OutboundError.
+    """Send a request; yields the response, whose body the caller reads. Raises OutboundError.
 
-    `seconds` of silence end it, and `total` seconds end it whatever comes. The call is counted as
-    one of its `kind` when it is over: a stream at its end, or when nobody listens any more.
+    `seconds` is the read timeout, `total` the timeout of the whole request. The request is counted
+    under its `kind` when the context ends.
     """
     begun, status = time.perf_counter(), "none"
     timeout = aiohttp.ClientTimeout(total=total, sock_connect=CONNECT_SECONDS, sock_read=seconds)
@@ -129,22 +130,23 @@ async def stream(
             yield response
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
         refused = isinstance(getattr(error, "os_error", None), ConnectionRefusedError)
-        raise _told(session, kind, error, sent=False, refused=refused) from error
+        raise _reported(session, kind, error, sent=False, refused=refused) from error
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise _told(session, kind, error, sent=True) from error
+        raise _reported(session, kind, error, sent=True) from error
     finally:
-        session.observe(kind, status, time.perf_counter() - begun)
+        session.on_end(kind, status, time.perf_counter() - begun)
 
 
-def _told(session: Session, kind: str, error: Exception, **how: bool) -> OutboundError:
+def _reported(session: Session, kind: str, error: Exception, **how: bool) -> OutboundError:
+    """The OutboundError for an error of aiohttp, after `on_error` was called with it."""
     unreachable = OutboundError(_reason(error), **how)
-    session.tell(kind, unreachable)
+    session.on_error(kind, unreachable)
     return unreachable
 
 
-def tell(kind: str, error: OutboundError) -> None:
-    """Tell the log that a call got no answer: once a minute for each kind and reason."""
-    log.warning("a call got no answer", extra={"kind": kind, "reason": str(error)})
+def log_error(kind: str, error: OutboundError) -> None:
+    """Log that a request got no response, once a minute for each kind and reason."""
+    log.warning("a request got no response", extra={"kind": kind, "reason": str(error)})
 
 
 # of OpenSSL (x509_vfy.h): the certificate is for another host, or for another IP address
@@ -152,38 +154,38 @@ _OTHER_HOST = (62, 64)
 
 
 def _reason(error: Exception) -> str:
-    """Why no answer came, in words that hold no address."""
+    """Why there is no response, without any address."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return about_certificate(error.certificate_error)
     if isinstance(error, aiohttp.ClientConnectorSSLError):
-        said = getattr(error.os_error, "reason", None) or type(error.os_error).__name__
-        return f"no TLS connection can be made ({said}); HTTP without TLS may be spoken there"
+        cause = getattr(error.os_error, "reason", None) or type(error.os_error).__name__
+        return f"the TLS handshake failed ({cause}); it may expect HTTP without TLS"
     if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return "the name of its host cannot be resolved"
+        return "its host name cannot be resolved"
     if isinstance(error, aiohttp.ClientConnectorError):
         if isinstance(error.os_error, ConnectionRefusedError):
-            return "nobody listens at its address (connection refused)"
-        said = os.strerror(error.os_error.errno) if error.os_error.errno else "no reason given"
-        return f"no connection can be made ({said.lower()})"
+            return "the connection was refused"
+        cause = os.strerror(error.os_error.errno) if error.os_error.errno else "no reason given"
+        return f"the connection failed ({cause.lower()})"
     if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return f"no connection could be made within {CONNECT_SECONDS:g} s"
+        return f"the connection timed out after {CONNECT_SECONDS:g} s"
     if isinstance(error, TimeoutError):
-        return "no answer came in time"
+        return "it did not respond in time"
     if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError):
-        return "the connection was closed before an answer came"
+        return "it closed the connection without a response"
     if isinstance(error, aiohttp.ClientPayloadError):
-        return "the answer broke off"
+        return "its response is incomplete"
     if isinstance(error, aiohttp.ClientResponseError):
-        return "the answer is not HTTP; TLS (https) may be spoken there"
-    return f"the call failed ({type(error).__name__})"
+        return "its response is not HTTP; it may expect TLS (https)"
+    return f"the request failed ({type(error).__name__})"
 
 
 def about_certificate(error: Exception) -> str:
     """Why a certificate is refused, from what OpenSSL says of it."""
     if getattr(error, "verify_code", 0) in _OTHER_HOST:
         return "its certificate is for another host"
-    said = getattr(error, "verify_message", "") or "it does not pass"
-    return f"its certificate is not trusted ({said}); SSL_CERT_FILE names authorities to trust"
+    cause = getattr(error, "verify_message", "") or "verification failed"
+    return f"its certificate is not trusted ({cause}); SSL_CERT_FILE adds trusted authorities"
 
 
 async def fetch(
@@ -195,10 +197,10 @@ async def fetch(
     needle: bytes = b"",
     **options: Any,
 ) -> Response:
-    """The whole answer to one request, of at most `most` bytes; raises OutboundError.
+    """Send a request; returns the whole response, of at most `most` bytes. Raises OutboundError.
 
-    With a `needle`, the body of a 200 is searched for it and not kept, however long it is: the
-    answer's body is then the needle, or empty when it is not in the first `most` bytes.
+    With a `needle`, the body of a 200 is searched and not kept: the response's body is then the
+    needle, or empty if it is not in the first `most` bytes.
     """
     async with stream(session, method, url, total=WHOLE_SECONDS, **options) as response:
         if needle and response.status == 200:

@@ -1,4 +1,4 @@
-"""What a running launcher is made of, for API handlers and pages alike."""
+"""The parts of a running launcher, for API handlers and pages."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from launcher.readiness import Readiness
 
 @dataclass(frozen=True)
 class Parts:
-    """The parts of one process; the application's lifespan yields it in `request.state.parts`."""
+    """The parts of one worker, in `request.state.parts` (from the application's lifespan)."""
 
     settings: Launcher
     experiments: Catalogue

@@ -1,6 +1,6 @@
 """Checks whether launches can succeed: the database, the hub, the launcher's token and its scopes.
 
-The checks run in the background: whoever reads their report changes nothing and costs nothing.
+The checks run in the background; a request for the report does not start any.
 """
 
 import asyncio
@@ -23,14 +23,14 @@ from launcher.store import Store, probe
 log = logging.getLogger("launcher")
 
 CHECK_SECONDS = 5.0
-# while something is wrong
+# after a check that failed
 RECHECK_SECONDS = 3.0
 PROXY_SECONDS = 5.0
-# a report that old was not followed by another one: the checks hang
+# if the last report is older, the checks hang
 STALE_SECONDS = 30.0
 
-# the scopes that the launcher's calls need (JupyterHub's document "Scopes"), and the scope of a
-# role that holds them
+# the scopes that the launcher's requests need (JupyterHub's document "Scopes"), and the scope of a
+# role that includes each of them
 NEEDED = {
     "start:servers": "servers",
     "read:servers": "servers",
@@ -42,34 +42,34 @@ HARMLESS = frozenset(
     | {"list:services"}
 )
 UNFILTERED = (
-    "The scope tokens has no filter: whoever holds the launcher's token can make a token of any"
-    " user, administrators included. Give the service tokens!group=<a group of those who launch>"
-    " instead (JupyterHub 5.5.3 and later heed that); see jupyterhub_config.py.example."
+    "The scope tokens has no filter: with the launcher's token, a token of any user can be"
+    " requested, administrators included. Give the service tokens!group=<a group of those who"
+    " launch> instead (JupyterHub 5.5.3 and later support it); see jupyterhub_config.py.example."
 )
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that has to be right, and a sentence about it."""
+    """The result of one check, with a sentence about it."""
 
     name: str
     ok: bool
     detail: str = ""
 
 
-NOT_YET = [Check("start", False, "The first check is not over yet.")]
+NOT_YET = [Check("start", False, "The first check has not finished yet.")]
 
 
 @dataclass(frozen=True)
-class Proxy:
-    """The hub's proxy, through which notebooks reach users' servers."""
+class ProxyCheck:
+    """Checks the hub's proxy, through which users' servers are reached."""
 
     session: outbound.Session
     url: str
     outage: Outage
 
     async def check(self) -> Check:
-        """Whether it takes calls: an answer other than a redirect, whatever it says of the hub."""
+        """Whether the proxy responds, with any status but a redirect."""
         if not (reason := await self._reason()):
             self.outage.succeeded()
             return Check("proxy", True)
@@ -87,14 +87,14 @@ class Proxy:
             return str(error)
         if 300 <= answer.status < 400:
             return (
-                f"it redirects ({answer.status}), which is not followed: its address is another"
-                " one, such as https in place of http"
+                f"it redirects ({answer.status}), and the launcher follows no redirect: the"
+                " configured address is wrong, such as http in place of https"
             )
         return ""
 
 
 class Readiness:
-    """Checks now and again, and reports what it found last."""
+    """Runs the checks periodically, and reports their last results."""
 
     def __init__(
         self,
@@ -106,17 +106,16 @@ class Readiness:
         warned: mmap,
         outage: Outage,
         hub_restarted: Callable[[float], Awaitable[None]] | None = None,
-        found: tuple[Check, ...] = (),
-        proxy: "Proxy | None" = None,
+        static: tuple[Check, ...] = (),
+        proxy: "ProxyCheck | None" = None,
     ) -> None:
-        """`worker_id` is the name of this process in the database.
+        """`worker_id` is this worker's id in the database.
 
-        `hub_restarted` is called with a time (seconds since 1970) at which nobody listened at the
-        hub's address, once somebody does again: a hub that restarts counts its failures anew.
-        `found` is reported with the rest: what was seen at the start and does not change.
-        `warned` is a byte that all workers share: one warning is enough for all of them. `outage`
-        tells the log of the launcher's token; database and hub have their own. `proxy` is looked at
-        where the hub's API is not reached through it.
+        `hub_restarted` is called after a restart of the hub, with a time (seconds since 1970) at
+        which connections to it were refused: the hub's own count of failures then starts again.
+        `static` holds results that do not change, to be reported with the others. `warned` is a
+        byte that all workers share, so that one of them logs the warning. `outage` is that of the
+        launcher's token. `proxy` is None if the hub's API is reached through the proxy.
         """
         self._hub = hub
         self._store = store
@@ -126,8 +125,8 @@ class Readiness:
         self._outage = outage
         self._proxy = proxy
         self._hub_restarted = hub_restarted
-        self._nobody_listened_at: float | None = None
-        self._found = found
+        self._hub_was_down_at: float | None = None
+        self._static = static
         self._may_launch = False
         self._checks = NOT_YET
         self._checked_at = time.monotonic()
@@ -135,24 +134,24 @@ class Readiness:
         self._single_flight: SingleFlight[str] = SingleFlight()
 
     async def run(self) -> None:
-        """Check until cancelled."""
+        """Run the checks until cancelled."""
         while True:
             await self._check()
             ok = all(check.ok for check in self._checks)
             await asyncio.sleep(CHECK_SECONDS if ok else RECHECK_SECONDS)
 
     def report(self) -> list[Check]:
-        """What the last checks found."""
+        """The results of the last checks."""
         age = time.monotonic() - self._checked_at
         if age > STALE_SECONDS:
             late = Check("checks", False, f"The last check was {age:.0f} s ago.")
-            return [*self._checks, *self._found, late]
-        return [*self._checks, *self._found]
+            return [*self._checks, *self._static, late]
+        return [*self._checks, *self._static]
 
     async def require(self) -> None:
-        """Raise HubRefused or HubUnavailable, unless the launcher's token was seen to do.
+        """Raise HubRefused or HubUnavailable, unless the last check accepted the launcher's token.
 
-        A hub that goes away later is no reason: servers that run need none.
+        An outage of the hub after that check is no error: servers that run do not need the hub.
         """
         if self._may_launch:
             return
@@ -181,23 +180,26 @@ class Readiness:
             return [Check("hub", True), Check("token", False, error.detail)]
         except LauncherError as error:
             if isinstance(error.__cause__, OutboundError) and error.__cause__.refused:
-                self._nobody_listened_at = time.time()
+                self._hub_was_down_at = time.time()
             return [Check("hub", False, error.detail), Check("token", False, "not checked")]
         self._outage.succeeded()
-        await self._say_that_hub_restarted()
+        await self._report_restart()
         return [Check("hub", True), Check("token", True, remark)]
 
-    async def _say_that_hub_restarted(self) -> None:
-        if self._hub_restarted and self._nobody_listened_at:
+    async def _report_restart(self) -> None:
+        if self._hub_restarted and self._hub_was_down_at:
             with suppress(StoreUnavailable):
-                await self._hub_restarted(self._nobody_listened_at)
-                self._nobody_listened_at = None
+                await self._hub_restarted(self._hub_was_down_at)
+                self._hub_was_down_at = None
 
     async def _check_token(self) -> str:
-        """What there is to say about a token that does; raises HubRefused, HubUnavailable."""
+        """Check the launcher's token; returns a remark about its scopes, or ''.
+
+        Raises HubRefused, HubUnavailable.
+        """
         try:
             scopes = (await users.identify_launcher(self._hub)).scopes
-            remark = self._judge(scopes)
+            remark = self._check_scopes(scopes)
             if "tokens" not in scopes:
                 await self._require_filters()
         except HubRefused as error:
@@ -208,31 +210,31 @@ class Readiness:
         return remark
 
     async def _require_filters(self) -> None:
-        """Raise HubRefused when the hub does not heed the filter of the scope tokens."""
+        """Raise HubRefused if the hub does not support a filter of the scope tokens."""
         known = await version(self._hub)
         if known and known < FILTERS_TOKENS:
             raise HubRefused(
-                f"JupyterHub {'.'.join(map(str, known))} lets a service make no token by a scope"
-                " tokens with a filter; 5.5.3 and later do. Update JupyterHub, or give the"
+                f"JupyterHub {'.'.join(map(str, known))} issues no token to a service whose scope"
+                " tokens has a filter; 5.5.3 and later do. Update JupyterHub, or give the"
                 " launcher's service the scope tokens without a filter;"
                 " see jupyterhub_config.py.example."
             )
 
-    def _judge(self, scopes: frozenset[str]) -> str:
+    def _check_scopes(self, scopes: frozenset[str]) -> str:
         if missing := missing_scopes(scopes):
             raise HubRefused(
                 f"The launcher's token lacks the scope {' and '.join(missing)}. Give its service a"
                 " role with servers and tokens; see jupyterhub_config.py.example."
             )
         if extra := extra_scopes(scopes):
-            self._too_many(extra)
+            self._warn_of(extra)
         return UNFILTERED if "tokens" in scopes else ""
 
-    def _too_many(self, extra: list[str]) -> None:
+    def _warn_of(self, extra: list[str]) -> None:
         advice = (
-            "The launcher's token may do more than the launcher needs"
+            "The launcher's token has scopes that the launcher does not need"
             f" ({', '.join(extra[:5])}{', …' if len(extra) > 5 else ''}). Give its service a role"
-            " with the scopes servers and tokens alone; see jupyterhub_config.py.example."
+            " with only the scopes servers and tokens; see jupyterhub_config.py.example."
         )
         if self._strict:
             raise HubRefused(advice)
@@ -257,5 +259,5 @@ def _names(scopes: frozenset[str]) -> set[str]:
 
 
 def _expanded(names: set[str]) -> set[str]:
-    # hubs before 6 have no start:servers; `servers` held it all along
+    # JupyterHub before 6 has no scope start:servers; `servers` always includes it
     return names | ({"start:servers", "read:servers"} if "servers" in names else set())

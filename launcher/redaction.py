@@ -1,8 +1,8 @@
-"""Makes messages of other programs fit to be shown; docs/reliability.md says what is left out.
+"""Redacts messages of other programs; docs/reliability.md lists what is removed.
 
-Each pattern takes linear time: its repetitions are bounded, or they are of one class of characters
-and what follows is not in that class. Python before 3.11.5 has a fault in possessive repetitions of
-groups, so only classes have them.
+Each pattern takes linear time: its repetitions are bounded, or they repeat one class of characters
+and are followed by a character outside of it. Python before 3.11.5 has a bug in possessive
+repetitions of groups, so only classes have them.
 """
 
 import ipaddress
@@ -15,7 +15,7 @@ Replacement = str | Callable[[re.Match[str]], str]
 ADDRESS, PATH, SECRET = "[address]", "[path]", "[secret]"
 
 MOST_CHARACTERS = 8192
-"""As many of a message are looked at."""
+"""The part of a message that is used."""
 
 
 def redact(text: str, limit: int = 500) -> str:
@@ -24,14 +24,14 @@ def redact(text: str, limit: int = 500) -> str:
     The result has at most `limit` characters and is valid Unicode. A second call changes nothing.
     """
     text = _beginning(text)
-    # ends: each round but the last removes characters, or puts placeholders where none were
+    # this ends: each pass but the last removes characters or adds placeholders
     while (cleaner := _shorten(_clean(text), limit)) != text:
         text = cleaner
     return text
 
 
 def _beginning(text: str) -> str:
-    """The text up to the bound, without the word there, which may be the half of a secret."""
+    """The text up to MOST_CHARACTERS, without the last word, which may be half of a secret."""
     if len(text) <= MOST_CHARACTERS:
         return text
     whole = text[:MOST_CHARACTERS].rsplit(None, 1)[:-1]
@@ -49,13 +49,13 @@ def _clean(text: str) -> str:
     return " ".join(text.split())
 
 
-# colours; other sequences stay, less their control character
+# colours; of other sequences only the control character is removed
 _TERMINAL = re.compile(r"(?:\x1b\[|\x9b)[0-9;:]*+[mK]")
 _NOT_ASCII = re.compile(r"[^\n -~]")
 
 
 def _visible(found: re.Match[str]) -> str:
-    """The character, or what stands for one that cannot be seen or encoded."""
+    """The character, or a replacement if it is invisible or cannot be encoded."""
     character = found[0]
     if character.isprintable():
         return character
@@ -67,8 +67,8 @@ def _visible(found: re.Match[str]) -> str:
     return "\ufffd" if category in ("Cs", "Co", "Cn") else " "
 
 
-def _but_for_its_end(placeholder: str) -> Callable[[re.Match[str]], str]:
-    """Puts the placeholder in place of all but the punctuation at the end."""
+def _keeping_punctuation(placeholder: str) -> Callable[[re.Match[str]], str]:
+    """A replacement by the placeholder that keeps punctuation at the end."""
 
     def replace(found: re.Match[str]) -> str:
         return placeholder + found[0][len(found[0].rstrip(".,;:!?)}…")) :]
@@ -80,7 +80,7 @@ def _ip6(found: re.Match[str]) -> str:
     try:
         ipaddress.IPv6Address(found["ip"])
     except ValueError:
-        return found[0]  # the time of day, for one
+        return found[0]  # such as a time of day
     return ADDRESS
 
 
@@ -109,9 +109,9 @@ _SHAPES = r"""(?-i: gh[pousr]_\w{10,}+ | github_pat_\w{10,}+ | gl[a-z]{2,6}-[\w.
     | hf_\w{16,}+ | pypi-[\w-]{16,}+ | npm_\w{16,}+ | dckr_[a-z]{2,4}_[\w-]{16,}+
     | AIza[\w-]{20,}+ | ya29\.[\w-]{10,}+ | hv[sbr]\.[\w-]{16,}+ | SG\.[\w-]{10,}+\.[\w-]{10,}+ )"""
 
-# not within a name such as quay.io/user/image, and not in </html>
+# not inside of a name such as quay.io/user/image, and not in </html>
 _BEGIN = r"(?: (?<![\w.)\]}%+*?~/\\-]) | (?<=\s-[a-z]) ) (?: (?<!<) | (?!/[a-z][a-z0-9]{0,15}>) )"
-# a space belongs to the path when a slash or the extension of a file comes soon
+# a space belongs to the path if a slash or a file extension follows soon
 _SPACE = r"""(?<![:;,.!?)])[ ](?= [\w.@~+()-]{1,60}+(?:[ ][\w.@~+()-]{1,60}+){0,2}[\\/]
     | [\w()-]{1,60}+(?:[ ][\w()-]{1,60}+)?\.
     (?:ipynb|py|txt|csv|md|json|ya?ml|sh|exe|bat|log|html|pdf|nc|ini|cfg|toml|sock|sqlite|db)\b )"""
@@ -133,7 +133,7 @@ def _rule(pattern: str, replacement: Replacement) -> tuple[re.Pattern[str], Repl
 _RULES = (
     # the frames of a traceback
     _rule(r"Traceback[ ]\(most[ ]recent[ ]call[ ]last\):\n (?: [ ][^\n]*+\n? )*", ""),
-    # secrets, known by what stands before them or by their form
+    # secrets, recognized by the text before them or by their form
     _rule(
         r"-----BEGIN[ ][A-Z0-9 ]{1,40}-----[\s\S]*?(?:-----END[ ][A-Z0-9 ]{1,40}-----|\Z)", SECRET
     ),
@@ -156,15 +156,15 @@ _RULES = (
         rf"\g<name>{SECRET}",
     ),
     _rule(_SHAPES, SECRET),
-    # URLs, and the like without a scheme
-    _rule(rf"(?<![a-z])file:[\\/]{_REST}", _but_for_its_end(PATH)),
-    _rule(r"""[a-z][a-z0-9+.-]{0,30}://(?:[^\s/]*@)?[^\s"'<>`]*+""", _but_for_its_end(ADDRESS)),
+    # URLs, with and without a scheme
+    _rule(rf"(?<![a-z])file:[\\/]{_REST}", _keeping_punctuation(PATH)),
+    _rule(r"""[a-z][a-z0-9+.-]{0,30}://(?:[^\s/]*@)?[^\s"'<>`]*+""", _keeping_punctuation(ADDRESS)),
     _rule(rf"""(?<![^\s"'(=,])[^\s/:@"']{{1,64}}+:[^\s/@"']{{1,99}}+@[\w.-]++{_PORT}""", ADDRESS),
     _rule(
         r"""(?<![\w.-])[\w.-]{1,64}+@(?!sha[0-9])[\w.-]{1,99}+:[^\s"'<>]++""",
-        _but_for_its_end(ADDRESS),
+        _keeping_punctuation(ADDRESS),
     ),
-    # addresses of networks, before their /64 looks like a path
+    # network addresses, before their /64 is redacted as a path
     _rule(r"(?<![\w:.-])(?: [0-9a-f]{2}[:-] ){5}[0-9a-f]{2}(?![\w:-])", ADDRESS),
     _rule(
         rf"""(?: (?P<open>\[) | (?<![\w:.])(?=:{{0,2}}[0-9a-f]) )
@@ -179,11 +179,11 @@ _RULES = (
         (?: (?!(?P=quote))[^\n] )*""",
         rf"\g<quote>{PATH}",
     ),
-    _rule(rf"(?<![a-z0-9])[a-z]:[\\/]{_REST}", _but_for_its_end(PATH)),
-    _rule(rf"(?<![\\\w])\\{{2,4}}[\w.-]++\\{{1,2}}[^\s\\]{_REST}", _but_for_its_end(PATH)),
-    _rule(rf"(?<![\w~/])~[\w.-]{{0,40}}+/{_REST}", _but_for_its_end(PATH)),
-    _rule(rf"""{_BEGIN}/{{1,4}}+(?=[^\s"'<>|`/][^\s"'<>|`]){_REST}""", _but_for_its_end(PATH)),
-    # IPv4 addresses and names of machines
+    _rule(rf"(?<![a-z0-9])[a-z]:[\\/]{_REST}", _keeping_punctuation(PATH)),
+    _rule(rf"(?<![\\\w])\\{{2,4}}[\w.-]++\\{{1,2}}[^\s\\]{_REST}", _keeping_punctuation(PATH)),
+    _rule(rf"(?<![\w~/])~[\w.-]{{0,40}}+/{_REST}", _keeping_punctuation(PATH)),
+    _rule(rf"""{_BEGIN}/{{1,4}}+(?=[^\s"'<>|`/][^\s"'<>|`]){_REST}""", _keeping_punctuation(PATH)),
+    # IPv4 addresses and host names
     _rule(
         rf"""(?<![0-9a-z])(?<![0-9]\.)(?<!version[ ])(?<![=<>~]=)
         [0-9]{{1,3}}(?:\.[0-9]{{1,3}}){{3}}(?![0-9a-z]|\.[0-9]){_PORT}(?:/[0-9]{{1,2}}+)?""",

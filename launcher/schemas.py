@@ -1,6 +1,6 @@
-"""JSON Schema as OpenAPI 3.0 holds it: defaults filled, and a sentence for each thing wrong.
+"""Validation with JSON Schemas of OpenAPI 3.0: fills in defaults, and explains errors in sentences.
 
-The sentences name the field and the mend, and never repeat the value that was sent.
+The sentences name the field and the correction, and never repeat the value that was sent.
 """
 
 import re
@@ -38,7 +38,7 @@ def _properties_with_defaults(
 
 
 def _too_long(value: Any, schema: Mapping[str, Any]) -> bool:
-    """Whether the value's length is wrong already, so that nothing dearer need look at it."""
+    """Whether the value is longer than allowed, so that slower checks are skipped."""
     return isinstance(value, str) and len(value) > schema.get("maxLength", len(value))
 
 
@@ -48,7 +48,7 @@ def _format(validator: Any, name: str, value: Any, schema: Mapping[str, Any]) ->
 
 
 def _few_unknown(validator: Any, allowed: Any, value: Any, schema: Mapping[str, Any]) -> Any:
-    # jsonschema's message would name all of them
+    # jsonschema's own message would list all unknown fields
     if allowed is not False or "patternProperties" in schema:
         yield from Draft4Validator.VALIDATORS["additionalProperties"](
             validator, allowed, value, schema
@@ -64,8 +64,8 @@ def _unknown(value: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[st
 
 def _whole_pattern(validator: Any, pattern: str, value: Any, schema: Mapping[str, Any]) -> Any:
     if _too_long(value, schema) or formats.problem(schema.get("format", ""), value):
-        return  # that is said already, and better
-    # in ECMA 262, which JSON Schema means, $ does not match before a trailing newline
+        return  # reported by another keyword
+    # in ECMA 262, which JSON Schema uses, $ does not match before a trailing newline
     strict = re.sub(r"(?<!\\)\$$", r"\\Z", pattern)
     yield from Draft4Validator.VALIDATORS["pattern"](validator, strict, value, schema)
 
@@ -73,7 +73,7 @@ def _whole_pattern(validator: Any, pattern: str, value: Any, schema: Mapping[str
 def _multiple_of(
     validator: Any, step: Any, value: Any, schema: Mapping[str, Any]
 ) -> Iterator[ValidationError]:
-    # exact: for floats, 0.3 is no multiple of 0.1, and a number of 400 digits is too large
+    # exact: with floats, 0.3 is not a multiple of 0.1, and a number of 400 digits overflows
     if validator.is_type(value, "number") and Fraction(str(value)) % Fraction(str(step)):
         yield ValidationError("is no multiple")
 
@@ -81,13 +81,13 @@ def _multiple_of(
 def _unique_items(
     validator: Any, unique: bool, value: Any, schema: Mapping[str, Any]
 ) -> Iterator[ValidationError]:
-    # jsonschema compares each with each, which takes minutes for some thousand objects
+    # jsonschema compares all pairs, which takes minutes for some thousand objects
     if unique and isinstance(value, list) and len({_hashable(item) for item in value}) < len(value):
         yield ValidationError("holds an item twice")
 
 
 def _hashable(value: Any) -> Any:
-    """The same for values that are equal in JSON, in which true is not 1."""
+    """A hashable value, equal for values that are equal in JSON (where true is not 1)."""
     if isinstance(value, dict):
         return frozenset((name, _hashable(item)) for name, item in value.items())
     if isinstance(value, list):
@@ -98,7 +98,7 @@ def _hashable(value: Any) -> Any:
 def _ascending(
     validator: Any, names: list[str], value: Any, schema: Mapping[str, Any]
 ) -> Iterator[ValidationError]:
-    """Each of these properties is not before, or below, the one that is named before it."""
+    """Check that these properties are in ascending order."""
     present = [name for name in names if isinstance(value, dict) and name in value]
     for first, second in pairwise(present):
         kind = schema["properties"][second].get("format", "")
@@ -107,7 +107,7 @@ def _ascending(
 
 
 def _defaults_first(schema: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """The keywords, with `properties` before what looks at the defaults that they fill in."""
+    """The keywords, with `properties` first: others check the defaults that it fills in."""
     if "$ref" in schema:
         return [("$ref", schema["$ref"])]
     return sorted(schema.items(), key=lambda item: item[0] != "properties")
@@ -133,15 +133,15 @@ _Validator = jsonschema.validators.create(
 
 
 class Checker:
-    """Checks values against one schema; made once, used for every request."""
+    """Validates values against one schema; created once, used for every request."""
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
         self._validator = _Validator(schema)
 
     def check(self, value: Any, pointer: str = "") -> None:
-        """Fill defaults into `value`, or raise BadRequest that lists what is wrong.
+        """Validate `value`, and fill in defaults; raises BadRequest with all errors.
 
-        `pointer` is the JSON pointer (RFC 6901) of `value` in what was sent.
+        `pointer` is the JSON pointer (RFC 6901) of `value` in the request.
         """
         errors: list[dict[str, str]] = []
         try:
@@ -156,7 +156,7 @@ class Checker:
 
 
 def refusal(errors: list[dict[str, str]]) -> BadRequest:
-    """The error that lists what is wrong: a JSON pointer and a sentence's end for each field."""
+    """The error for a list of errors: for each field a JSON pointer and the end of a sentence."""
     first = errors[0]
     field = first["pointer"].lstrip("/").replace("/", ".") or "The body"
     return BadRequest(f"{field} {first['detail']}.", errors=errors[:MAX_ERRORS])
@@ -166,9 +166,9 @@ _checkers: dict[int, tuple[Mapping[str, Any], Checker]] = {}
 
 
 def checker_of(schema: Mapping[str, Any]) -> Checker:
-    """The checker of one of the schemas of openapi.yaml, which live as long as the process.
+    """The cached checker of a schema in openapi.yaml.
 
-    Connexion makes a validator per request, of one schema object per operation.
+    Connexion creates a validator for each request, with the same schema object for each operation.
     """
     kept = _checkers.get(id(schema))
     if kept is None or kept[0] is not schema:
@@ -177,7 +177,7 @@ def checker_of(schema: Mapping[str, Any]) -> Checker:
 
 
 def pointer_to(base: str, *parts: object) -> str:
-    """The JSON pointer (RFC 6901) of what stands at `parts` below `base`."""
+    """The JSON pointer (RFC 6901) of `parts` below `base`."""
     escaped = (str(part).replace("~", "~0").replace("/", "~1") for part in parts)
     return "/".join([base, *escaped])
 
@@ -185,17 +185,17 @@ def pointer_to(base: str, *parts: object) -> str:
 def _explained(error: ValidationError, base: str) -> Iterator[dict[str, str]]:
     here = pointer_to(base, *error.absolute_path)
     if error.validator == "required":
-        # jsonschema raises one error for each name, and only its message says which
+        # jsonschema raises one error for each name, and only its message contains the name
         missing = [n for n in error.validator_value if error.message.startswith(repr(n))]
         for name in missing[:1]:
             yield {"pointer": pointer_to(here, name), "detail": "is missing"}
     elif error.validator == "additionalProperties":
         known = sorted(error.schema.get("properties", {}))
-        mend = f"leave it out, or use one of: {', '.join(known)}" if known else "leave it out"
+        fix = f"leave it out, or use one of: {', '.join(known)}" if known else "leave it out"
         for name in islice(_unknown(error.instance, error.schema), MAX_ERRORS):
             yield {
                 "pointer": pointer_to(here, name[:64]),
-                "detail": f"is not a field of this request; {mend}",
+                "detail": f"is not a field of this request; {fix}",
             }
     else:
         yield {"pointer": here, "detail": _sentence(error)}
@@ -218,9 +218,9 @@ _SENTENCES = {
     "pattern": "must match the pattern {0}",
     "multipleOf": "must be a multiple of {0}",
     "uniqueItems": "must not hold the same item twice",
-    "anyOf": "must fit one of its schemas in anyOf, and fits none",
-    "oneOf": "must fit one of its schemas in oneOf, and not two",
-    "not": "must not be what its schema excludes in not",
+    "anyOf": "must match one of its schemas in anyOf",
+    "oneOf": "must match exactly one of its schemas in oneOf",
+    "not": "must not match its schema in not",
 }
 
 
@@ -232,7 +232,7 @@ def _sentence(error: ValidationError) -> str:
         return f"must be one of: {', '.join(str(choice) for choice in value)}"
     if error.validator in ("format", ASCENDING):
         return error.message
-    sentence = _SENTENCES.get(error.validator, "is not as its schema describes it")
+    sentence = _SENTENCES.get(error.validator, "does not match its schema")
     return _exclusive(error, sentence).format(value)
 
 

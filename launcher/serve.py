@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
-# connexion imports starlette's test client, which has something to say about httpx
+# connexion imports starlette's test client, which warns about httpx
 warnings.filterwarnings("ignore", message="Using `httpx` with `starlette.testclient`")
 
 from launcher import config  # noqa: E402
@@ -18,17 +18,17 @@ from launcher.errors import ConfigError  # noqa: E402
 
 log = logging.getLogger("launcher")
 
-# for requests under way, once the process has to end
+# for requests under way before the process exits
 GRACE_SECONDS = 10.0
 
-_SENTENCE = (
+_WRONG_SERVER = (
     "The launcher is an ASGI application. Start gunicorn with `-c python:launcher.gunicorn`"
     " (in a checkout, gunicorn.conf.py does that), or use `launcher serve`.\n"
 )
 
 
 class _App:
-    """The ASGI application, which also tells a server that calls it as WSGI what is wrong."""
+    """The ASGI application; a server that calls it as WSGI gets an error message."""
 
     def __init__(self) -> None:
         self._app = create_app(config.load(), lambda: self.stopping(), end_process=end_process)
@@ -41,12 +41,12 @@ class _App:
 
 
 def end_process() -> None:
-    """End this worker, at once or after GRACE_SECONDS; gunicorn's master starts another one.
+    """End this worker, after GRACE_SECONDS at the latest; gunicorn's master starts another one.
 
-    For a process that cannot do its work any more: what it holds, others take over.
+    For a worker that does not work any more: other workers take over its launches.
     """
     log.critical("this process ends", extra={"pid": os.getpid()})
-    # the event loop may be what is broken: no task of it is relied upon
+    # a thread, because the event loop may be blocked
     ending = threading.Timer(GRACE_SECONDS, os._exit, [1])
     ending.daemon = True
     ending.start()
@@ -55,12 +55,12 @@ def end_process() -> None:
 
 def _refuse_wsgi(environ: Any, start_response: Callable[..., Any]) -> Iterable[bytes]:
     start_response("500 Internal Server Error", [("Content-Type", "text/plain; charset=utf-8")])
-    return [_SENTENCE.encode()]
+    return [_WRONG_SERVER.encode()]
 
 
 try:
     app = _App()
 except ConfigError as error:
-    # gunicorn takes 4 for "the application cannot be loaded" and does not start workers again
+    # exit code 4 is gunicorn's APP_LOAD_ERROR: it does not restart the worker
     print(f"launcher: {error}", file=sys.stderr)
     sys.exit(4)

@@ -1,7 +1,7 @@
-"""The one function that builds a URL, and the grammar of notebook paths.
+"""Builds URLs, and validates the paths of notebooks and the names of servers.
 
-HTTP clients collapse dot segments: a segment that is not quoted, or that is a dot segment after
-decoding, would let one user's request reach another user's server.
+HTTP clients collapse dot segments: with a segment that is not quoted, or that is a dot segment
+after decoding, a user's request could reach another user's server.
 """
 
 import re
@@ -13,18 +13,18 @@ from launcher.errors import BadRequest
 
 MAX_COMPONENTS = 10
 MAX_COMPONENT_BYTES = 255  # the limit of Linux file systems
-# jupyter_server writes a name of 245 bytes and more, and then fails on its checkpoint
+# jupyter_server stores a name of 245 bytes or more, and then fails on its checkpoint
 MAX_FILENAME_BYTES = 230
 
-# what Unicode calls default ignorable (DerivedCoreProperties.txt), and what is drawn as nothing
+# Default_Ignorable_Code_Point of Unicode (DerivedCoreProperties.txt), and other blank characters
 _INVISIBLE = re.compile(
     "[\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200d\u2060-\u2065\u206a-\u206f\u2800\u3164"
     "\ufe00-\ufe0f\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d159\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
-# scripts and emoji need these between or behind their characters, where they can be seen to act
+# some scripts and emoji need these between or after their characters, where they have an effect
 _JOINERS = "\u200c\u200d"
 _SELECTORS = "\ufe0e\ufe0f"
-# kinds of characters before a joiner: of scripts without capital letters, signs, skin colours
+# categories of the character before a joiner: letters of scripts without case, marks, symbols
 _JOINED = ("Lo", "Mn", "Mc", "So", "Sk")
 _SELECTED = ("So", "Sm", "Po", "Pd")
 _BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
@@ -33,26 +33,26 @@ _SLASHES = re.compile(r"[/\\\u2044\u2215\u2216\u29f5\u29f8\ufe68\uff0f\uff3c]")
 
 
 def join(base: str, *segments: str, query: Mapping[str, str] | None = None) -> str:
-    """`base`, and below it the segments, each quoted as JupyterHub quotes them.
+    """Append the segments to `base`, each quoted as JupyterHub quotes it.
 
-    Raises ValueError when a segment is empty, a dot segment or holds a slash.
+    Raises ValueError if a segment is empty, a dot segment or contains a slash.
     """
     url = "/".join([base.rstrip("/"), *(_quoted(segment) for segment in segments)])
     if urlsplit(url).netloc != urlsplit(base).netloc:
-        raise ValueError("the URL leaves the host it was built for")
+        raise ValueError("the URL has another host than its base")
     return f"{url}?{urlencode(query)}" if query else url
 
 
 def below_root(home_path: str, user: str) -> tuple[str, ...]:
-    """The components of the user's home below the root of their server.
+    """The components of the user's home, relative to the root of their server.
 
-    `home_path` is a path such as `home/{username}`, '' where the root is the home.
+    `home_path` is a path such as `home/{username}`, or '' if the root is the home.
     """
     return tuple(part.replace("{username}", user) for part in home_path.split("/") if part)
 
 
 def _decoded(text: str) -> str:
-    """`text` as the last of any number of programs that decode it would see it."""
+    """`text`, decoded until decoding changes nothing."""
     while (again := unquote(text)) != text:
         text = again
     return text
@@ -62,15 +62,15 @@ def _quoted(segment: str) -> str:
     decoded = _decoded(segment)
     if decoded in ("", ".", "..") or "/" in segment or "\x00" in decoded:
         raise ValueError(f"not a path segment: {segment!r}")
-    # JupyterHub escapes user names so: /user/a%40b/ is a 404, /user/a@b/ is right
+    # JupyterHub does not escape these in user names: /user/a%40b/ is a 404, /user/a@b/ is right
     return quote(segment, safe="@~")
 
 
 def parse_directory(text: str) -> tuple[str, ...]:
-    """The components of a directory below the home, NFC; raises BadRequest."""
+    """The components of a directory relative to the home, in NFC; raises BadRequest."""
     pointer = "/notebook/directory"
     if text.startswith("/"):
-        raise _refused(pointer, "must be relative to the home directory; leave the first / out")
+        raise _refused(pointer, "must be relative to the home directory; leave out the first /")
     components = tuple(unicodedata.normalize("NFC", text).split("/"))
     if len(components) > MAX_COMPONENTS:
         raise _refused(pointer, f"may be at most {MAX_COMPONENTS} directories deep")
@@ -80,7 +80,7 @@ def parse_directory(text: str) -> tuple[str, ...]:
 
 
 def parse_filename(text: str) -> str:
-    """The name of a notebook file, NFC; raises BadRequest."""
+    """The name of a notebook file, in NFC; raises BadRequest."""
     pointer = "/notebook/filename"
     name = unicodedata.normalize("NFC", text)
     _check(name, pointer, MAX_FILENAME_BYTES)
@@ -92,8 +92,8 @@ def parse_filename(text: str) -> str:
 def parse_server_name(text: str, pointer: str) -> str:
     """The name of a server, '' for the default one; raises BadRequest.
 
-    JupyterHub 5 takes nearly any name; JupyterHub 6 only `^[a-z](?:-?[a-z0-9])*$`, which the hub
-    checks itself when a server is made.
+    JupyterHub 5 accepts nearly any name; JupyterHub 6 only `^[a-z](?:-?[a-z0-9])*$`, which the hub
+    checks itself when it creates a server.
     """
     if text == "":
         return text
@@ -107,7 +107,7 @@ def parse_server_name(text: str, pointer: str) -> str:
 
 
 def _check(component: str, pointer: str, limit: int) -> None:
-    """Refuse what is hidden, leaves the home, or looks like something that it is not."""
+    """Raise BadRequest for a component that is hidden, leaves the home or is misleading."""
     seen = unicodedata.normalize("NFKC", _decoded(component))
     if not component:
         raise _refused(pointer, "may not be empty, nor hold an empty name between two slashes")
@@ -131,17 +131,17 @@ def _check(component: str, pointer: str, limit: int) -> None:
 
 
 def _invisible(text: str) -> str:
-    """The first character of the text that nobody sees, as in `U+200B ZERO WIDTH SPACE`, or ''."""
+    """The first invisible character of the text, such as `U+200B ZERO WIDTH SPACE`, or ''."""
     for found in _INVISIBLE.finditer(text):
-        if not _acts(found[0], text[: found.start()]):
+        if not _has_effect(found[0], text[: found.start()]):
             return _named(found[0])
     return ""
 
 
-def _acts(character: str, before: str) -> bool:
-    """Whether it changes how the character before it looks, or joins that with the next one."""
+def _has_effect(character: str, before: str) -> bool:
+    """Whether it changes how the previous character looks, or joins that to the next one."""
     if character == "\u200d" and before[-1:] in tuple(_SELECTORS):
-        before = before[:-1]  # a heart that is red, and on fire
+        before = before[:-1]  # as in the emoji "heart on fire"
     last = before[-1:]
     if not last or last.isascii():
         return False

@@ -1,8 +1,8 @@
-"""gunicorn's ASGI worker, with bounds for clients that are slow, and for how many there are.
+"""gunicorn's ASGI worker, with timeouts for slow clients and a maximum number of connections.
 
-gunicorn 27 waits for a request's head for ever, sends to a client that does not read for ever, and
-accepts connections until there are no more files to open. What is used of its internals is in
-`Protocol.is_idle`, `_expect_head` and `Worker.init_process`.
+gunicorn 27 has no timeout for a request's head or for a client that does not read, and accepts
+connections until no more files can be opened. `Protocol.is_idle`, `_expect_head` and
+`Worker.init_process` use its internals.
 """
 
 import asyncio
@@ -12,15 +12,15 @@ from typing import Any
 from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers import gasgi
 
-# for the whole head of a request, from its first byte or from the connection's begin
+# for the whole head of a request, from its first byte or from the begin of the connection
 HEAD_SECONDS = 10.0
-# in which a client takes the next 64 KiB of an answer
+# in which a client must read the next 64 KiB of a response
 SEND_SECONDS = 60.0
-# of each worker, at most; an open stream of events is one and takes 50 kB
+# maximum of each worker; an open event stream is one connection and takes 50 kB
 CONNECTIONS = 2000
-# more would be slow for programs that close all files they might have
+# a higher limit slows down programs that close all possible descriptors
 MOST_FILES = 65_536
-# what the process itself has open, and connections that asyncio accepts before it tells of them
+# files of the process itself, and connections that asyncio accepted but has not passed on yet
 OTHER_FILES = 160
 _REFUSAL = (
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n"
@@ -30,7 +30,7 @@ _REFUSAL = (
 
 
 class Protocol(ASGIProtocol):
-    """One connection, with time-outs; bodies have theirs where they are read."""
+    """One connection, with timeouts; launcher.api.bodies has the timeout of request bodies."""
 
     def __init__(self, worker: "Worker") -> None:
         super().__init__(worker)
@@ -43,7 +43,7 @@ class Protocol(ASGIProtocol):
         return self._closed or self._awaiting_request
 
     def connection_made(self, transport: asyncio.Transport) -> None:
-        """Begin, or end at once when the worker has too many."""
+        """Begin the connection, or refuse it if the worker has too many."""
         super().connection_made(transport)
         if self.worker.admit(self):
             self._expect_head()
@@ -52,10 +52,10 @@ class Protocol(ASGIProtocol):
             transport.close()
 
     def data_received(self, data: bytes) -> None:
-        """Take what came, and look whether the head is complete."""
+        """Pass the data on, and check whether the head is complete."""
         try:
             super().data_received(data)
-        except ValueError:  # a length of more digits than int() takes
+        except ValueError:  # a Content-Length with more digits than int() accepts
             self._send_error_response(400, "Bad Request")
             self._close_transport()
         self._expect_head()
@@ -65,22 +65,22 @@ class Protocol(ASGIProtocol):
             _stop(self._head_timer)
             self._head_timer = None
         elif self._head_timer is None:
-            # it closes the connection when its time is over, as after a request
+            # closes the connection after HEAD_SECONDS, as gunicorn does after keepalive
             self._head_timer = self.worker.loop.call_later(HEAD_SECONDS, self._keepalive_timeout)
 
     def pause_writing(self) -> None:
-        """Give the client a while to read."""
+        """Start the timeout of a client that does not read."""
         super().pause_writing()
         _stop(self._send_timer)
         self._send_timer = self.worker.loop.call_later(SEND_SECONDS, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """Go on: the client has read."""
+        """Stop the timeout: the client has read."""
         _stop(self._send_timer)
         super().resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the connection."""
+        """Stop all timeouts, and forget the connection."""
         _stop(self._head_timer)
         _stop(self._send_timer)
         self.worker.forget(self)
@@ -93,20 +93,20 @@ def _stop(timer: asyncio.TimerHandle | None) -> None:
 
 
 class Worker(gasgi.ASGIWorker):
-    """A worker that closes the oldest idle connection when there is no room for another one."""
+    """A worker that closes the oldest idle connection to admit another one."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.connections: dict[Protocol, None] = {}  # in the order in which they came
+        self.connections: dict[Protocol, None] = {}  # oldest first
 
     def init_process(self) -> None:
-        """Run until the end, with our protocol."""
+        """Run the worker with Protocol."""
         self.most = most_connections(self.cfg.worker_connections)
         gasgi.ASGIProtocol = Protocol
         super().init_process()
 
     def admit(self, protocol: Protocol) -> bool:
-        """Whether there is room for the connection, after an idle one was closed for it."""
+        """Whether the connection is accepted; closes an idle one if necessary."""
         if len(self.connections) >= self.most:
             idle = next((other for other in self.connections if other.is_idle), None)
             if idle is None:
@@ -117,12 +117,12 @@ class Worker(gasgi.ASGIWorker):
         return True
 
     def forget(self, protocol: Protocol) -> None:
-        """The connection is closed."""
+        """Forget a connection that is closed."""
         self.connections.pop(protocol, None)
 
 
 def open_files() -> int:
-    """How many files a process may open, after raising that as far as it is allowed to."""
+    """Raise the limit of open files as far as allowed; returns it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
     if soft == resource.RLIM_INFINITY or soft >= wanted:
@@ -132,6 +132,6 @@ def open_files() -> int:
 
 
 def most_connections(wanted: int) -> int:
-    """How many connections a worker takes: `wanted`, or fewer where too few files may be opened."""
+    """How many connections a worker accepts: `wanted`, or fewer if it may not open enough files."""
     files = open_files()
     return max(1, min(wanted, files - max(OTHER_FILES, files // 4)))

@@ -12,7 +12,7 @@ import pytest
 from fakehub import at_once, basic, environment, page_answer, problem_of, wait_until
 
 from launcher import logs
-from launcher.auth.addresses import Proxies, client_address
+from launcher.auth.addresses import TrustedProxies, client_address
 
 
 def whoami(client, headers, address=""):
@@ -400,11 +400,11 @@ LOCAL = ["127.0.0.0/8", "::1", "10.0.0.0/8", "fd00::/8"]
     ids=lambda value: ascii(value)[:40],
 )
 def test_the_address_is_what_the_trusted_proxies_vouch_for(peer, forwarded, hops, address):
-    assert client_address(peer, forwarded, Proxies.of(hops, LOCAL)) == address
+    assert client_address(peer, forwarded, TrustedProxies.of(hops, LOCAL)) == address
 
 
 def test_the_other_end_of_a_unix_socket_is_believed_when_the_settings_say_so():
-    proxies = Proxies.of(2, ["unix", "10.0.0.0/8"])
+    proxies = TrustedProxies.of(2, ["unix", "10.0.0.0/8"])
     assert client_address("", "6.6.6.6, 1.2.3.4, 10.1.1.1", proxies) == "1.2.3.4"
     assert client_address("127.0.0.1", "1.2.3.4", proxies) == "127.0.0.1"
 

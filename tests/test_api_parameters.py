@@ -9,8 +9,8 @@ from fakehub import problem_of
     [
         ("/launches", {"canary": "1"}, "cursor, experiment, limit, state, user"),
         ("/launches", {"User": "x"}, "user"),
-        ("/servers", {"user": "canary"}, "takes none"),
-        ("/user", {"x": ""}, "takes none"),
+        ("/servers", {"user": "canary"}, "has none"),
+        ("/user", {"x": ""}, "has none"),
         ("/launches", {"limit": "0"}, "limit must be at least 1"),
         ("/launches", {"limit": "-1"}, "limit must be at least 1"),
         ("/launches", {"limit": "201"}, "limit may be at most 200"),

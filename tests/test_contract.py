@@ -79,7 +79,7 @@ SAID_IN_WORDS = (
     "/setup/period/end",
 )
 # a cursor is one that the service gave; a key is of visible characters
-PARAMETERS_SAID_IN_WORDS = ("cursor is not one", "The header Idempotency-Key must be")
+PARAMETERS_SAID_IN_WORDS = ("cursor is not valid", "The header Idempotency-Key must have")
 
 
 @pytest.fixture(scope="module")

@@ -42,5 +42,5 @@ def test_a_secret_that_is_none_stops_the_start(tmp_path, text):
 
 
 def test_a_secret_that_cannot_be_made_stops_the_start(tmp_path):
-    with pytest.raises(ConfigError, match="cannot be made"):
+    with pytest.raises(ConfigError, match="cannot be created"):
         keys.secret(tmp_path / "missing" / "launcher_secret")

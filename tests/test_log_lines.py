@@ -216,10 +216,10 @@ def test_a_call_to_a_users_server_without_an_answer_makes_a_line_a_minute(
     for _ in range(3):
         fakehub.drop_next("PATCH", user=alice, times=1)
         assert client.launch(alice).status_code == 200
-    told = lines(written.getvalue(), "a call got no answer")
+    told = lines(written.getvalue(), "a request got no response")
     assert len(told) <= 1
     for line in told:
-        assert line["reason"] == "the connection was closed before an answer came"
+        assert line["reason"] == "it closed the connection without a response"
         assert line["kind"] == "contents.rename"
 
 
@@ -241,7 +241,7 @@ def test_a_proxy_that_cannot_be_used_is_a_check_of_its_own(start_app, fakehub, w
 
     found = wait_until(check, "a check of the proxy")
     assert not found["ok"]
-    expected = {"nobody": "nobody listens", "redirect": "it redirects (301)"}[what]
+    expected = {"nobody": "the connection was refused", "redirect": "it redirects (301)"}[what]
     assert expected in found["detail"]
     [line] = lines(written.getvalue(), "the proxy cannot be used")
     assert expected in line["reason"]

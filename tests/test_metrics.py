@@ -499,7 +499,7 @@ def test_a_disk_without_space_kills_no_worker(fakehub, alice, reader, tmp_path):
         assert page.total("launcher_launches_total", result="done") == 3
         assert workers_of(served) == [before]
         # one of the master, one of its worker
-        said = lines_of(served.log, "metrics are counted in this process alone")
+        said = lines_of(served.log, "metrics are counted in memory")
         assert len(said) == 2
         assert "No space left on device" in said[0]
 
@@ -509,7 +509,9 @@ def test_a_folder_that_cannot_be_made_is_told_and_done_without(tmp_path):
     environ = {"LAUNCHER_DATABASE_URL": f"sqlite:///{tmp_path}/missing/launcher.sqlite"}
     command = [sys.executable, "-W", "ignore", "-c", program]
     done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True)
-    assert done.stdout.startswith('[] ["Workers count metrics each for itself, without a folder')
+    assert done.stdout.startswith(
+        '[] ["Each worker counts its own metrics, without a shared folder'
+    )
 
 
 def fill(numbers, keys):
@@ -538,7 +540,7 @@ numbers = metric_files.AllocatedDict(name)
 fill(numbers, KEYS)
 assert [numbers.read_value(key)[0] for key in KEYS] == list(range(len(KEYS)))
 assert os.stat(name).st_size == metric_files.FIRST_BYTES
-assert metric_files.counts_alone()
+assert metric_files.counts_in_memory()
 """
 
 
@@ -548,4 +550,4 @@ def test_a_file_that_cannot_grow_is_gone_on_with_in_memory(tmp_path):
     command = [*inside, sys.executable, "-W", "ignore", "-c", NO_ROOM_TO_GROW, str(tmp_path)]
     done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.strip() == "metrics are counted in this process alone"
+    assert done.stderr.strip() == "metrics are counted in memory"

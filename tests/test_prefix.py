@@ -12,7 +12,7 @@ def test_a_request_without_the_prefix_is_told_what_is_missing(start_app, path):
     detail = problem_of(client.get(path), 404)["detail"]
     assert f"below {PREFIX}/" in detail
     assert "proxy" in detail
-    assert "nothing here" in problem_of(client.get(f"{PREFIX}/nothing"), 404)["detail"]
+    assert "nothing at this path" in problem_of(client.get(f"{PREFIX}/nothing"), 404)["detail"]
 
 
 @pytest.mark.parametrize("path", ["/hello", "/launches", "/ready"])

@@ -48,7 +48,7 @@ def test_a_start_that_failed_is_repeated_by_the_user_alone(hub, beside):
 
 def test_a_start_that_never_ends_is_a_timeout(hub, beside):
     detail = problem(beside.hello("never-1", hub=hub), 504, "start-timeout")
-    assert "not ready in the time" in detail
+    assert "not ready within the hub's start_timeout" in detail
 
 
 def test_a_server_that_exits_at_once_is_told(hub, beside):

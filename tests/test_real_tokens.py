@@ -162,7 +162,8 @@ def test_a_role_for_one_group_is_refused_where_the_hub_does_not_heed_it(group_hu
     answer = group_launcher.hello("member", hub=group_hub)
     assert answer.status_code == 503
     assert answer.json()["type"].endswith(":hub-refused")
-    assert f"JupyterHub {jupyterhub.__version__} lets a service" in answer.json()["detail"]
+    refusal = f"JupyterHub {jupyterhub.__version__} issues no token to a service"
+    assert refusal in answer.json()["detail"]
     assert "without a filter" in report(group_launcher)["token"]["detail"]
     assert not report(group_launcher)["token"]["ok"]
 

@@ -110,49 +110,49 @@ def test_http_where_the_hub_speaks_tls_is_called_that(start_app, authority, writ
         client = start_app(environment(hub.url.replace("https", "http")))
         reason = told_everywhere(client, hub.add_user(), written)
         assert reason in (
-            "the connection was closed before an answer came",
-            "the answer is not HTTP; TLS (https) may be spoken there",
+            "it closed the connection without a response",
+            "its response is not HTTP; it may expect TLS (https)",
         )
 
 
 def test_tls_where_the_hub_speaks_http_is_called_that(start_app, fakehub, written):
     client = start_app(environment(fakehub.url.replace("http", "https")))
     reason = told_everywhere(client, fakehub.add_user(), written)
-    assert reason.startswith("no TLS connection can be made (")
+    assert reason.startswith("the TLS handshake failed (")
     assert "?." not in failing(client)
 
 
 def test_a_host_without_an_address_is_called_that(start_app, fakehub, written):
     client = start_app(environment(f"http://{SECRET}.invalid:8000"))
     reason = told_everywhere(client, fakehub.add_user(), written)
-    assert reason == "the name of its host cannot be resolved"
+    assert reason == "its host name cannot be resolved"
     assert SECRET not in written.getvalue()
 
 
 def test_a_port_where_nobody_listens_is_called_that(start_app, fakehub, written):
     client = start_app(environment(f"http://127.0.0.1:{free_port()}"))
     reason = told_everywhere(client, fakehub.add_user(), written)
-    assert reason == "nobody listens at its address (connection refused)"
+    assert reason == "the connection was refused"
 
 
 async def test_a_hub_that_says_nothing_is_called_that():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
         async with outbound.open_session(lambda *call: None, connections=1) as session:
-            with pytest.raises(outbound.Unreachable, match=r"^no answer came in time$"):
+            with pytest.raises(outbound.Unreachable, match=r"^it did not respond in time$"):
                 await outbound.fetch(session, "GET", url, kind="hub.state", seconds=0.2)
 
 
 ANSWERS = {
     "redirect": (
         page_answer(301, location="https://elsewhere.example/hub/api/user"),
-        "it redirects (301), which is not followed",
+        "it redirects (301), and the launcher follows no redirect",
     ),
-    "page": (page_answer(200, "Welcome"), "a web page came in place of an answer of its API (200)"),
+    "page": (page_answer(200, "Welcome"), "it responds with a web page, not with JSON (200)"),
     "starting": (page_answer(404), "a web page came in place of an answer of its API (404)"),
-    "proxy": (page_answer(503), "a proxy answers for it (503)"),
-    "nonsense": (json_answer([1]), "its answer is not what its API gives"),
-    "lost": (LOST, "the connection was closed before an answer came"),
+    "proxy": (page_answer(503), "a proxy responds for it (503)"),
+    "nonsense": (json_answer([1]), "its response does not fit its API"),
+    "lost": (LOST, "it closed the connection without a response"),
 }
 
 
@@ -194,7 +194,7 @@ def test_a_hub_that_goes_away_and_comes_back_is_told(start_app, fakehub, alice, 
     wait_until(lambda: client.get("/ready").status_code == 200, "the report")
     text = written.getvalue()
     away, *_ = lines(text, "the hub cannot be used")
-    assert away["reason"].startswith("a proxy answers for it (503)")
+    assert away["reason"].startswith("a proxy responds for it (503)")
     back, *_ = lines(text, "the hub can be used again")
     assert back["seconds"] >= 0
     assert not lines(text, "a check fails")
@@ -202,8 +202,8 @@ def test_a_hub_that_goes_away_and_comes_back_is_told(start_app, fakehub, alice, 
 
 PROXIES = {
     "self-signed": "its certificate is not trusted (self-signed certificate)",
-    "http where it speaks TLS": "the connection was closed before an answer came",
-    "TLS where it speaks http": "no TLS connection can be made (",
+    "http where it speaks TLS": "it closed the connection without a response",
+    "TLS where it speaks http": "the TLS handshake failed (",
 }
 
 

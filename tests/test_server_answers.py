@@ -228,7 +228,7 @@ def test_why_no_answer_came_is_in_the_problem(client, alice, method, monkeypatch
     monkeypatch.setattr("launcher.launches.engine.MAX_ATTEMPTS", 1)
     alice.answers += [(method, LOST)] * 999
     problem = problem_of(client.launch(alice), 502)
-    assert "the connection was closed before an answer came" in problem["detail"]
+    assert "it closed the connection without a response" in problem["detail"]
 
 
 def test_a_server_that_calls_every_name_taken_is_asked_for_a_hundred_at_most(

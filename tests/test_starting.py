@@ -341,7 +341,7 @@ async def test_starts_that_break_one_after_the_other_are_each_told(mocker):
 
     starter = Starter(
         mocker.Mock(run=run), None, Feed(None), None,
-        worker_id="one", told=outage.Shared().record(), limits=None,
+        worker_id="one", told=outage.SharedMemory().allocate(), limits=None,
         timeout=1, patience=1, queue_timeout=1,
     )  # fmt: skip
     starter._broken.append("first")

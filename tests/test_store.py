@@ -327,7 +327,7 @@ def test_a_launch_is_cancelled_once_and_keeps_its_holder_until_it_is_tidied_up(d
     assert [do(launches.cancel, launch.id) for _ in range(2)] == [True, False]
     assert do(launches.find, launch.id).worker_id == "one"
     assert do(leases.is_held, "alice", "lab/x.ipynb")
-    do(launches.let_go, launch)
+    do(launches.release, launch)
     gone = do(launches.find, launch.id)
     assert (gone.state, gone.worker_id, gone.notebook.content) == ("cancelled", None, "")
     assert not do(leases.is_held, "alice", "lab/x.ipynb")
@@ -361,11 +361,11 @@ def test_only_a_death_at_work_is_held_against_a_launch(do):
         for user, worker_id in (("a", "dead"), ("b", "dead"), ("c", "ends"))
     )
     do(starts.enqueue, ServerRef("b"))
-    do(launches.leave, "ends")
+    do(launches.release_all, "ends")
     taken = {launch.id: launch for launch in do(launches.adopt, "me")}
     assert [taken[x.id].crashes for x in (at_work, waits, left)] == [1, 0, 0]
     assert {launch.takeovers for launch in taken.values()} == {1}
-    assert sorted(do(launches.held, "me")) == sorted(taken)
+    assert sorted(do(launches.owned_by, "me")) == sorted(taken)
 
 
 def test_one_user_has_so_many_launches_under_way_and_so_many_in_a_minute(do, mocker):

@@ -1,4 +1,4 @@
-"""Handlers of openapi.yaml, one module per tag; each asks one feature and returns its answer."""
+"""Handlers of the operations in openapi.yaml, with one module per tag."""
 
 from connexion import request
 
@@ -11,16 +11,16 @@ def here() -> Parts:
     return parts
 
 
-def asked(name: str) -> str:
-    """What the query holds under that name, or ''."""
+def query_parameter(name: str) -> str:
+    """The value of a query parameter, or ''."""
     return str(request.query_params.get(name) or "")
 
 
-def sent(header: str) -> str:
-    """The value of a header, or ''."""
-    return str(request.headers.get(header) or "").strip()
+def request_header(name: str) -> str:
+    """The value of a request header, or ''."""
+    return str(request.headers.get(name) or "").strip()
 
 
 def origin() -> str | None:
-    """The origin of the page that asks, as its browser says (RFC 6454)."""
+    """The header Origin of the request (RFC 6454), or None."""
     return request.headers.get("origin")

@@ -1,4 +1,4 @@
-"""Request bodies: bounded before they are read, strict JSON, checked, defaults filled."""
+"""Request bodies: limited in size, parsed as strict JSON, validated, with defaults filled in."""
 
 import asyncio
 import json
@@ -15,49 +15,49 @@ from launcher.errors import BadRequest, RequestTimeout, TooLarge
 from launcher.schemas import checker_of
 
 MAX_BODY_BYTES = 2**20
-# each takes 2 to 10 microseconds to check, while the process does nothing else
+# checking a value takes 2 to 10 microseconds, during which the worker is blocked
 MAX_VALUES = 10_000
 MAX_DIGITS = 400
-# what writes and checks values calls itself for each level, and Python ends that at 1000
+# serializing and checking values recurses for each level, and Python's limit is 1000
 MAX_DEPTH = 600
-# for the whole of it, however it is cut up
+# for the whole body
 BODY_SECONDS = 30.0
 
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 
 
 class OnlyJSON:
-    """Stands before Connexion, which finds no validator for a media type in capitals, or for none.
+    """Normalizes the media type: Connexion has no validator for one in capitals, or for none.
 
-    Nor does a path with a slash too many get as far as Starlette's redirect, which goes to the host
-    that the request named.
+    Responds with 404 to a path with a trailing slash: Starlette would redirect to the host that the
+    request names.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on with one spelling of its media type; raises HTTPException 404."""
+        """Call the application with the normalized media type; raises HTTPException 404."""
         if scope["type"] == "http":
             if scope["path"].endswith("/"):
                 raise HTTPException(404)
             if scope["method"] in ("POST", "PUT", "PATCH"):
-                _spell(MutableHeaders(scope=scope))
+                _normalize(MutableHeaders(scope=scope))
         await self._app(scope, receive, send)
 
 
-def _spell(headers: MutableHeaders) -> None:
-    # without parameters: JSON is UTF-8 (RFC 8259), whatever `charset` says
+def _normalize(headers: MutableHeaders) -> None:
+    # without parameters: JSON is always UTF-8 (RFC 8259)
     headers["content-type"] = (
         headers.get("content-type", "").split(";")[0].strip().lower() or "none"
     )
 
 
 class JSONBody(AbstractRequestBodyValidator):
-    """Connexion's validator of JSON bodies; each schema's checker is made once."""
+    """Connexion's validator of JSON bodies, with a cached checker for each schema."""
 
     async def wrap_receive(self, receive: Receive, *, scope: Scope) -> tuple[Receive, Scope]:
-        """Hand the checked body on; raises BadRequest, RequestTimeout, TooLarge."""
+        """Read and validate the body; raises BadRequest, RequestTimeout, TooLarge."""
         body = parse(await _in_time(_read(receive, Headers(scope=scope))))
         checker_of(self._schema).check(body)
         return self._insert_body(receive, body=body, scope=scope)
@@ -74,11 +74,11 @@ async def _in_time(reading: Coroutine[Any, Any, bytes]) -> bytes:
 
 
 def _length(headers: Headers) -> int:
-    """The length that the request says its body has; 0 when it says nothing (RFC 9112)."""
+    """The Content-Length of the request (RFC 9112); 0 without one."""
     text = headers.get("content-length", "0")
     if not re.fullmatch("[0-9]+", text):
         raise BadRequest("Content-Length is not a number.")
-    # int() refuses thousands of digits
+    # int() raises an error for thousands of digits
     return int(text) if len(text) < 20 else MAX_BODY_BYTES + 1
 
 
@@ -98,7 +98,7 @@ async def _chunks(receive: Receive) -> AsyncIterator[bytes]:
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise BadRequest("The request ended before its body did.")
+            raise BadRequest("The request ended before the end of its body.")
         more = message.get("more_body", False)
         yield message.get("body", b"")
 
@@ -108,15 +108,15 @@ def _too_large() -> TooLarge:
 
 
 def parse(body: bytes) -> Any:
-    """The value in a body of JSON (RFC 8259); raises BadRequest for what I-JSON does not hold.
+    """Parse a JSON body (RFC 8259); raises BadRequest if it is not I-JSON (RFC 7493).
 
-    That is: not UTF-8, nesting or numbers without measure, NaN, lone surrogates, a name twice. Nor
-    may it hold more than MAX_VALUES values.
+    Not allowed are other encodings than UTF-8, deep nesting, long numbers, NaN, lone surrogates,
+    duplicate names, and more than MAX_VALUES values.
     """
     if not body:
         raise BadRequest("The body is empty; send a JSON object.")
     if _values(body) > MAX_VALUES:
-        raise BadRequest(f"The body may hold at most {MAX_VALUES} values.")
+        raise BadRequest(f"The body may contain at most {MAX_VALUES} values.")
     try:
         value = json.loads(
             body.decode("utf-8"),
@@ -124,7 +124,7 @@ def parse(body: bytes) -> Any:
             parse_constant=_no_constant,
             object_pairs_hook=_no_duplicates,
         )
-        # infinities from 1e999 and lone surrogates from "\ud800" do not survive this
+        # raises ValueError for infinity (from 1e999) and lone surrogates (from "\ud800")
         json.dumps(value, allow_nan=False, ensure_ascii=False).encode("utf-8")
     except UnicodeDecodeError as error:
         raise BadRequest("The body must be JSON in UTF-8.") from error
@@ -132,13 +132,14 @@ def parse(body: bytes) -> Any:
         where = f"line {error.lineno}, column {error.colno}"
         raise BadRequest(f"The body is not valid JSON: see {where}.") from error
     except RecursionError as error:
-        raise BadRequest("The body is nested too deep.") from error
+        raise BadRequest("The body is nested too deeply.") from error
     except ValueError as error:
         raise BadRequest(
-            "The body holds a number that is too long or not finite, or half a character."
+            "The body contains a number that is too long or not finite, or half of a surrogate"
+            " pair."
         ) from error
     if _is_deep(value):
-        raise BadRequest("The body is nested too deep.")
+        raise BadRequest("The body is nested too deeply.")
     return value
 
 
@@ -158,15 +159,15 @@ def _inside(value: Any) -> Iterable[Any]:
 
 
 def _values(body: bytes) -> int:
-    """How many values the body holds at most, found out without parsing it."""
+    """An upper bound of the number of values in the body, without parsing it."""
     if len(body) <= MAX_VALUES:
         return 0
-    # a value has a string at most, and its name is another one
+    # a member of an object has at most two strings, its name and its value
     quotes = body.count(b'"') - body.count(b'\\"')
     count = max(_delimiters(body), quotes // 4)
     if count <= MAX_VALUES or quotes // 4 > MAX_VALUES:
         return count
-    # most of the text that people send is in strings
+    # delimiters inside of strings do not count
     return _delimiters(_STRING.sub(b"", body))
 
 
@@ -175,7 +176,7 @@ def _delimiters(text: bytes) -> int:
 
 
 def _integer(digits: str) -> int:
-    # the time that int() takes grows with their square
+    # the time of int() grows with the square of the number of digits
     if len(digits) > MAX_DIGITS:
         raise ValueError("too many digits")
     return int(digits)
@@ -188,5 +189,5 @@ def _no_constant(name: str) -> None:
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields = dict(pairs)
     if len(fields) != len(pairs):
-        raise BadRequest("The body holds an object with the same name twice.")
+        raise BadRequest("The body contains an object with a duplicate name.")
     return fields

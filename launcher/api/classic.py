@@ -1,36 +1,36 @@
-"""Tag `classic`: one path per experiment, whose body holds the parameters beside `notebook`."""
+"""Tag `classic`: one path per experiment; the body has the parameters next to `notebook`."""
 
 from typing import Any
 
-from launcher.api.opening import Answer, open_notebook
+from launcher.api.opening import Result, open_notebook
 from launcher.hub.users import Identity
 
 
-async def hello(body: dict[str, Any], user: Identity) -> Answer:
+async def hello(body: dict[str, Any], user: Identity) -> Result:
     """Launch the experiment `hello`."""
     return await _launch("hello", body, user)
 
 
-async def opendap(body: dict[str, Any], user: Identity) -> Answer:
+async def opendap(body: dict[str, Any], user: Identity) -> Result:
     """Launch the experiment `opendap`."""
     return await _launch("opendap", body, user)
 
 
-async def threeclickscience(body: dict[str, Any], user: Identity) -> Answer:
+async def threeclickscience(body: dict[str, Any], user: Identity) -> Result:
     """Launch the experiment `threeclickscience`."""
     return await _launch("threeclickscience", body, user)
 
 
-async def bmi(body: dict[str, Any], user: Identity) -> Answer:
+async def bmi(body: dict[str, Any], user: Identity) -> Result:
     """Launch the experiment `bmi`."""
     return await _launch("bmi", body, user)
 
 
-async def assessment(body: dict[str, Any], user: Identity) -> Answer:
+async def assessment(body: dict[str, Any], user: Identity) -> Result:
     """Launch the experiment `assessment`."""
     return await _launch("assessment", body, user)
 
 
-async def _launch(experiment: str, body: dict[str, Any], user: Identity) -> Answer:
+async def _launch(experiment: str, body: dict[str, Any], user: Identity) -> Result:
     parameters = {name: value for name, value in body.items() if name != "notebook"}
     return await open_notebook(experiment, body["notebook"], parameters, user, pointer="")

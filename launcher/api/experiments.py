@@ -1,18 +1,18 @@
-"""Tag `experiments`: the catalogue, and launching anything that is in it."""
+"""Tag `experiments`: list, preview and launch experiments."""
 
 import dataclasses
 from typing import Any
 
 from launcher import urls
 from launcher.api import here
-from launcher.api.opening import Answer, open_notebook
+from launcher.api.opening import Result, open_notebook
 from launcher.experiments import Experiment
 from launcher.hub.users import Identity
 from launcher.launches.request import NotebookTarget
 
 
 async def list_all(user: Identity) -> dict[str, Any]:
-    """Every experiment, by name; for administrators, what keeps folders from being one."""
+    """All experiments, sorted by name; for administrators also the errors of folders."""
     catalogue = here().experiments
     body: dict[str, Any] = {"experiments": [_summary(each) for each in catalogue.all()]}
     if user.may_administer:
@@ -25,13 +25,13 @@ async def get(experiment: str) -> dict[str, Any]:
     return _summary(here().experiments.find(experiment))
 
 
-async def launch(experiment: str, body: dict[str, Any], user: Identity) -> Answer:
-    """Render the experiment and open it on the user's own server."""
+async def launch(experiment: str, body: dict[str, Any], user: Identity) -> Result:
+    """Render the experiment, and open it on the user's own server."""
     return await open_notebook(experiment, body["notebook"], body["parameters"], user)
 
 
 async def preview(experiment: str, body: dict[str, Any]) -> dict[str, Any]:
-    """The notebook that would be launched; nothing is started."""
+    """The rendered notebook, without a launch."""
     if "notebook" in body:
         NotebookTarget.parse(body["notebook"])
         urls.parse_server_name(body["notebook"].get("server", ""), "/notebook/server")

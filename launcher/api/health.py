@@ -1,4 +1,4 @@
-"""Tag `health`: for those who watch over the service."""
+"""Tag `health`: liveness, readiness and metrics."""
 
 import asyncio
 from typing import Any
@@ -10,12 +10,12 @@ from launcher.metrics import MEDIA_TYPE
 
 
 async def health() -> dict[str, Any]:
-    """That this process answers; nothing else is asked."""
+    """Respond, without any check: this worker is alive."""
     return {"ok": True}
 
 
 async def ready() -> tuple[dict[str, Any], int]:
-    """Whether launches can succeed."""
+    """The results of the readiness checks; 503 if one of them failed."""
     checks = here().readiness.report()
     ok = all(check.ok for check in checks)
     body = {"ok": ok, "checks": [{"name": c.name, "ok": c.ok, "detail": c.detail} for c in checks]}
@@ -23,7 +23,7 @@ async def ready() -> tuple[dict[str, Any], int]:
 
 
 async def metrics() -> Response:
-    """What was counted so far, and how launches stand now."""
+    """All metrics, in the text format of Prometheus."""
     parts = here()
     text = await asyncio.to_thread(parts.metrics.text, await parts.gauges())
     return Response(text, media_type=MEDIA_TYPE)

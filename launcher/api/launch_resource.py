@@ -1,4 +1,4 @@
-"""The launch as a resource: its representation, its path, and the URL that it opens."""
+"""The representation of a launch: its JSON, its path, and the URL of what it opened."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -7,7 +7,7 @@ from launcher import urls
 from launcher.api import here, origin
 from launcher.store.launches import Launch
 
-# enough for the tabs that one person has open, and it bounds what is left in ~/.jupyter
+# more than a user has open tabs; each workspace leaves a file in ~/.jupyter
 WORKSPACES = 100
 
 
@@ -16,11 +16,11 @@ def path_of(launch: Launch) -> str:
     return f"{here().settings.prefix}/launches/{launch.id}"
 
 
-async def resource(launch: Launch, asked_from: str | None = None) -> dict[str, Any]:
-    """The launch as openapi.yaml describes it."""
+async def resource(launch: Launch, page_origin: str | None = None) -> dict[str, Any]:
+    """The launch as openapi.yaml describes it; `page_origin` replaces the request's Origin."""
     parts, notebook = here(), launch.notebook
     place = await parts.feed.position(launch.server) if launch.state == "queued" else None
-    public_url = parts.settings.public_url(asked_from or origin())
+    public_url = parts.settings.public_url(page_origin or origin())
     return {
         "id": launch.id,
         "state": launch.state,
@@ -39,15 +39,15 @@ async def resource(launch: Launch, asked_from: str | None = None) -> dict[str, A
 
 
 def _service(name: str | None) -> dict[str, str] | None:
-    """Who asked on behalf of the user: a service, which may have the name of a user."""
+    """The service that requested the launch on behalf of the user, if any."""
     return {"kind": "service", "name": name} if name is not None else None
 
 
 def location(launch: Launch, public_url: str) -> str:
-    """The URL that opens the launch's notebook in JupyterLab; without one, the server's URL.
+    """The URL that opens the launch's notebook in JupyterLab; without a notebook, the server's URL.
 
-    A workspace that the caller named opens as they left it. The default ones open empty, and are
-    used in turn: old versions of JupyterLab ask about a workspace that another tab has open.
+    A workspace that the caller named keeps its layout. The default workspaces are reset, and there
+    are several: old versions of JupyterLab ask for a new name if another tab has the same one.
     """
     server, notebook = launch.server, launch.notebook
     if notebook is None:
@@ -61,6 +61,6 @@ def location(launch: Launch, public_url: str) -> str:
 
 
 def rfc3339(seconds: float) -> str:
-    """A time in seconds since 1970, as RFC 3339 in UTC."""
+    """Format a time in seconds since 1970 as RFC 3339, in UTC."""
     moment = datetime.fromtimestamp(seconds, UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -13,9 +13,9 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from launcher import logs
-from launcher.api import asked, here, on_behalf, origin, sent
+from launcher.api import here, on_behalf, origin, query_parameter, request_header
 from launcher.api.launch_resource import resource, rfc3339
-from launcher.api.opening import Answer, open_notebook, open_server
+from launcher.api.opening import Result, open_notebook, open_server
 from launcher.errors import BadRequest
 from launcher.hub.users import Identity
 from launcher.store.launch_events import Event
@@ -28,26 +28,27 @@ EVENT_STREAM = "text/event-stream"
 async def list_all(user: Identity) -> dict[str, Any]:
     """The caller's launches, newest first."""
     where = on_behalf.visible(user)
-    where |= {name: value for name in ("experiment", "state") if (value := asked(name))}
-    limit = int(asked("limit") or PAGE)
-    found = await here().launches.page(where, before=_parse_cursor(asked("cursor")), limit=limit)
+    where |= {name: value for name in ("experiment", "state") if (value := query_parameter(name))}
+    limit = int(query_parameter("limit") or PAGE)
+    before = _parse_cursor(query_parameter("cursor"))
+    found = await here().launches.page(where, before=before, limit=limit)
     more = _cursor(found[-1]) if len(found) == limit else None
     return {"launches": [await resource(launch) for launch in found], "next": more}
 
 
-async def create(body: dict[str, Any], user: Identity) -> Answer:
+async def create(body: dict[str, Any], user: Identity) -> Result:
     """Start a server, and open an experiment's notebook on it if the body names one."""
     server = body.get("server", "")
     if "experiment" not in body:
         if "notebook" in body or "parameters" in body:
-            raise BadRequest("experiment is missing: notebook and parameters belong to one.")
+            raise BadRequest("experiment is missing: notebook and parameters require one.")
         return await open_server(server, user)
     if "notebook" not in body:
         missing = {"pointer": "/notebook", "detail": "is required with experiment"}
         raise BadRequest("notebook is required with experiment.", errors=[missing])
     notebook = body["notebook"]
     if server and notebook.setdefault("server", server) != server:
-        raise BadRequest("server and notebook.server are different; one of them is enough.")
+        raise BadRequest("server and notebook.server are different; leave one of them out.")
     return await open_notebook(body["experiment"], notebook, body.get("parameters", {}), user)
 
 
@@ -67,23 +68,23 @@ async def cancel(launch_id: str, user: Identity) -> dict[str, Any]:
 
 
 async def events(launch_id: str, user: Identity) -> Response:
-    """What happens to a launch, as server-sent events (HTML Living Standard)."""
+    """The events of a launch, as server-sent events (HTML Living Standard)."""
     launch = await on_behalf.find(launch_id, user)
-    last = sent("last-event-id")
+    last = request_header("last-event-id")
     after = int(last) if last.isascii() and last.isdigit() and len(last) < 10 else -1
     if launch.ended and after >= launch.seq:
-        return Response(status_code=204)  # which tells an EventSource not to come again
-    # nginx would keep the stream back
+        return Response(status_code=204)  # an EventSource then does not reconnect
+    # or nginx would buffer the stream
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     if request.method == "HEAD":
         return Response(media_type=EVENT_STREAM, headers=headers)
-    # of those whom a service acts for, each has their own
+    # for a service, each of its users is counted separately
     counting = here().event_streams.limit.count((user.name, launch.user))
     return _Counted(counting, _stream(launch, after, origin()), headers=headers)
 
 
 class _Counted(StreamingResponse):
-    """A stream of events that counts for its caller from before its first byte to its end."""
+    """An event stream that is counted for its caller until its end."""
 
     media_type = EVENT_STREAM
 
@@ -99,7 +100,7 @@ class _Counted(StreamingResponse):
             await super().__call__(scope, receive, send)
 
 
-async def _stream(launch: Launch, after: int, asked_from: str | None) -> AsyncIterator[str]:
+async def _stream(launch: Launch, after: int, page_origin: str | None) -> AsyncIterator[str]:
     parts = here()
     async for happened in parts.event_streams.events(launch, after):
         if happened is None:
@@ -109,7 +110,7 @@ async def _stream(launch: Launch, after: int, asked_from: str | None) -> AsyncIt
                 happened.seq, happened.event, {**happened.data, "at": rfc3339(happened.at)}
             )
         else:
-            yield _event(happened.seq, "end", await resource(happened, asked_from))
+            yield _event(happened.seq, "end", await resource(happened, page_origin))
 
 
 def _event(number: int, name: str, data: dict[str, Any]) -> str:
@@ -131,4 +132,4 @@ def _parse_cursor(text: str) -> tuple[float, str] | None:
             return float(at), launch_id
     except (ValueError, TypeError, OverflowError, RecursionError):
         pass
-    raise BadRequest("cursor is not one that this service gave: take `next` of the page before.")
+    raise BadRequest("cursor is not valid: use the value of `next` in the previous page.")

@@ -1,10 +1,10 @@
-"""Launch something and answer: what the operations that launch have in common."""
+"""Begins launches and builds their responses, for all operations that launch."""
 
 import re
 from typing import Any
 
 from launcher import logs, urls
-from launcher.api import here, on_behalf, origin, sent
+from launcher.api import here, on_behalf, origin, request_header
 from launcher.api.launch_resource import location, path_of, resource
 from launcher.errors import BadRequest, Cancelled, LauncherError, from_problem
 from launcher.hub.users import Identity
@@ -12,7 +12,7 @@ from launcher.launches.request import LaunchRequest, NotebookRequest, NotebookTa
 from launcher.server_ref import ServerRef
 from launcher.store.launches import Launch
 
-Answer = tuple[dict[str, Any], int, dict[str, str]]
+Result = tuple[dict[str, Any], int, dict[str, str]]
 
 
 async def open_notebook(
@@ -21,10 +21,10 @@ async def open_notebook(
     parameters: dict[str, Any],
     user: Identity,
     pointer: str = "/parameters",
-) -> Answer:
-    """Launch a notebook, wait as asked for, and return its location.
+) -> Result:
+    """Launch a notebook, wait as the header Prefer says, and return its location.
 
-    `pointer` is where the parameters are in the body.
+    `pointer` is the JSON pointer of the parameters in the body.
     """
     target = NotebookTarget.parse(notebook)
     server = urls.parse_server_name(notebook.get("server", ""), "/notebook/server")
@@ -32,30 +32,30 @@ async def open_notebook(
     return await _open(user, server, NotebookRequest(experiment, parameters, rendered, target))
 
 
-async def open_server(server: str, user: Identity) -> Answer:
-    """Start a server, wait as asked for, and return its URL."""
+async def open_server(server: str, user: Identity) -> Result:
+    """Start a server, wait as the header Prefer says, and return its URL."""
     return await _open(user, urls.parse_server_name(server, "/server"), None)
 
 
-async def start_server(server: str, user: Identity) -> Answer:
-    """Begin to start a server; the answer is its launch."""
-    return await _answer(await _begin(user, server, None))
+async def start_server(server: str, user: Identity) -> Result:
+    """Begin to start a server; returns its launch."""
+    return await _response(await _begin(user, server, None))
 
 
-async def _open(user: Identity, server: str, notebook: NotebookRequest | None) -> Answer:
+async def _open(user: Identity, server: str, notebook: NotebookRequest | None) -> Result:
     seconds = _seconds_to_wait()
     launch = await _begin(user, server, notebook)
-    return await _answer(await here().launches.ended(launch, seconds))
+    return await _response(await here().launches.ended(launch, seconds))
 
 
 async def _begin(user: Identity, server: str, notebook: NotebookRequest | None) -> Launch:
     parts, key = here(), _idempotency_key()
     await parts.readiness.require()
-    whom = await on_behalf.target(user)
+    target = await on_behalf.target(user)
     request = LaunchRequest(
-        user=whom.user,
-        server=ServerRef(whom.user, server),
-        requested_by=whom.requested_by,
+        user=target.user,
+        server=ServerRef(target.user, server),
+        requested_by=target.requested_by,
         key=key,
         notebook=notebook,
     )
@@ -65,7 +65,7 @@ async def _begin(user: Identity, server: str, notebook: NotebookRequest | None) 
     return launch
 
 
-async def _answer(launch: Launch) -> Answer:
+async def _response(launch: Launch) -> Result:
     status = {"Link": f'<{path_of(launch)}>; rel="status"'}
     if not launch.ended:
         headers = {**status, "Location": path_of(launch), "Retry-After": "2"}
@@ -99,20 +99,20 @@ def _audit(launch: Launch, request: LaunchRequest) -> None:
 
 def _idempotency_key() -> str | None:
     """The header Idempotency-Key (IETF draft), None without one; raises BadRequest."""
-    key = sent("idempotency-key")
+    key = request_header("idempotency-key")
     if key and not re.fullmatch(r"[\x21-\x7e]{1,255}", key):
         raise BadRequest(
-            "The header Idempotency-Key must be 1 to 255 visible characters of ASCII, such as a"
+            "The header Idempotency-Key must have 1 to 255 visible ASCII characters, such as a"
             " UUID."
         )
     return key or None
 
 
 def _seconds_to_wait() -> float:
-    """What the header Prefer (RFC 7240) asks for; what it does not hold well is passed over."""
+    """The time to wait in the header Prefer (RFC 7240); invalid preferences are ignored."""
     most = float(here().settings.wait_timeout)
     preferences: dict[str, str] = {}
-    for preference in sent("prefer").lower().split(","):
+    for preference in request_header("prefer").lower().split(","):
         name, _, value = preference.partition(";")[0].partition("=")
         preferences.setdefault(name.strip(), value.strip().strip('"'))
     wait = preferences.get("wait", "")

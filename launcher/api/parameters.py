@@ -1,4 +1,4 @@
-"""Parameters of the path, the query and headers: checked, with a sentence that names each."""
+"""Validates parameters in the path, the query and headers."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -10,13 +10,13 @@ from launcher.schemas import checker_of
 
 
 class Parameters(ParameterValidator):
-    """Connexion's validator, whose own sentences repeat the value and not the name."""
+    """Connexion's validator, with error messages that name the parameter and not its value."""
 
     @staticmethod
     def validate_parameter(
         parameter_type: str, value: Any, param: dict[str, Any], param_name: str | None = None
     ) -> None:
-        """Raise BadRequest when the value is missing or does not fit."""
+        """Raise BadRequest if the value is missing or not valid."""
         name = param["name"]
         if value is not None:
             try:
@@ -30,11 +30,11 @@ class Parameters(ParameterValidator):
     def validate_parameter_list(
         request_params: Iterable[str], spec_params: Iterable[str]
     ) -> set[str]:
-        """Raise BadRequest when there are others than those of openapi.yaml."""
+        """Raise BadRequest for parameters that are not in openapi.yaml."""
         known = sorted(set(spec_params))
         if set(request_params) - set(known):
-            mend = f"known are: {', '.join(known)}" if known else "this operation takes none"
-            raise BadRequest(f"The query holds a parameter that is not known; {mend}.")
+            allowed = f"allowed are: {', '.join(known)}" if known else "this operation has none"
+            raise BadRequest(f"The query contains an unknown parameter; {allowed}.")
         return set()
 
 

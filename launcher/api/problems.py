@@ -1,4 +1,4 @@
-"""Turns what was raised into `application/problem+json` (RFC 9457); used by app.py alone."""
+"""Turns exceptions into `application/problem+json` (RFC 9457); used by app.py only."""
 
 import json
 import logging
@@ -22,9 +22,9 @@ CHALLENGE = 'Basic realm="JupyterHub", charset="UTF-8"'
 
 
 def launcher_error(request: Any, error: Exception) -> ConnexionResponse:
-    """A failure that one of our own errors tells."""
+    """The response for a LauncherError."""
     assert isinstance(error, LauncherError)  # noqa: S101
-    # a launch that failed has a line of its own
+    # a launch that failed was logged already
     if error.status >= 500 and "Link" not in error.headers:
         log.warning("a request failed", extra={"type": error.slug, "reason": error.detail})
     headers = dict(error.headers)
@@ -36,10 +36,10 @@ def launcher_error(request: Any, error: Exception) -> ConnexionResponse:
 
 
 class Methods:
-    """Which methods each path takes, and where a proxy may have changed a path."""
+    """The methods of each path, and explanations of paths that a proxy may have changed."""
 
     def __init__(self, paths: Mapping[str, Mapping[str, Any]], prefix: str) -> None:
-        """`paths` is that part of the OpenAPI document; `prefix` stands before each of them."""
+        """`paths` is from the OpenAPI document; `prefix` comes before each of them."""
         self._prefix = prefix
         own = {path: re.sub(r"\{\w+\}", "[^/]+", path) for path in paths}
         self._known = [
@@ -55,16 +55,16 @@ class Methods:
         return next((allow for known, allow in self._known if known.fullmatch(path)), "")
 
     def misplaced(self, path: str) -> str:
-        """Why there is nothing at a path that a proxy cut or made longer; '' otherwise."""
+        """Why a path with a missing or an extra prefix does not exist; '' for other paths."""
         if self._prefix and not f"{path}/".startswith(f"{self._prefix}/"):
             return (
-                f"The launcher answers below {self._prefix}/, and this request came without that"
-                " prefix: a proxy in front of it may remove it. See docs/troubleshooting.md."
+                f"The launcher's paths are below {self._prefix}/, and this one is not: a proxy in"
+                " front of the launcher may remove the prefix. See docs/troubleshooting.md."
             )
         if not self._prefix and self._ends.fullmatch(path):
             return (
-                "There is nothing here, but at a shorter path. Where a proxy passes requests on"
-                " with a prefix, set BASE_PATH to that. See docs/troubleshooting.md."
+                "There is nothing at this path, but at a shorter one. If a proxy adds a prefix,"
+                " set BASE_PATH to it. See docs/troubleshooting.md."
             )
         return ""
 
@@ -75,7 +75,7 @@ def _allow(item: Mapping[str, Any]) -> str:
 
 
 def http_error(request: Any, error: Exception, methods: Methods | None = None) -> ConnexionResponse:
-    """A failure that the web framework found: no such path or method, wrong media type."""
+    """The response for an error of the web framework: wrong path, method or media type."""
     assert isinstance(error, HTTPException)  # noqa: S101
     status = HTTPStatus(error.status_code)
     misplaced = methods.misplaced(request.url.path) if methods and status == 404 else ""
@@ -90,12 +90,12 @@ def http_error(request: Any, error: Exception, methods: Methods | None = None) -
 
 
 def page_error(request: Request, error: Exception, methods: Methods | None = None) -> Response:
-    """The same for what is found before the API is reached."""
+    """The response for an error outside of the API, as `http_error`."""
     return _page(http_error(request, error, methods))
 
 
 def page_fault(request: Request, error: Exception) -> Response:
-    """A bug of ours outside of the API: gunicorn says nothing of one that was answered."""
+    """The response for a bug outside of the API, which is logged."""
     return _page(unexpected(request, error))
 
 
@@ -104,22 +104,22 @@ def _page(answer: ConnexionResponse) -> Response:
 
 
 def unexpected(request: Any, error: Exception) -> ConnexionResponse:
-    """A bug of ours: told in the log, not in the answer."""
+    """The response for a bug; its details are only logged."""
     log.error("unexpected error", exc_info=error)
     return _response(request, fault().problem(), {})
 
 
 _DETAILS = {
-    400: "A parameter of the path or the query is not as openapi.yaml describes it.",
+    400: "A parameter of the path or the query is not valid.",
     401: "Send a user name and password (HTTP Basic) or a JupyterHub token.",
-    404: "There is nothing here. The paths are listed at ui/ and in openapi.json.",
-    405: "This path does not take that method.",
+    404: "There is nothing at this path. The paths are listed at ui/ and in openapi.json.",
+    405: "This path does not support the method.",
     415: "Send the body as application/json.",
 }
 
 
 def _response(request: Any, problem: dict[str, Any], headers: dict[str, str]) -> ConnexionResponse:
-    # a browser that was challenged keeps the password and sends it from any page (CSRF)
+    # after a challenge, a browser stores the password and sends it from any page (CSRF)
     if problem["status"] == 401 and "sec-fetch-mode" not in request.headers:
         headers["WWW-Authenticate"] = CHALLENGE
     problem["request_id"] = logs.request_id.get()

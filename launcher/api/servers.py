@@ -11,7 +11,7 @@ from launcher.hub.servers import Stop
 from launcher.hub.users import Identity
 from launcher.server_ref import ServerRef
 
-Answer = tuple[dict[str, Any], int] | tuple[dict[str, Any], int, dict[str, str]]
+Result = tuple[dict[str, Any], int] | tuple[dict[str, Any], int, dict[str, str]]
 
 
 async def list_all(user: Identity) -> dict[str, Any]:
@@ -30,22 +30,22 @@ async def get(server_name: str, user: Identity) -> dict[str, Any]:
     return await _get(_own(user, server_name))
 
 
-async def change_default(body: dict[str, Any], user: Identity) -> Answer:
+async def change_default(body: dict[str, Any], user: Identity) -> Result:
     """Stop or start the caller's default server."""
     return await _change(_own(user, ""), body["state"], user)
 
 
-async def change(server_name: str, body: dict[str, Any], user: Identity) -> Answer:
+async def change(server_name: str, body: dict[str, Any], user: Identity) -> Result:
     """Stop or start one of the caller's servers; a stopped one stays listed."""
     return await _change(_own(user, server_name), body["state"], user)
 
 
-async def stop_default(user: Identity) -> Answer:
+async def stop_default(user: Identity) -> Result:
     """Stop the caller's default server, which cannot be removed."""
     return await _stop(_own(user, ""))
 
 
-async def remove(server_name: str, user: Identity) -> Answer:
+async def remove(server_name: str, user: Identity) -> Result:
     """Stop one of the caller's named servers, and remove it."""
     server = _own(user, server_name)
     await _get(server)
@@ -65,19 +65,18 @@ async def _get(server: ServerRef) -> dict[str, Any]:
     return _summary(server.name, found.get(server.name, {}))
 
 
-async def _change(server: ServerRef, state: str, user: Identity) -> Answer:
+async def _change(server: ServerRef, state: str, user: Identity) -> Result:
     now = (await _get(server))["state"]
     if state == "running":
         return ({}, 204) if now == "running" else await start_server(server.name, user)
     return await _stop(server)
 
 
-async def _stop(server: ServerRef, *, remove: bool = False) -> Answer:
+async def _stop(server: ServerRef, *, remove: bool = False) -> Result:
     stopped = await servers.stop(here().hub, server, remove=remove)
     if stopped is Stop.REFUSED:
         raise HubRefused(
-            "The hub does not let the launcher stop servers: its role lacks the scope"
-            " delete:servers."
+            "The launcher may not stop servers: its role at the hub lacks the scope delete:servers."
         )
     return ({}, 204) if stopped is Stop.DONE else (await _get(server), 202)
 
@@ -100,13 +99,13 @@ def _state(model: dict[str, Any]) -> str:
 
 
 async def starts(user: Identity) -> dict[str, Any]:
-    """How the starts of servers are going."""
+    """The status of all starts, for administrators."""
     _check_admin(user)
     return await _starts()
 
 
 async def resume(user: Identity) -> dict[str, Any]:
-    """Let servers be started again, after some that failed."""
+    """Reset the circuit breaker and all cool-downs, for administrators."""
     _check_admin(user)
     await here().starter.resume()
     logs.audit("starts_resumed", **on_behalf.caller(user))

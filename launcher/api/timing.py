@@ -1,4 +1,4 @@
-"""How long requests wait for their answer, by operation; used by app.py alone."""
+"""Measures the time until a response begins, by operation; used by app.py only."""
 
 import time
 from typing import Any
@@ -10,18 +10,18 @@ from launcher.metrics import Metrics
 
 
 class Timed:
-    """Counts every answer when it begins, so that a stream counts no longer than others."""
+    """Counts every response when it begins: the duration of streams does not count."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass everything on, and look at the clock."""
+        """Call the application, and count its response."""
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         begun = time.perf_counter()
-        # Connexion leaves the operation's name here: it copies the scope, but not this
+        # Connexion stores the operation here: it copies the scope, but not this dictionary
         extensions = scope["extensions"] = {**scope.get("extensions", {})}
 
         async def send_and_count(message: Message) -> None:

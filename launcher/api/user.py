@@ -1,4 +1,4 @@
-"""Tag `user`: who is asking."""
+"""Tag `user`: the caller."""
 
 from typing import Any
 
@@ -6,5 +6,5 @@ from launcher.hub.users import Identity
 
 
 async def get(user: Identity) -> dict[str, Any]:
-    """Who the credential says one is."""
+    """The owner of the credential."""
     return {"name": user.name, "admin": user.may_administer}

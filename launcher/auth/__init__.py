@@ -1,13 +1,13 @@
-"""Who is asking: the functions that openapi.yaml's securitySchemes name.
+"""Authentication: the functions that openapi.yaml's securitySchemes name.
 
-A user is who the hub says the credential belongs to, in the hub's spelling of the name.
+The user is the owner of the credential at the hub, with the hub's spelling of the name.
 """
 
 from typing import Any
 
 from connexion.security import NO_VALUE
 
-from launcher.auth.addresses import Proxies
+from launcher.auth.addresses import TrustedProxies
 from launcher.auth.authenticator import Authenticator, AuthPolicy
 from launcher.auth.throttle import LoginLimits
 from launcher.errors import Unauthorized
@@ -17,7 +17,7 @@ __all__ = [
     "AuthPolicy",
     "Authenticator",
     "LoginLimits",
-    "Proxies",
+    "TrustedProxies",
     "basic",
     "metrics_reader",
     "token",
@@ -34,10 +34,10 @@ async def token(authorization: str, request: Any) -> Any:
 
 
 async def metrics_reader(authorization: str, request: Any) -> Any:
-    """OpenAPI scheme `metrics`: as `token`, for services too; the scope is read:metrics."""
+    """OpenAPI scheme `metrics`: as `token`, also for services; the scope is read:metrics."""
     value = _token_in(authorization)
     if value is None:
-        raise Unauthorized("Metrics are for those with a token: 'Authorization: Bearer …'.")
+        raise Unauthorized("Metrics require a token: 'Authorization: Bearer …'.")
     auth: Authenticator = request.state.parts.authenticator
     return _context(await auth.metrics_reader(value, lambda: auth.address(request)))
 
@@ -57,10 +57,10 @@ async def basic(username: str, password: str, request: Any) -> Any:
 
 
 def _decoded(text: str) -> str:
-    """What Connexion read as Latin-1, as UTF-8 where it is UTF-8.
+    """Text that Connexion decoded as Latin-1, decoded as UTF-8 if it is valid UTF-8.
 
-    The name and the password are looked at one by one: requests encodes each as Latin-1 when it
-    can, and as UTF-8 otherwise.
+    The name and the password are decoded separately: requests encodes each as Latin-1 if possible,
+    and as UTF-8 otherwise.
     """
     try:
         return text.encode("latin-1").decode("utf-8")
@@ -69,5 +69,5 @@ def _decoded(text: str) -> str:
 
 
 def _context(identity: Identity) -> dict[str, Identity]:
-    """What Connexion passes to handlers as the argument `user`."""
+    """The context that Connexion passes to handlers; `sub` is the argument `user`."""
     return {"sub": identity}

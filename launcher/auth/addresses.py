@@ -1,4 +1,4 @@
-"""Where a request comes from, as far as trusted proxies vouch for it."""
+"""The client address of a request, from the connection and the headers of trusted proxies."""
 
 import ipaddress
 import re
@@ -9,11 +9,11 @@ from ipaddress import IPv4Address, IPv6Address
 Address = IPv4Address | IPv6Address
 
 UNIX = "unix"
-"""In `c.Launcher.trusted_proxies`: whoever may open the unix socket that gunicorn listens on."""
+"""In `c.Launcher.trusted_proxies`: every process that may open gunicorn's unix socket."""
 
 # brackets, an IPv6 address, a zone and a port
-LONGEST = 80
-_WRITTEN = re.compile(
+MAX_LENGTH = 80
+_ADDRESS = re.compile(
     r"(?P<four>[0-9.]+)(?::[0-9]+)?"
     r"|\[(?P<bracketed>[0-9a-f:.]+)(?:%[\w.-]+)?\](?::[0-9]+)?"
     r"|(?P<six>[0-9a-f:.]+)(?:%[\w.-]+)?",
@@ -24,32 +24,32 @@ _TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
 
 
 @dataclass(frozen=True)
-class Proxies:
-    """Whose X-Forwarded-For is believed, and how many of its entries, counted from the right."""
+class TrustedProxies:
+    """The proxies whose X-Forwarded-For is trusted, and the number of its trusted entries."""
 
     hops: int
     networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
     unix: bool
 
     @classmethod
-    def of(cls, hops: int, trusted: Iterable[str]) -> "Proxies":
-        """Those that the settings name: addresses, networks and `unix`."""
+    def of(cls, hops: int, trusted: Iterable[str]) -> "TrustedProxies":
+        """The proxies in the settings: addresses, networks and `unix`."""
         names = tuple(trusted)
         networks = tuple(ipaddress.ip_network(name) for name in names if name != UNIX)
         return cls(hops, networks, UNIX in names)
 
     def include(self, address: Address | None) -> bool:
-        """Whether that is one of them; None is the other end of a unix socket."""
+        """Whether the address is a trusted proxy's; None is the peer of a unix socket."""
         if address is None:
             return self.unix
         return any(address in network for network in self.networks)
 
 
-def client_address(peer: str, forwarded: str, proxies: Proxies) -> str:
-    """What a request is counted under: an IPv4 address or an IPv6 /64, or '' for a unix socket.
+def client_address(peer: str, forwarded: str, proxies: TrustedProxies) -> str:
+    """The client's IPv4 address or IPv6 /64, under which it is counted; '' for a unix socket.
 
-    `peer` is the other end of the connection, `forwarded` the header X-Forwarded-For. An entry is
-    believed when who appended it is a trusted proxy, and there are at most `proxies.hops` of them.
+    `peer` is the address of the connection, `forwarded` the header X-Forwarded-For. The last
+    `proxies.hops` entries are trusted, each if a trusted proxy appended it.
     """
     address = _parse(peer)
     claims = forwarded.rsplit(",", proxies.hops)[-proxies.hops :] if proxies.hops else []
@@ -61,18 +61,18 @@ def client_address(peer: str, forwarded: str, proxies: Proxies) -> str:
     return _counted(address) if address else ""
 
 
-def disbelieved(peer: str, forwarded: str, proxies: Proxies) -> bool:
-    """Whether a header is there that looks like a proxy's, and the settings do not fit it."""
+def is_misconfigured(peer: str, forwarded: str, proxies: TrustedProxies) -> bool:
+    """Whether there is a header X-Forwarded-For that does not match the settings."""
     trusted = proxies.include(_parse(peer))
     return bool(forwarded) and trusted != (proxies.hops > 0)
 
 
 def _parse(text: str) -> Address | None:
-    """An address as proxies write it: in brackets, with a port or a zone; None for anything else.
+    """Parse an address that may have brackets, a port or a zone; None if it is not valid.
 
-    On a socket for both protocols an IPv4 address comes as ::ffff:198.51.100.7.
+    On a dual-stack socket, an IPv4 address is written as ::ffff:198.51.100.7.
     """
-    match = _WRITTEN.fullmatch(text.strip(' \t"')) if len(text) <= LONGEST else None
+    match = _ADDRESS.fullmatch(text.strip(' \t"')) if len(text) <= MAX_LENGTH else None
     if match is None:
         return None
     try:
@@ -85,7 +85,7 @@ def _parse(text: str) -> Address | None:
 
 
 def _counted(address: Address) -> str:
-    """A customer has one IPv4 address, or at least an IPv6 /64."""
+    """The IPv4 address, or the /64 of an IPv6 address: a site has at least a /64."""
     if isinstance(address, IPv4Address):
         return str(address)
     if embedded := _embedded(address):
@@ -94,7 +94,7 @@ def _counted(address: Address) -> str:
 
 
 def _embedded(address: IPv6Address) -> IPv4Address | None:
-    """The IPv4 address of a customer of 6to4, Teredo or a translator, many of whom share a /64."""
+    """The embedded IPv4 address of 6to4, Teredo or a translator, where many clients share a /64."""
     if address in _TRANSLATED:
         return IPv4Address(int(address) & 0xFFFFFFFF)
     return address.sixtofour or (address.teredo[1] if address.teredo else None)

@@ -1,4 +1,4 @@
-"""Turns credentials into identities."""
+"""Authenticates credentials at the hub."""
 
 import logging
 import re
@@ -10,7 +10,7 @@ from cachetools import TTLCache
 from jupyterhub.services.auth import check_scopes
 
 from launcher import logs
-from launcher.auth.addresses import Proxies, client_address, disbelieved
+from launcher.auth.addresses import TrustedProxies, client_address, is_misconfigured
 from launcher.auth.digests import derived, digest
 from launcher.auth.throttle import MAX_REMEMBERED, Address, LoginLimits, Throttle
 from launcher.errors import Forbidden, LauncherError, Unauthorized
@@ -22,34 +22,34 @@ from launcher.store import Store
 
 log = logging.getLogger("launcher")
 
-# as long as failures count
+# as long as failures are counted
 WRONG_TOKEN_SECONDS = 60
-# a credential that was right is checked in spite of the neighbours' failures for so long
+# a credential that was valid so recently is checked even if its address has too many failures
 PROVED_SECONDS = 3600
 NO_PASSWORDS_SECONDS = 10
 MAX_CREDENTIAL_CHARACTERS = 1024
-# a custom scope of the hub (c.JupyterHub.custom_scopes), for services that launch for others
+# a custom scope (c.JupyterHub.custom_scopes) for services that launch on behalf of users
 ON_BEHALF = "custom:launcher:on-behalf"
 
-# the hub puts spaces in place of control characters: `\x01alice` would be alice there
+# the hub replaces control characters by spaces: `\x01alice` would become alice
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True)
 class AuthPolicy:
-    """What the site decided about credentials."""
+    """The site's settings for credentials."""
 
     service_name: str
     strict_scopes: bool
     identity_seconds: int
     limits: LoginLimits
-    proxies: Proxies
+    proxies: TrustedProxies
 
 
 class Authenticator:
-    """Turns credentials into identities, and remembers them by keyed hashes for a short while.
+    """Authenticates credentials, and caches the identities under keyed hashes.
 
-    `where` in its methods says where a request comes from; it is asked only when that matters.
+    `where` in its methods returns the client address of the request; it is called only if needed.
     """
 
     def __init__(self, hub: Hub, store: Store, secret: bytes, policy: AuthPolicy) -> None:
@@ -65,21 +65,21 @@ class Authenticator:
         self._warned = False
 
     async def by_token(self, token: str, where: Callable[[], str]) -> Identity:
-        """The user whose JupyterHub API token this is.
+        """The owner of a JupyterHub API token.
 
         Raises Unauthorized, Forbidden, TooManyRequests, HubUnavailable.
         """
         return self._may_use(await self._owner(token, where), needs_scope=True)
 
     async def metrics_reader(self, token: str, where: Callable[[], str]) -> Identity:
-        """The user or service that may read metrics; raises as `by_token` does."""
+        """The owner of a token that may read metrics; raises as `by_token` does."""
         identity = await self._owner(token, where)
         if not (identity.admin or check_scopes({"read:metrics"}, identity.scopes)):
             raise _refused(identity, "This needs a token that holds the scope read:metrics.")
         return identity
 
     async def by_password(self, username: str, password: str, where: Callable[[], str]) -> Identity:
-        """The user who signs in so; raises as `by_token` does."""
+        """The user with that name and password; raises as `by_token` does."""
         key = digest(self._key, "password", username, password)
         identity = self._known.get(key) or await self._single_flight.share(
             key, lambda: self._sign_in(key, username, password, where())
@@ -87,13 +87,13 @@ class Authenticator:
         return self._may_use(identity, needs_scope=self._policy.strict_scopes)
 
     def address(self, request: Any) -> str:
-        """Where a request comes from, as far as the trusted proxies vouch for it."""
+        """The client address of a request, as `client_address` returns it."""
         peer = str(request.client.host) if request.client else ""
         forwarded = ",".join(request.headers.getlist("x-forwarded-for"))
-        if not self._warned and disbelieved(peer, forwarded, self._policy.proxies):
+        if not self._warned and is_misconfigured(peer, forwarded, self._policy.proxies):
             self._warned = True
             log.warning(
-                "X-Forwarded-For and c.Launcher.trusted_hops, trusted_proxies do not fit together",
+                "X-Forwarded-For does not match c.Launcher.trusted_hops and trusted_proxies",
                 extra={"peer": peer[:64]},
             )
         return client_address(peer, forwarded, self._policy.proxies)
@@ -134,7 +134,7 @@ class Authenticator:
             if proved:
                 identity = await passwords.submit(self._hub, form, username, password)
             else:
-                identity = await self._try(form, username, password, address)
+                identity = await self._submit(form, username, password, address)
             if identity is None:
                 self._proved.pop(key, None)
                 await self._throttle.wrong(username, address)
@@ -142,7 +142,7 @@ class Authenticator:
         return self._remember(key, identity)
 
     async def _open_form(self) -> LoginForm:
-        """The hub's form; a hub that takes no passwords is not asked about each of them."""
+        """Open the hub's form; NoPasswords is cached for NO_PASSWORDS_SECONDS."""
         if detail := self._no_passwords.get("detail"):
             raise NoPasswords(detail)
         try:
@@ -151,7 +151,7 @@ class Authenticator:
             self._no_passwords["detail"] = error.detail
             raise
 
-    async def _try(
+    async def _submit(
         self, form: LoginForm, username: str, password: str, address: Address
     ) -> Identity | None:
         await self._throttle.begin(username, address)
@@ -164,7 +164,7 @@ class Authenticator:
             await self._throttle.right(username, address)
         return identity
 
-    # both
+    # tokens and passwords
 
     def _remember(self, key: bytes, identity: Identity) -> Identity:
         self._known[key] = identity
@@ -186,12 +186,12 @@ class Authenticator:
         return identity
 
 
-_UNKNOWN_TOKEN = "The hub does not know this token. Make a new one on the hub's page Token."  # noqa: S105
-_WRONG_PASSWORD = "The hub does not let anybody in with this name and password."  # noqa: S105
+_UNKNOWN_TOKEN = "The hub does not know this token. Request a new one on the hub's page Token."  # noqa: S105
+_WRONG_PASSWORD = "The hub does not accept this user name and password."  # noqa: S105
 
 
 def _refused(identity: Identity, reason: str) -> Forbidden:
-    """The error for a token that may not do this, which the audit log is told."""
+    """Log a token that lacks permission in the audit log; returns the error."""
     logs.audit("token_refused", reason=reason, by=identity.name, by_kind=identity.kind)
     return Forbidden(reason)
 

@@ -1,4 +1,4 @@
-"""LoginLimits on failed sign-ins: per user name and address, and per address."""
+"""Limits of failed sign-ins: per user name and address, and per address."""
 
 import asyncio
 import functools
@@ -20,17 +20,17 @@ from launcher.store import Store, login_attempts
 from launcher.store.login_attempts import WINDOW_SECONDS, Refusal
 
 MAX_REMEMBERED = 10_000
-# checks that the hub does for one address at the same moment, for each of our processes
+# concurrent checks at the hub for one address, in each worker
 PASSWORDS_AT_ONCE = 10
 TOKENS_AT_ONCE = 20
-# further checks wait so long at most: by then the hub hangs
+# how long further checks wait at most
 WAIT_SECONDS = 20.0
 LOGGED_CHARACTERS = 64
 
 
 @dataclass(frozen=True)
 class LoginLimits:
-    """Failures per minute."""
+    """Maximum failures per minute."""
 
     passwords_of_name: int
     passwords: int
@@ -39,7 +39,7 @@ class LoginLimits:
 
 @dataclass(frozen=True)
 class Address:
-    """Where requests come from, and the keyed hashes under which its failures are counted."""
+    """A client address, and the keyed hashes under which its failures are counted."""
 
     text: str
     passwords: str
@@ -47,48 +47,48 @@ class Address:
 
 
 class Throttle:
-    """Counts failures in the store, and refuses from memory whom the store said to refuse."""
+    """Counts failures in the store, and caches in memory which clients are blocked."""
 
     def __init__(self, store: Store, secret: bytes, limits: LoginLimits) -> None:
         self._store = store
         self._key = derived(secret, "launcher login attempts")
         self._limits = limits
-        self._until: TTLCache[str, float] = TTLCache(MAX_REMEMBERED, WINDOW_SECONDS)
-        self._told: TTLCache[str, bool] = TTLCache(MAX_REMEMBERED, WINDOW_SECONDS)
-        self._lines: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+        self._blocked_until: TTLCache[str, float] = TTLCache(MAX_REMEMBERED, WINDOW_SECONDS)
+        self._logged: TTLCache[str, bool] = TTLCache(MAX_REMEMBERED, WINDOW_SECONDS)
+        self._slots: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     def address(self, text: str) -> Address:
-        """An address with what it is counted under."""
-        return Address(text, self._who("passwords", text), self._who("tokens", text))
+        """An address with its keyed hashes."""
+        return Address(text, self._hash("passwords", text), self._hash("tokens", text))
 
     @asynccontextmanager
     async def password(self, name: str, address: Address, *, proved: bool) -> AsyncIterator[None]:
         """Wait until a password may be checked; raises TooManyRequests, HubUnavailable.
 
-        One that was right before (`proved`) is checked in spite of failures.
+        A password that was right before (`proved`) is checked in spite of failures.
         """
-        refuse = _refuse_nobody if proved else functools.partial(self._refuse_password, name)
-        async with self._turn(address.passwords, PASSWORDS_AT_ONCE, refuse, address):
+        refuse = _refuse_none if proved else functools.partial(self._refuse_password, name)
+        async with self._slot(address.passwords, PASSWORDS_AT_ONCE, refuse, address):
             yield
 
     @asynccontextmanager
     async def token(self, address: Address, *, proved: bool) -> AsyncIterator[None]:
-        """The same for a token."""
-        refuse = _refuse_nobody if proved else self._refuse_token
-        async with self._turn(address.tokens, TOKENS_AT_ONCE, refuse, address):
+        """Wait until a token may be checked, as `password` does."""
+        refuse = _refuse_none if proved else self._refuse_token
+        async with self._slot(address.tokens, TOKENS_AT_ONCE, refuse, address):
             yield
 
     @asynccontextmanager
-    async def _turn(
+    async def _slot(
         self, who: str, at_once: int, refuse: Callable[[Address], None], address: Address
     ) -> AsyncIterator[None]:
         refuse(address)
-        line = self._lines.get(who)
-        if line is None:
-            line = self._lines[who] = asyncio.Semaphore(at_once)
+        slot = self._slots.get(who)
+        if slot is None:
+            slot = self._slots[who] = asyncio.Semaphore(at_once)
         try:
             async with asyncio.timeout(WAIT_SECONDS):
-                await line.acquire()
+                await slot.acquire()
         except TimeoutError as error:
             raise HubUnavailable(
                 "The hub takes too long to check names, passwords or tokens. Try again in a few"
@@ -99,22 +99,22 @@ class Throttle:
             refuse(address)
             yield
         finally:
-            line.release()
+            slot.release()
 
     def _refuse_password(self, name: str, address: Address) -> None:
-        for who in (address.passwords, self._who_is(name, address)):
-            if seconds := self._seconds(who):
+        for who in (address.passwords, self._hash_of_name(name, address)):
+            if seconds := self._seconds_blocked(who):
                 raise self._too_many_passwords(Refusal(who, seconds), name, address)
 
     def _refuse_token(self, address: Address) -> None:
-        if seconds := self._seconds(address.tokens):
+        if seconds := self._seconds_blocked(address.tokens):
             raise self._too_many_tokens(seconds, address)
 
     async def begin(self, name: str, address: Address) -> None:
-        """Count a try with a password before it is made; raises TooManyRequests."""
+        """Count an attempt with a password before it is made; raises TooManyRequests."""
         refusal = await self._store.run(
             login_attempts.begin,
-            self._who_is(name, address),
+            self._hash_of_name(name, address),
             self._limits.passwords_of_name,
             address=address.passwords,
             address_limit=self._limits.passwords,
@@ -124,19 +124,19 @@ class Throttle:
             raise self._too_many_passwords(refusal, name, address)
 
     async def right(self, name: str, address: Address) -> None:
-        """Forget the tries with this name: its user knows the password."""
-        who = self._who_is(name, address)
+        """Forget the attempts with this name: the password was right."""
+        who = self._hash_of_name(name, address)
         await self._store.run(login_attempts.succeeded, who)
-        self._until.pop(who, None)
+        self._blocked_until.pop(who, None)
 
     async def wrong(self, name: str, address: Address) -> None:
-        """Count a wrong password for the address, too."""
+        """Log a wrong password, and count it for the address."""
         logs.audit("login_failed", user=name[:LOGGED_CHARACTERS], address=address.text)
         await self._fail(address.passwords, self._limits.passwords)
 
     async def undecided(self, name: str, address: Address) -> None:
-        """Count a check that the hub did not finish for the address, and not for the name."""
-        await self._store.run(login_attempts.retract, self._who_is(name, address))
+        """Count a check that the hub did not finish, for the address only."""
+        await self._store.run(login_attempts.retract, self._hash_of_name(name, address))
         await self._fail(address.passwords, self._limits.passwords)
 
     async def unknown_token(self, address: Address) -> None:
@@ -148,32 +148,32 @@ class Throttle:
 
     def _block(self, who: str, seconds: int) -> None:
         if seconds:
-            self._until[who] = time.monotonic() + seconds
+            self._blocked_until[who] = time.monotonic() + seconds
 
-    def _seconds(self, who: str) -> int:
-        return max(0, math.ceil(self._until.get(who, 0.0) - time.monotonic()))
+    def _seconds_blocked(self, who: str) -> int:
+        return max(0, math.ceil(self._blocked_until.get(who, 0.0) - time.monotonic()))
 
     def _too_many_passwords(self, refusal: Refusal, name: str, address: Address) -> TooManyRequests:
-        if not self._told.get(refusal.who):
-            self._told[refusal.who] = True
+        if not self._logged.get(refusal.who):
+            self._logged[refusal.who] = True
             logs.audit("login_throttled", user=name[:LOGGED_CHARACTERS], address=address.text)
         whose = " from your address" if refusal.who == address.passwords else ""
         return _too_many(f"wrong passwords{whose}", refusal.seconds)
 
     def _too_many_tokens(self, seconds: int, address: Address) -> TooManyRequests:
-        if not self._told.get(address.tokens):
-            self._told[address.tokens] = True
+        if not self._logged.get(address.tokens):
+            self._logged[address.tokens] = True
             logs.audit("tokens_throttled", address=address.text)
         return _too_many("unknown tokens from your address", seconds)
 
-    def _who(self, *parts: str) -> str:
+    def _hash(self, *parts: str) -> str:
         return digest(self._key, *parts).hex()
 
-    def _who_is(self, name: str, address: Address) -> str:
-        return self._who("name", alike(name), address.text)
+    def _hash_of_name(self, name: str, address: Address) -> str:
+        return self._hash("name", normalized(name), address.text)
 
 
-def _refuse_nobody(_address: Address) -> None:
+def _refuse_none(_address: Address) -> None:
     pass
 
 
@@ -183,11 +183,11 @@ def _too_many(what: str, seconds: int) -> TooManyRequests:
     )
 
 
-def alike(name: str) -> str:
-    """The same for all names that a hub, PAM or LDAP may take for one account.
+def normalized(name: str) -> str:
+    """Normalize a user name: names that a hub, PAM or LDAP may treat as one account become equal.
 
-    JupyterHub lowers letters and strips spaces; directories (RFC 4518) also ignore the form of
-    letters, invisible characters, spaces, and some of them accents.
+    JupyterHub converts to lower case and strips spaces; directories (RFC 4518) also ignore Unicode
+    forms, invisible characters, spaces, and some of them accents.
     """
     letters = unicodedata.normalize("NFKD", name).casefold()
     letters = unicodedata.normalize("NFKD", letters).casefold()

@@ -156,7 +156,7 @@ class Launcher(Application):
         60, min=0, max=300, help="Seconds that a checked token or password is cached."
     ).tag(config=True)
     max_failed_logins = Integer(
-        10, min=1, help="Wrong passwords per user name, client address and minute."
+        10, min=1, help="Maximum wrong passwords per user name, client address and minute."
     ).tag(config=True)
     max_failed_logins_per_address = Integer(
         100,
@@ -165,7 +165,7 @@ class Launcher(Application):
         share one address.""",
     ).tag(config=True)
     max_unknown_tokens_per_address = Integer(
-        300, min=1, help="Tokens that the hub does not know, per client address and minute."
+        300, min=1, help="Maximum unknown tokens per client address and minute."
     ).tag(config=True)
     trusted_hops = Integer(
         min=0,
@@ -181,7 +181,7 @@ class Launcher(Application):
     ).tag(config=True)
 
     def __init__(self, environ: Mapping[str, str] | None = None, **settings: Any) -> None:
-        """Take defaults from `environ`, by default that of the process."""
+        """Read defaults from `environ`, which defaults to `os.environ`."""
         self._environ = os.environ if environ is None else environ
         super().__init__(**settings)
 
@@ -191,13 +191,13 @@ class Launcher(Application):
             return url
         if public := self._environ.get("JUPYTERHUB_PUBLIC_HUB_URL"):
             return re.sub(r"/hub/?$", "", public)
-        # JupyterHub before 5.4.6 tells its services c.JupyterHub.public_url in these two halves
+        # JupyterHub before 5.4.6 passes c.JupyterHub.public_url to services in two parts
         host = self._environ.get("JUPYTERHUB_HOST")
         return host + self._environ.get("JUPYTERHUB_BASE_URL", "/").rstrip("/") if host else ""
 
     @validate("jupyterhub_url", "hub_api_url", "proxy_url")
     def _quote(self, proposal: Any) -> str:
-        # a space in the hub's base URL may be written as one
+        # the hub's base URL may contain a space
         return quote(proposal["value"], safe="%:/?#[]@!$&'()*+,;=~")
 
     @default("hub_api_url")
@@ -246,22 +246,22 @@ class Launcher(Application):
 
     @property
     def reaches_hub_by_proxy(self) -> bool:
-        """Whether calls to the hub's API pass the hub's proxy."""
+        """Whether requests to the hub's API go through the hub's proxy."""
         hub, proxy = urlsplit(self.hub_api_url), urlsplit(self.proxy_url)
         return hub.netloc == proxy.netloc
 
     @property
     def bind(self) -> str:
-        """host:port that the hub expects a managed service to listen on, else a default."""
+        """The host:port on which the hub expects a managed service to listen, else a default."""
         return urlsplit(self._environ.get("JUPYTERHUB_SERVICE_URL", "")).netloc or "127.0.0.1:8888"
 
     @property
     def metrics_folder(self) -> str:
-        """Where processes keep what they count (PROMETHEUS_MULTIPROC_DIR), '' when one does."""
+        """The folder of the workers' metrics (PROMETHEUS_MULTIPROC_DIR), or ''."""
         return self._environ.get("PROMETHEUS_MULTIPROC_DIR", "")
 
     def public_url(self, origin: str | None = None) -> str:
-        """Where a browser that came from `origin` reaches the hub, without a last slash."""
+        """The hub's URL for a browser whose page has that `origin`, without a trailing slash."""
         url = self.jupyterhub_url.rstrip("/")
         if not url.startswith("/") and url:
             return url
@@ -269,25 +269,24 @@ class Launcher(Application):
         return f"{known}{url}"
 
     def check(self) -> "Launcher":
-        """This, when it can be run with; raises ConfigError."""
+        """Return the settings if they are valid; raises ConfigError."""
         checks.check(self)
         return self
 
-    def told(self, *names: str) -> str:
-        """The first of these variables of the environment that is set, or ''."""
+    def variable(self, *names: str) -> str:
+        """The value of the first of these environment variables that is set, or ''."""
         return next(filter(None, (self._environ.get(name) for name in names)), "")
 
 
 def load(environ: Mapping[str, str] | None = None) -> Launcher:
-    """The settings from the configuration file and the environment; raises ConfigError."""
+    """Load the settings from the configuration file and the environment; raises ConfigError."""
     return read(environ).check()
 
 
 def read(environ: Mapping[str, str] | None = None) -> Launcher:
-    """The same, before it is known whether the launcher can run with them; raises ConfigError.
+    """Load the settings without checking that the launcher can run with them; raises ConfigError.
 
-    The file is the one that LAUNCHER_CONFIG names, else launcher_config.py in the working
-    directory, when it is there.
+    The file is LAUNCHER_CONFIG, else launcher_config.py in the working directory if it exists.
     """
     settings = Launcher(environ)
     named = settings._environ.get("LAUNCHER_CONFIG")
@@ -299,8 +298,8 @@ def read(environ: Mapping[str, str] | None = None) -> Launcher:
     return settings
 
 
-# the file is a program of the site's
-_WAYS_TO_FAIL = (
+# the configuration file is Python code, which may raise any of these
+_ERRORS = (
     ArithmeticError,
     AttributeError,
     ImportError,
@@ -319,6 +318,8 @@ def _read(settings: Launcher, path: Path) -> None:
     try:
         found = PyFileConfigLoader(path.name, path=str(path.parent)).load_config()
         settings.update_config(found)
-    except _WAYS_TO_FAIL as error:
-        raise ConfigError(f"{path.name} cannot be used: {type(error).__name__}: {error}") from error
+    except _ERRORS as error:
+        raise ConfigError(
+            f"{path.name} cannot be loaded: {type(error).__name__}: {error}"
+        ) from error
     checks.check_names(found.get("Launcher", {}))

@@ -1,8 +1,8 @@
-"""A user's server, through its contents API: directories, and notebooks that overwrite nothing.
+"""The contents API of users' servers: directories, and notebooks that overwrite no file.
 
-What is where is told by measured answers of jupyter_server, not by its documentation: a PUT
-overwrites silently, a rename (PATCH) refuses a name that is taken, a missing parent is a 500. The
-server is its user's: whatever it answers is data, bounded and checked.
+The code relies on the measured behaviour of jupyter_server, which its documentation does not
+describe: a PUT overwrites silently, a rename (PATCH) refuses a name that is taken, a missing parent
+directory is a 500. A user controls their server: its responses are untrusted, limited and checked.
 """
 
 import asyncio
@@ -34,18 +34,18 @@ __all__ = ["Ambiguous", "Contents", "OtherText", "ServerGone"]
 
 Path = Sequence[str]
 
-# calls to one server at the same moment: one user's slow server holds no more connections
+# concurrent requests to one server: a slow server must not use all connections
 CALLS_PER_SERVER = 16
-# of a notebook in which an id is looked for
+# how much of a notebook is searched for an id
 MAX_NOTEBOOK_BYTES = 20 * 2**20
-# of a file that is taken back: nobody waits longer for that
+# to remove a file that is not needed any more
 DELETE_SECONDS = 10.0
 
-# Words of the contents API's own routes (…/checkpoints, …/checkpoints/<id>, …/trust), which hide
-# directories of that name. Its router looks at the path before it is decoded.
+# Names in the contents API's own routes (…/checkpoints, …/checkpoints/<id>, …/trust), which hide
+# directories with these names. The router matches the path before it is decoded.
 _ROUTE_WORDS = ("checkpoints", "trust")
 
-# what the calls of the contents API are counted as
+# the kinds under which requests to the contents API are counted
 _KINDS = {
     "GET": "contents.read",
     "PUT": "contents.put",
@@ -56,47 +56,47 @@ _KINDS = {
 
 
 class Ambiguous(Exception):
-    """No answer: the call may have been carried out, or may still be."""
+    """No response: the request may have been carried out, or may still be."""
 
 
 class OtherText(Exception):
-    """The notebook is there, and jupytext pairs it with a text that was there before.
+    """The notebook was stored, and jupytext pairs it with an existing text file.
 
-    Who opens it is refused when the text is older, and else given the text.
+    If the text is older, jupytext refuses to open the notebook; otherwise it shows the text.
     """
 
 
 class TokenSource(Protocol):
-    """Where the token for a user's server comes from; see launcher.hub.tokens."""
+    """Provides tokens for users' servers; see launcher.hub.tokens."""
 
     async def token_for(self, server: ServerRef) -> str:
-        """A token that opens the user's server and nothing else."""
+        """A token with access to the server and nothing else."""
 
     def has_token(self, server: ServerRef) -> bool:
-        """Whether it is at hand."""
+        """Whether a token is cached."""
 
     def prepare(self, server: ServerRef) -> None:
-        """Have it made in the background."""
+        """Request a token in the background."""
 
     def forget(self, server: ServerRef, token: str) -> None:
-        """The server refused it."""
+        """Remove a token that the server refused."""
 
 
 @dataclass(frozen=True)
 class Contents:
-    """The users' servers behind one proxy, each called with a token that opens it alone."""
+    """The users' servers behind one proxy; each is called with a token for it alone."""
 
     session: Session
     proxy_url: str
     tokens: TokenSource
     home_path: str = ""
-    """The home below the server's root, see urls.below_root; all paths here are below the home."""
+    """The home below the server's root, see urls.below_root. Paths are relative to the home."""
     _slots: WeakValueDictionary[ServerRef, asyncio.Semaphore] = field(
         default_factory=WeakValueDictionary
     )
 
     async def probe(self, server: ServerRef) -> None:
-        """Raise ServerGone when no server is routed. Sends no token."""
+        """Raise ServerGone if the proxy has no route to the server. Sends no token."""
         url = urls.join(self.proxy_url, *server.url_segments, "api")
         try:
             async with self._slot(server):
@@ -107,22 +107,22 @@ class Contents:
             raise refusals.gone(answer)
 
     async def probe_unless_known(self, server: ServerRef) -> None:
-        """As `probe`, but without a call for a server that was used lately."""
+        """As `probe`, but without a request for a server that was used recently."""
         if not self.tokens.has_token(server):
             await self.probe(server)
 
     def prepare(self, server: ServerRef) -> None:
-        """Have the token ready by the time that the user's server is."""
+        """Request the token of a server while the server starts."""
         self.tokens.prepare(server)
 
     async def put_text(
         self, server: ServerRef, path: Path, text: str, *, directories_first: bool = False
     ) -> datetime | None:
-        """Write a file, over one that is there, with its directories made when missing.
+        """Write a file, replacing an existing one; creates missing directories.
 
-        Returns when the server says that it was written. `directories_first` is for when they most
-        likely are missing: the server then logs no failure. Raises ServerGone, Ambiguous and what a
-        full or closed home deserves.
+        Returns the server's time of the change. `directories_first` is for directories that are
+        most likely missing: the server then logs no failure. Raises ServerGone, Ambiguous,
+        InsufficientStorage, NotWritable, ContentsFailed.
         """
         model = {"type": "file", "format": "text", "content": text}
         if directories_first:
@@ -132,9 +132,9 @@ class Contents:
         except ServerError as first:
             explained = refusals.explained(first)
             if isinstance(explained, InsufficientStorage):
-                # a second try leaves the server's hidden backup of the first, which stays for ever
+                # a second attempt would leave the server's hidden backup of the first one for ever
                 raise explained from first
-            # most likely the directory is missing; else the second try says what it is
+            # most likely the directory is missing; if not, the second attempt has the same error
             await self._make_directories(server, path[:-1])
             try:
                 return await self._put(server, path, model)
@@ -149,9 +149,9 @@ class Contents:
         text: str,
         written: datetime | None = None,
     ) -> bool:
-        """Give a file of that `text`, `written` then, its name; False when the name is taken.
+        """Rename a file that has that `text` and was `written` then; False if the name is taken.
 
-        The server refuses a name that leads to something; see `exists` for what it replaces.
+        The server refuses a name that exists; see `exists` for links that it replaces.
         Raises ServerGone, Ambiguous, OtherText.
         """
         body = {"path": "/".join(self._below_root(server, target))}
@@ -162,22 +162,25 @@ class Contents:
         if answer.status == 409:
             return False
         self._expect(answer, (200,), server, target)
-        # jupytext gives the notebook the time of the text that it pairs it with
+        # jupytext gives the notebook the time of the text file that it is paired with
         now = _last_modified(answer.json())
         if written and now and written != now and not await self.shows(server, target, text):
             raise OtherText
         return True
 
     async def exists(self, server: ServerRef, path: Path) -> bool:
-        """Whether something has that name, in either normal form of Unicode. Raises ServerGone.
+        """Whether the name exists, in the Unicode form NFC or NFD. Raises ServerGone.
 
-        True for what a rename would replace, too: a link that leads nowhere is found, and one that
-        leads to itself or through a file is a 500.
+        True also for links that a rename would replace: a dangling link is found, and a link to
+        itself or through a file is a 500.
         """
         return any([await self.kind(server, (*path[:-1], name)) for name in _spellings(path[-1])])
 
     async def kind(self, server: ServerRef, path: Path) -> str:
-        """What has that name: file, notebook, directory, unknown, or ''. Raises ServerGone."""
+        """The type of the entry: file, notebook, directory, unknown, or '' without one.
+
+        Raises ServerGone.
+        """
         try:
             answer = await self._call("GET", server, path, query={"content": "0"})
         except Ambiguous as error:
@@ -185,7 +188,7 @@ class Contents:
         except ServerError as error:
             if error.status != 500:
                 raise refusals.explained(error) from error
-            return "unknown"  # what is not there is a 404
+            return "unknown"  # a name that does not exist is a 404
         if answer.status == 404:
             return ""
         if answer.status == 400 or refusals.message(answer).startswith("Permission denied"):
@@ -194,9 +197,9 @@ class Contents:
         return str(answer.json().get("type") or "unknown")
 
     async def find_directory(self, server: ServerRef, path: Path) -> Path:
-        """The directory as it is spelled in the home: as asked for, or in Unicode's form NFD.
+        """The directory as it is spelled in the home: as requested, or in the Unicode form NFD.
 
-        Raises ServerGone. A name that is the same in both forms costs no call.
+        Raises ServerGone. A name that is the same in both forms needs no request.
         """
         found: tuple[str, ...] = ()
         for name in path:
@@ -207,7 +210,7 @@ class Contents:
         return found
 
     async def holds(self, server: ServerRef, path: Path, text: str) -> bool:
-        """Whether there is a file of that name that holds the text (ASCII). Raises ServerGone."""
+        """Whether the file exists and contains the text (ASCII). Raises ServerGone."""
         query = {"content": "1", "type": "file", "format": "text"}
         try:
             answer = await self._call("GET", server, path, query=query, needle=text.encode())
@@ -218,7 +221,7 @@ class Contents:
         return answer.status == 200 and bool(answer.body)
 
     async def make_checkpoint(self, server: ServerRef, path: Path) -> str:
-        """Keep the file as it is now in a checkpoint of its own, of which the id is returned.
+        """Make a checkpoint of the file; returns its id.
 
         Raises ServerGone, Ambiguous, InsufficientStorage, CheckpointFailed.
         """
@@ -228,13 +231,13 @@ class Contents:
             why = refusals.explained(error)
             if isinstance(why, InsufficientStorage):
                 raise InsufficientStorage(
-                    "There is no space left for a checkpoint of the file that is there, so it was"
-                    " not replaced. Delete something first."
+                    "There is no space left for a checkpoint of the existing file, so it was not"
+                    " replaced. Delete some files first."
                 ) from error
             raise refusals.no_checkpoint(
                 why.detail
                 if isinstance(why, NotWritable | UploadRefused)
-                else "It may be no regular file, or have a name that is too long."
+                else "It may not be a regular file, or its name may be too long."
             ) from error
         if 400 <= answer.status < 500:
             raise refusals.no_checkpoint(refusals.refused(answer, "Its directory").detail)
@@ -246,7 +249,7 @@ class Contents:
         raise refusals.no_checkpoint("The server gave no reason.")
 
     async def restore(self, server: ServerRef, path: Path, checkpoint: str) -> bool:
-        """Make the file again what it was at the checkpoint, its time too; False when it failed.
+        """Restore the file and its time from the checkpoint; False if that failed.
 
         Raises ServerGone, Ambiguous.
         """
@@ -256,12 +259,12 @@ class Contents:
         return False
 
     async def delete(self, server: ServerRef, path: Path) -> None:
-        """Remove a file, if the server lets us and answers within seconds."""
+        """Remove a file; a failure, or no response within DELETE_SECONDS, is ignored."""
         try:
             async with asyncio.timeout(DELETE_SECONDS):
                 await self._call("DELETE", server, path)
         except (ServerGone, Ambiguous, ServerError, LauncherError, TimeoutError):
-            return  # a file of ours that stays under its temporary name harms nobody
+            return  # a temporary file of the launcher stays in the home
 
     async def _make_directories(self, server: ServerRef, path: Path) -> None:
         for depth in range(1, len(path) + 1):
@@ -271,11 +274,11 @@ class Contents:
                 why = refusals.explained(error)
                 there = path[:depth]
                 if error.message == "Unhandled error" and await self.kind(server, there):
-                    why = InTheWay(f"{'/'.join(there)} is there, and is no directory.")
+                    why = InTheWay(f"{'/'.join(there)} exists, and is not a directory.")
                 if self.home_path and not await self.kind(server, ()):
                     why = ContentsFailed(
-                        "The home directory is not where c.Launcher.home_path says, below the root"
-                        " of the user's server. The launcher's administrator can mend that."
+                        "There is no directory c.Launcher.home_path below the root of the user's"
+                        " server. The launcher's administrator has to correct the setting."
                     )
                 raise why from error
             except NotWritable as error:
@@ -283,7 +286,8 @@ class Contents:
                     raise
                 raise NotWritable(
                     f"{error.detail} If the server's root is not the home (notebook_dir or"
-                    " root_dir is set), the launcher's administrator sets c.Launcher.home_path."
+                    " root_dir is set), the launcher's administrator has to set"
+                    " c.Launcher.home_path."
                 ) from error
 
     async def _make_directory(self, server: ServerRef, path: Path) -> None:
@@ -291,18 +295,17 @@ class Contents:
         try:
             await self._put(server, path, model)
         except ServerError:
-            # two at the same moment: one of them is a 500 "File exists", and fine when repeated
+            # of two concurrent requests one is a 500 "File exists", and succeeds when repeated
             await self._put(server, path, model)
         except UploadRefused:
-            # a hook that takes *.ipynb only refuses directories, those that are there too
+            # a hook that accepts only *.ipynb refuses directories, even existing ones
             if await self.kind(server, path) != "directory":
                 raise
 
     async def shows(self, server: ServerRef, path: Path, text: str) -> bool:
-        """Whether who opens the notebook is given the cells of `text`.
+        """Whether the server shows the notebook with the cells of `text`.
 
-        It is not so where jupytext pairs the notebook with another text. Raises ServerGone,
-        Ambiguous.
+        False if jupytext pairs the notebook with another text file. Raises ServerGone, Ambiguous.
         """
         query = {"content": "1", "type": "notebook"}
         most = 6 * len(text) + outbound.SHORT_BYTES  # JSON may escape each character
@@ -325,7 +328,7 @@ class Contents:
     def _expect(
         self, answer: Response, statuses: Sequence[int], server: ServerRef, path: Path
     ) -> None:
-        """Success is the status, the type and the content, never the status alone."""
+        """Raise an error unless status, media type and content are those of a success."""
         try:
             fits = answer.status in statuses and answer.is_json
             if fits and answer.json().get("path") == "/".join(self._below_root(server, path)):
@@ -354,7 +357,7 @@ class Contents:
         try:
             return await self._call_with(token, method, server, url, **options)
         except TokenRefused:
-            # it ended early: the hub lost its database, or somebody revoked it
+            # it is not valid any more: the hub lost its database, or the token was revoked
             self.tokens.forget(server, token)
         token = await self.tokens.token_for(server)
         try:
@@ -362,12 +365,12 @@ class Contents:
         except TokenRefused as error:
             if method != "GET" and await self._accepts(token, server):
                 raise UploadRefused(
-                    "The user's server refuses the notebook (HTTP 403) without a reason. A"
-                    " pre_save_hook may do so."
+                    "The user's server refuses the notebook (HTTP 403) without a reason. The cause"
+                    " may be a pre_save_hook."
                 ) from error
             self.tokens.forget(server, token)
             raise HubRefused(
-                "The user's server does not accept the token that the hub made for it."
+                "The user's server does not accept the token that the hub issued for it."
             ) from error
 
     async def _call_with(
@@ -384,8 +387,8 @@ class Contents:
             options |= {"needle": needle, "most": MAX_NOTEBOOK_BYTES}
         options["headers"] = {"Authorization": f"token {token}"}
         answer = await self._fetch(method, server, url, **options)
-        if refusals.may_be_blocked(answer) and await self._answers(server):
-            # once more: its route may be new
+        if refusals.may_be_blocked(answer) and await self._is_reachable(server):
+            # again: the proxy's route may be new
             answer = await self._fetch(method, server, url, **options)
             if refusals.may_be_blocked(answer):
                 raise refusals.blocked(answer, method)
@@ -403,8 +406,8 @@ class Contents:
         except OutboundError as error:
             raise (Ambiguous if error.sent else ServerGone) from error
 
-    async def _answers(self, server: ServerRef) -> bool:
-        """Whether the server answers to who has no token."""
+    async def _is_reachable(self, server: ServerRef) -> bool:
+        """Whether the server responds to a request without a token."""
         url = urls.join(self.proxy_url, *server.url_segments, "api")
         with suppress(OutboundError):
             async with self._slot(server):
@@ -413,7 +416,7 @@ class Contents:
         return False
 
     async def _accepts(self, token: str, server: ServerRef) -> bool:
-        """Whether the server answers a look at the home with that token."""
+        """Whether the server accepts the token for a request to read the home."""
         url = urls.join(
             self.proxy_url, *server.url_segments, "api", "contents", query={"content": "0"}
         )
@@ -424,7 +427,7 @@ class Contents:
 
     @asynccontextmanager
     async def _slot(self, server: ServerRef) -> AsyncIterator[None]:
-        """One of the calls that may be under way to the user's server."""
+        """Wait for one of the CALLS_PER_SERVER concurrent requests to the server."""
         slot = self._slots.get(server)
         if slot is None:
             slot = self._slots[server] = asyncio.Semaphore(CALLS_PER_SERVER)
@@ -433,14 +436,14 @@ class Contents:
 
 
 def _with_name(url: str, name: str) -> str:
-    """The URL with a name of a path behind it, which no route of the contents API takes for its."""
+    """Append a name to the URL, so that it does not match another route of the contents API."""
     if name not in _ROUTE_WORDS:
         return urls.join(url, name)
     return f"{url}/%{ord(name[0]):02X}{name[1:]}"
 
 
 def _sources(notebook: Any) -> list[str]:
-    """The text of each cell; raises TypeError, LookupError when it is no notebook."""
+    """The text of each cell; raises TypeError, LookupError if it is not a notebook."""
     return ["".join(cell["source"]).rstrip() for cell in notebook["cells"]]
 
 
@@ -452,5 +455,5 @@ def _last_modified(model: Mapping[str, Any]) -> datetime | None:
 
 
 def _spellings(name: str) -> tuple[str, ...]:
-    """The name, and the same in the other normal form of Unicode where that differs."""
+    """The name, and its form NFD if that is different."""
     return tuple(dict.fromkeys((name, unicodedata.normalize("NFD", name))))

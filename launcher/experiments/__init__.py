@@ -1,4 +1,4 @@
-"""The catalogue: every folder with a notebook.py and a parameters.yaml is an experiment."""
+"""The catalogue of experiments: folders with a notebook.py and a parameters.yaml."""
 
 import logging
 import re
@@ -33,9 +33,9 @@ class Experiment:
     checker: Checker
 
     def render(self, parameters: dict[str, Any], pointer: str = "") -> dict[str, Any]:
-        """The notebook with these parameters (nbformat 4.5); raises BadRequest.
+        """Render the notebook with these parameters (nbformat 4.5); raises BadRequest.
 
-        `pointer` is where the parameters stood in what was sent (JSON pointer, RFC 6901).
+        `pointer` is the JSON pointer (RFC 6901) of the parameters in the request.
         """
         self.checker.check(parameters, pointer)
         check_writable(parameters, pointer)
@@ -43,7 +43,7 @@ class Experiment:
 
 
 def load(folder: Path) -> Experiment | list[Fault]:
-    """The experiment in a folder, or what there is to mend."""
+    """Load the experiment in a folder; returns its faults if it cannot be used."""
     file = shown(folder.name)
     try:
         _check_name(folder.name)
@@ -54,7 +54,7 @@ def load(folder: Path) -> Experiment | list[Fault]:
     except Unusable as error:
         return [Fault(file, key, detail) for key, detail in error.problems]
     except Exception as error:
-        # one file must not keep all other experiments away, whatever a library makes of it
+        # one file must not prevent the use of other experiments, whatever a library raises
         log.exception("an experiment cannot be read", extra={"file": file})
         reason = shown(" ".join(f"{type(error).__name__}: {error}".split()))[:200]
         return [Fault(file, "", f"cannot be used: {reason}")]
@@ -70,16 +70,16 @@ def load(folder: Path) -> Experiment | list[Fault]:
 
 def _check_name(name: str) -> None:
     if not re.fullmatch(r"[a-z][a-z0-9_-]{0,63}", name):
-        grammar = "lower-case letters, digits, - and _, a letter first, at most 64"
-        raise Unusable([("", f"has a name that no address takes; rename the folder: {grammar}")])
+        grammar = "lower-case letters, digits, - and _, a letter first, at most 64 characters"
+        raise Unusable([("", f"has a name that is not allowed; rename the folder: {grammar}")])
 
 
 def _text(path: Path) -> str:
-    """What is in a file, without a byte order mark; raises Unusable."""
+    """The text of a file, without a byte order mark; raises Unusable."""
     try:
         if not path.is_file():
-            mend = "an experiment is a notebook.py and a parameters.yaml"
-            raise Unusable([("", f"is missing; {mend}")])
+            rule = "an experiment is a notebook.py and a parameters.yaml"
+            raise Unusable([("", f"is missing; {rule}")])
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise Unusable([("", f"cannot be read: {error.strerror}")]) from error
@@ -93,30 +93,30 @@ class Catalogue:
     def __init__(self, experiments: Iterable[Experiment], faults: Iterable[Fault] = ()) -> None:
         self._experiments = {experiment.name: experiment for experiment in experiments}
         self.faults = tuple(faults)
-        """Of the folders that are left out."""
+        """The faults of the folders that are left out."""
 
     @classmethod
     def load(cls, paths: Iterable[str | Path] = ()) -> "Catalogue":
-        """Our own experiments and those below `paths`; raises ConfigError.
+        """Load the launcher's own experiments and those in `paths`; raises ConfigError.
 
-        A folder that cannot be used is left out and logged.
+        A folder that cannot be used is left out, and its faults are logged.
         """
         found: dict[str, Experiment] = {}
         faults: list[Fault] = []
-        taken: dict[str, Path] = {}
+        by_name: dict[str, Path] = {}
         for path in (OWN, *map(Path, paths)):
             for folder in _folders(path):
-                first = taken.setdefault(folder.name, folder)
-                loaded = load(folder) if first is folder else [_taken(folder, first)]
+                first = by_name.setdefault(folder.name, folder)
+                loaded = load(folder) if first is folder else [_duplicate(folder, first)]
                 if isinstance(loaded, Experiment):
                     found[loaded.name] = loaded
                 else:
                     faults += loaded
-                    _tell(folder, loaded)
+                    _log(folder, loaded)
         return cls((found[name] for name in sorted(found)), faults)
 
     def all(self) -> list[Experiment]:
-        """Every experiment, by name."""
+        """All experiments, sorted by name."""
         return list(self._experiments.values())
 
     def find(self, name: str) -> Experiment:
@@ -125,35 +125,35 @@ class Catalogue:
             return self._experiments[name]
         except KeyError:
             raise NotFound(
-                "There is no experiment of that name. GET /experiments lists them."
+                "There is no experiment with that name. GET /experiments lists them."
             ) from None
 
 
 def _folders(path: Path) -> list[Path]:
-    """The folders that are meant to be experiments."""
+    """The folders in `path` that contain a file of an experiment."""
     try:
         folders = sorted(folder for folder in path.iterdir() if folder.is_dir())
     except OSError as error:
         raise ConfigError(
-            f"c.Launcher.experiment_paths names {path}, which is not a folder that can be read."
+            f"c.Launcher.experiment_paths contains {path}, which is not a folder that can be read."
         ) from error
-    return [each for each in folders if _is_meant(each)]
+    return [each for each in folders if _is_candidate(each)]
 
 
-def _is_meant(folder: Path) -> bool:
+def _is_candidate(folder: Path) -> bool:
     try:
         return (folder / NOTEBOOK).exists() or (folder / SCHEMA).exists()
     except OSError:
-        return True  # what is in it cannot be seen, which is to be told
+        return True  # a folder that cannot be read is reported as a fault
 
 
-def _taken(folder: Path, first: Path) -> Fault:
-    owner = "of the launcher's own" if first.parent == OWN else "in a path that comes before it"
-    detail = f"has the name of an experiment {owner}; rename one of the folders"
+def _duplicate(folder: Path, first: Path) -> Fault:
+    owner = "of the launcher" if first.parent == OWN else "in an earlier path"
+    detail = f"has the same name as an experiment {owner}; rename one of the folders"
     return Fault(shown(folder.name), "", detail)
 
 
-def _tell(folder: Path, faults: Iterable[Fault]) -> None:
+def _log(folder: Path, faults: Iterable[Fault]) -> None:
     for fault in faults:
         fields = {"folder": shown(str(folder)), "file": fault.file, "key": fault.key}
         log.error("an experiment is left out", extra={**fields, "detail": str(fault)})

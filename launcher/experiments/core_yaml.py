@@ -1,6 +1,6 @@
-"""YAML by the core schema of YAML 1.2: no is a string, and so are dates and times of day.
+"""Reads YAML with the core schema of YAML 1.2, in which `no`, dates and times are strings.
 
-PyYAML follows YAML 1.1, in which `[NL, NO]` is a string and a boolean.
+PyYAML implements YAML 1.1, in which `[NL, NO]` is a string and a boolean.
 """
 
 import json
@@ -14,14 +14,14 @@ import yaml
 from launcher.experiments.faults import Unusable
 from launcher.schemas import pointer_to
 
-# enough for any schema; aliases of aliases grow without bound
+# a limit, because nested aliases grow exponentially
 MAX_VALUES = 50_000
 MAX_DEPTH = 100
-# more than any number needs, and fewer than Python refuses to write
+# below the limit at which Python refuses to convert integers to text
 MAX_DIGITS = 1000
 
 _TAG = "tag:yaml.org,2002:"
-# YAML 1.2.2, section 10.3.2, with the characters that each begins with
+# YAML 1.2.2, section 10.3.2, with the first characters of each
 _RESOLVERS = {
     "null": (r"null|Null|NULL|~|", ["~", "n", "N", ""]),
     "bool": (r"true|True|TRUE|false|False|FALSE", list("tTfF")),
@@ -31,13 +31,13 @@ _RESOLVERS = {
         r"|[-+]?(?:\.inf|\.Inf|\.INF)|\.nan|\.NaN|\.NAN",
         list("-+.0123456789"),
     ),
-    # of YAML 1.1, and so common that it is kept
+    # of YAML 1.1; supported because it is common
     "merge": (r"<<", ["<"]),
 }
 
 
 class _Loader(yaml.SafeLoader):
-    """Knows the core schema, and takes no key twice."""
+    """Loads the core schema, and refuses duplicate keys."""
 
     yaml_implicit_resolvers = {}  # noqa: RUF012 - PyYAML's own way
     yaml_constructors = {
@@ -52,7 +52,7 @@ class _Loader(yaml.SafeLoader):
             if isinstance(key, yaml.ScalarNode):
                 if key.value in seen:
                     raise yaml.composer.ComposerError(
-                        problem=f"the key {key.value!r} stands there twice",
+                        problem=f"the key {key.value!r} is duplicate",
                         problem_mark=key.start_mark,
                     )
                 seen.add(key.value)
@@ -62,7 +62,7 @@ class _Loader(yaml.SafeLoader):
         super().flatten_mapping(node)
         if len(node.value) > MAX_VALUES:
             raise yaml.constructor.ConstructorError(
-                problem="its merge keys (<<) make too many values", problem_mark=node.start_mark
+                problem="its merge keys (<<) add too many values", problem_mark=node.start_mark
             )
 
 
@@ -81,7 +81,7 @@ _VALUES: dict[str, Callable[[str], Any]] = {
 
 
 def _constructor(name: str) -> Callable[[_Loader, yaml.ScalarNode], Any]:
-    """Makes a value of a text that the schema has for this tag, and of no other."""
+    """A constructor that raises ConstructorError for text that does not match the tag."""
     pattern = re.compile(_RESOLVERS[name][0])
 
     def construct(loader: _Loader, node: yaml.ScalarNode) -> Any:
@@ -104,7 +104,7 @@ for _name in _VALUES:
 
 
 def load(text: str) -> Any:
-    """The value of JSON that the text holds; raises Unusable."""
+    """Load the text as a JSON value; raises Unusable."""
     try:
         value = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader with fewer tags
     except yaml.MarkedYAMLError as error:
@@ -125,13 +125,13 @@ def _where(error: yaml.MarkedYAMLError) -> str:
 
 
 def not_json(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
-    """What JSON cannot hold, as pairs of a JSON pointer and a sentence's end."""
+    """Values that JSON cannot represent, as pairs of a JSON pointer and the end of a sentence."""
     waiting, count = [(key, value, 0)], 0
     while waiting:
         key, value, depth = waiting.pop()
         count += 1
         if depth > MAX_DEPTH or count > MAX_VALUES:
-            yield key[:200], "is nested too deep or too large; does an alias (*) hold itself?"
+            yield key[:200], "is nested too deeply or too large; does an alias (*) contain itself?"
             return
         if isinstance(value, dict):
             yield from _names(key, value)
@@ -148,7 +148,7 @@ def _names(key: str, value: dict[Any, Any]) -> Iterator[tuple[str, str]]:
         if not isinstance(name, str):
             yield (
                 pointer_to(key, json.dumps(name)),
-                "is a name and not a text; write it between quotes",
+                "is a name that is not text; write it in quotes",
             )
         elif problem := _problem(name):
             yield key, f"has a name that {problem}"
@@ -156,12 +156,12 @@ def _names(key: str, value: dict[Any, Any]) -> Iterator[tuple[str, str]]:
 
 def _problem(value: Any) -> str:
     if isinstance(value, float) and not isfinite(value):
-        return "is no number that JSON holds; write a finite number, or leave it out"
+        return "is not a JSON number; write a finite number, or leave it out"
     if isinstance(value, str):
         try:
             value.encode("utf-8")
         except UnicodeEncodeError:
-            return "holds half a character; write the whole one"
+            return "contains half of a surrogate pair; write the whole character"
     elif not isinstance(value, (int, float, bool, type(None))):
-        return f"is a {type(value).__name__}; write a text between quotes"
+        return f"is a {type(value).__name__}; write text in quotes"
     return ""

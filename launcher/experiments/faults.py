@@ -1,4 +1,4 @@
-"""What keeps a folder from being an experiment."""
+"""Faults: the reasons why a folder cannot be used as an experiment."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ MAX_FAULTS = 10
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing to mend in a folder."""
+    """One thing to correct in a folder."""
 
     file: str
-    """Below the folder that holds the experiments, such as `site/parameters.yaml`."""
+    """Relative to the folder of experiments, such as `site/parameters.yaml`."""
     key: str
-    """Where in that file: a JSON pointer (RFC 6901), or a cell; '' for all of it."""
+    """The place in the file: a JSON pointer (RFC 6901) or a cell; '' for the whole file."""
     detail: str
     """What is wrong and what to do: the end of a sentence that begins with the key."""
 
@@ -24,12 +24,12 @@ class Fault:
 
 
 def shown(text: str) -> str:
-    """The text in UTF-8, whatever a name in a file system or half a character makes of it."""
+    """The text without surrogates, so that it can be encoded as UTF-8."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 class Unusable(Exception):
-    """A file cannot be used; holds pairs of a key and a sentence's end."""
+    """A file cannot be used; `problems` holds pairs of a key and the end of a sentence."""
 
     def __init__(self, problems: Iterable[tuple[str, str]]) -> None:
         self.problems = [(shown(key), detail) for key, detail in list(problems)[:MAX_FAULTS]]

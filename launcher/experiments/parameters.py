@@ -1,7 +1,6 @@
-"""Reads the schema of an experiment's parameters, and looks for what would be passed over.
+"""Reads the schema of an experiment's parameters, and checks that every keyword is supported.
 
-A schema is one of OpenAPI 3.0. What is in it is heeded, or the folder is not used: nobody finds
-out from a notebook that a keyword did nothing.
+The schema is one of OpenAPI 3.0. A schema with a keyword that would have no effect is refused.
 """
 
 import re
@@ -21,7 +20,7 @@ from launcher.schemas import ASCENDING, TYPES, Checker, pointer_to
 
 _NUMBER = ("multipleOf", "maximum", "exclusiveMaximum", "minimum", "exclusiveMinimum")
 _OBJECT = ("maxProperties", "minProperties", "required", "properties", "additionalProperties")
-# keyword -> the types that it says something about
+# keyword -> the types that it applies to
 _OF_TYPE = {
     **dict.fromkeys(_NUMBER, ("number", "integer")),
     **dict.fromkeys(("maxLength", "minLength", "pattern"), ("string",)),
@@ -29,8 +28,18 @@ _OF_TYPE = {
     **dict.fromkeys((*_OBJECT, ASCENDING), ("object",)),
 }
 _SEVERAL = ("allOf", "anyOf", "oneOf")
-_SAID = ("title", "description", "example", "deprecated", "externalDocs")
-_KNOWN = {*_OF_TYPE, *_SEVERAL, *_SAID, "type", "enum", "not", "format", "default", "nullable"}
+_ANNOTATIONS = ("title", "description", "example", "deprecated", "externalDocs")
+_KNOWN = {
+    *_OF_TYPE,
+    *_SEVERAL,
+    *_ANNOTATIONS,
+    "type",
+    "enum",
+    "not",
+    "format",
+    "default",
+    "nullable",
+}
 _PAIRS = (
     ("minimum", "maximum"),
     ("minLength", "maxLength"),
@@ -38,20 +47,20 @@ _PAIRS = (
     ("minProperties", "maxProperties"),
 )
 
-_MENDS = {
-    "$ref": "write the schema out in its place (an anchor and an alias of YAML do)",
-    "$defs": "write each schema out where it is used",
-    "definitions": "write each schema out where it is used",
+_FIXES = {
+    "$ref": "write the schema in its place (YAML anchors and aliases work)",
+    "$defs": "write each schema where it is used",
+    "definitions": "write each schema where it is used",
     "const": "write enum with this one value",
     "examples": "write example with one value",
     "patternProperties": "write additionalProperties with a schema",
     "prefixItems": "write items with one schema",
-    "contains": "describe it in words and let the notebook check it",
+    "contains": "describe it, and let the notebook check it",
 }
 _NOT_FILLED = (
-    "is not filled in there; write it in the schema of a property, outside anyOf, oneOf and not"
+    "has no effect there; write it in the schema of a property, outside of anyOf, oneOf and not"
 )
-_NO_MEND = "leave it out, or let the notebook check what it says"
+_NO_FIX = "leave it out, or let the notebook check it"
 
 Problem = tuple[str, str]
 
@@ -60,22 +69,22 @@ def read(text: str) -> dict[str, Any]:
     """The schema in a parameters.yaml; raises Unusable."""
     schema = core_yaml.load(text)
     if not isinstance(schema, dict):
-        raise Unusable([("", "must hold a JSON Schema, with title, description and properties")])
+        raise Unusable([("", "must contain a JSON Schema, with title, description and properties")])
     schema = {"type": "object", "properties": {}, "additionalProperties": False, **schema}
-    for problems in (_of_the_whole, _of_structure, _of_words, _of_names, _of_values, _of_defaults):
+    for problems in (_of_top, _of_structure, _of_keywords, _of_names, _of_values, _of_defaults):
         if found := list(problems(schema)):
             raise Unusable(found)
     return schema
 
 
-def _of_the_whole(schema: Mapping[str, Any]) -> Iterator[Problem]:
+def _of_top(schema: Mapping[str, Any]) -> Iterator[Problem]:
     for field in ("title", "description"):
         if not isinstance(schema.get(field), str) or not schema[field].strip():
-            yield f"/{field}", "is missing or is no text; write one for those who choose"
+            yield f"/{field}", "is missing or is not text; write one for users"
     if schema["type"] != "object":
         yield "/type", "must be object, with a property for each parameter"
     if not isinstance(schema["properties"], dict):
-        yield "/properties", "must hold a name and a schema for each parameter"
+        yield "/properties", "must contain a name and a schema for each parameter"
         return
     for name in schema["properties"]:
         if problem := problem_with(name):
@@ -83,35 +92,35 @@ def _of_the_whole(schema: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _of_structure(schema: Mapping[str, Any]) -> Iterator[Problem]:
-    """What the meta-schema of JSON Schema says."""
+    """Errors of the JSON Schema meta-schema."""
     for error in Draft4Validator(Draft4Validator.META_SCHEMA).iter_errors(schema):
         key = pointer_to("", *error.absolute_path)
         if error.absolute_path and error.absolute_path[-1] == "type":
             yield key, _not_a_type()
         else:
-            yield key, f"is not as JSON Schema has it: {error.message[:200]}"
+            yield key, f"is not valid JSON Schema: {error.message[:200]}"
 
 
 def _not_a_type() -> str:
     kinds = ", ".join(TYPES)
-    return f"must be one of {kinds}; beside it, nullable: true lets null be given"
+    return f"must be one of {kinds}; nullable: true next to it allows null"
 
 
-def _of_words(schema: Mapping[str, Any], key: str = "") -> Iterator[Problem]:
-    """What is not heeded, here and in every schema inside."""
+def _of_keywords(schema: Mapping[str, Any], key: str = "") -> Iterator[Problem]:
+    """Keywords that are not supported, in this schema and in nested ones."""
     for word in schema:
         if word not in _KNOWN and not (word.startswith("x-") and word != ASCENDING):
-            mend = _MENDS.get(word, _NO_MEND)
-            yield pointer_to(key, word), f"is a keyword that is not heeded; {mend}"
+            fix = _FIXES.get(word, _NO_FIX)
+            yield pointer_to(key, word), f"is a keyword that is not supported; {fix}"
     yield from _of_type(schema, key)
     yield from _of_format(schema, key)
     yield from _of_pattern(schema, key)
     yield from _of_object(schema, key)
     for least, most in _PAIRS:
         if least in schema and most in schema and schema[least] > schema[most]:
-            yield f"{key}/{least}", f"is above {most}, so that nothing fits; change one of them"
+            yield f"{key}/{least}", f"is above {most}, so no value is valid; change one of them"
     for place, inner in _inner(schema, key):
-        yield from _of_words(inner, place)
+        yield from _of_keywords(inner, place)
 
 
 def _inner(schema: Mapping[str, Any], key: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -132,11 +141,11 @@ def _of_type(schema: Mapping[str, Any], key: str) -> Iterator[Problem]:
         return
     for word in schema:
         if kind and kind not in _OF_TYPE.get(word, (kind,)):
-            yield f"{key}/{word}", f"says nothing about the type {kind}; change one of the two"
+            yield f"{key}/{word}", f"does not apply to the type {kind}; change one of the two"
     if "nullable" in schema and not isinstance(schema["nullable"], bool):
         yield f"{key}/nullable", "must be true or false"
     elif "nullable" in schema and "type" not in schema:
-        yield f"{key}/nullable", "says nothing without a type; write a type beside it"
+        yield f"{key}/nullable", "has no effect without a type; write a type next to it"
     if isinstance(schema.get("items"), list):
         yield f"{key}/items", "must be one schema, for all items"
 
@@ -148,7 +157,7 @@ def _of_format(schema: Mapping[str, Any], key: str) -> Iterator[Problem]:
     known = FORMATS.get(name)
     if known is None:
         names = ", ".join(sorted(FORMATS))
-        yield f"{key}/format", f"is none that can be checked; use a pattern, or one of: {names}"
+        yield f"{key}/format", f"is not supported; use a pattern, or one of: {names}"
     elif schema.get("type") not in known.types:
         yield f"{key}/format", f"is a format of the type {known.types[0]}; write that type"
 
@@ -158,27 +167,27 @@ def _of_pattern(schema: Mapping[str, Any], key: str) -> Iterator[Problem]:
         with warnings.catch_warnings(action="ignore"):
             re.compile(schema.get("pattern", ""))
     except (re.error, RecursionError, OverflowError) as error:
-        yield f"{key}/pattern", f"is no regular expression of Python: {error}"
+        yield f"{key}/pattern", f"is not a regular expression of Python: {error}"
 
 
 def _of_object(schema: Mapping[str, Any], key: str) -> Iterator[Problem]:
     known = schema.get("properties", {})
     for name in schema.get("required", ()):
         if name not in known and schema.get("additionalProperties") is False:
-            yield f"{key}/required", f"names {name!r}, which is not among the properties; add it"
+            yield f"{key}/required", f"contains {name!r}, which is not a property; add it"
     names = schema.get(ASCENDING, [])
     if ASCENDING in schema and not (
         isinstance(names, list)
         and len(names) > 1
         and all(isinstance(name, str) and name in known for name in names)
     ):
-        yield f"{key}/{ASCENDING}", "must be a list of two properties or more"
+        yield f"{key}/{ASCENDING}", "must be a list of two or more properties"
     elif len(kinds := {_order_of(known[name]) for name in names}) > 1 or None in kinds:
-        yield f"{key}/{ASCENDING}", "must name numbers, or texts, of one type and one format"
+        yield f"{key}/{ASCENDING}", "must contain only numbers, or only strings of one format"
 
 
 def _order_of(schema: Mapping[str, Any]) -> tuple[str, str] | None:
-    """What values are compared as: numbers, or texts of a format; None when they cannot be."""
+    """How values are compared: as numbers, or as strings with a format; None if they cannot be."""
     kind = schema.get("type")
     if kind in ("number", "integer"):
         return "number", ""
@@ -188,14 +197,14 @@ def _order_of(schema: Mapping[str, Any]) -> tuple[str, str] | None:
 def _of_names(
     schema: Mapping[str, Any], key: str = "", outer: Mapping[str, Any] | None = None
 ) -> Iterator[Problem]:
-    """Parameters that schemas in allOf and the like name, which the whole does not take."""
+    """Parameters in nested schemas (allOf, anyOf, oneOf, not) that the schema does not allow."""
     whole = schema if outer is None else outer
     closed = whole["additionalProperties"] is False
     names = [(pointer_to(f"{key}/properties", name), name) for name in schema.get("properties", ())]
     names += [(f"{key}/required", name) for name in schema.get("required", ())]
     for place, name in names:
         if closed and name not in whole["properties"]:
-            yield place, f"{name!r} is not among the properties beside allOf; add it there"
+            yield place, f"{name!r} is not a property of the whole schema; add it there"
         elif problem := problem_with(name):
             yield place, f"{name!r} {problem}; choose another name"
     for word in (*_SEVERAL, "not"):
@@ -206,7 +215,7 @@ def _of_names(
 
 
 def _of_values(schema: Mapping[str, Any], key: str = "") -> Iterator[Problem]:
-    """Values in the schema that it would refuse when somebody sends them."""
+    """Values in the schema (default, example, enum) that it would refuse itself."""
     for word in ("default", "example"):
         if word in schema:
             yield from _of_value(schema, schema[word], f"{key}/{word}")
@@ -220,7 +229,7 @@ def _of_values(schema: Mapping[str, Any], key: str = "") -> Iterator[Problem]:
 def _of_defaults(
     schema: Mapping[str, Any], key: str = "", filled: bool = False, never: bool = False
 ) -> Iterator[Problem]:
-    """Defaults that nobody fills in, or that do not go together."""
+    """Defaults that have no effect, or that contradict each other."""
     if "default" in schema and (never or not filled):
         yield f"{key}/default", _NOT_FILLED
     if ASCENDING in schema:
@@ -238,4 +247,4 @@ def _of_value(schema: Mapping[str, Any], value: Any, key: str) -> Iterator[Probl
         Checker(schema).check(deepcopy(value), key)
     except BadRequest as error:
         for each in error.errors:
-            yield each["pointer"], f"does not fit its own schema: it {each['detail']}"
+            yield each["pointer"], f"does not match its own schema: it {each['detail']}"

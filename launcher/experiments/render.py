@@ -1,7 +1,7 @@
-"""Turns a template and parameters into a notebook. Values become literals, never code.
+"""Renders a notebook from a template and parameters. Values become literals, never code.
 
-The tags are papermill's: the cell `parameters` holds the defaults, and the cell
-`injected-parameters` after it what was asked for.
+The tags are papermill's: the cell `parameters` has the defaults, and the cell
+`injected-parameters` after it the values of the request.
 """
 
 import uuid
@@ -15,12 +15,15 @@ from launcher import schemas
 from launcher.experiments.names import problem_with
 from launcher.experiments.template import Template
 
-# Python 3.11 compiles 200 brackets inside each other; the dictionary around them is one more
+# Python 3.11 compiles at most 200 nested brackets
 MAX_DEPTH = 100
 
 
 def check_writable(parameters: Mapping[str, Any], pointer: str) -> None:
-    """Raise BadRequest for names and values that cannot be written as assignments."""
+    """Raise BadRequest for names and values that cannot be written as assignments.
+
+    `pointer` is the JSON pointer of the parameters in the request.
+    """
     errors = []
     for name, value in parameters.items():
         if problem := problem_with(name) or _too_deep(value):
@@ -36,7 +39,7 @@ def _too_deep(value: Any) -> str:
         level = [inner for each in level for inner in _inside(each)]
         if not level:
             return ""
-    return f"may hold at most {MAX_DEPTH} lists and objects inside each other"
+    return f"may have at most {MAX_DEPTH} nested lists and objects"
 
 
 def _inside(value: Any) -> list[Any]:
@@ -46,7 +49,7 @@ def _inside(value: Any) -> list[Any]:
 
 
 def render(template: Template, experiment: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The notebook with a cell of assignments, and the record of what made it."""
+    """Render the notebook: adds a cell with assignments, and metadata about its origin."""
     notebook = deepcopy(dict(template.notebook))
     if parameters:
         notebook["cells"].insert(template.parameters_at, _injected(parameters))

@@ -1,4 +1,4 @@
-"""Reads the notebook of an experiment, and looks for what would overwrite its parameters."""
+"""Reads the notebook of an experiment, and checks that no cell overwrites its parameters."""
 
 import ast
 import hashlib
@@ -16,9 +16,9 @@ from launcher.experiments.core_yaml import not_json
 from launcher.experiments.faults import Unusable
 
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-# As ipykernel says it: where a notebook says anything else, JupyterLab writes what the kernel says
-# and shows the notebook as changed. The version is right where servers use the launcher's Python;
-# which one a user's kernel has is known only once it runs.
+# As ipykernel reports it: if a notebook has another value, JupyterLab replaces it by the kernel's
+# and shows the notebook as changed. The version is right if servers use the launcher's Python;
+# that of a user's kernel is not known before it runs.
 LANGUAGE = {
     "codemirror_mode": {"name": "ipython", "version": 3},
     "file_extension": ".py",
@@ -28,26 +28,26 @@ LANGUAGE = {
     "pygments_lexer": "ipython3",
     "version": sys.version.split()[0],
 }
-# what jupytext, its formats and the YAML of a header raise for a text that is none of theirs
+# what jupytext, its formats and the YAML parser raise for text that they cannot read
 _UNREADABLE = (
     *(ArithmeticError, AssertionError, AttributeError, LookupError, OSError, RuntimeError),
     *(SyntaxError, TypeError, ValueError, yaml.YAMLError, nbformat.ValidationError),
 )
-# between two lines of ---, after what Python reads in the first two
+# between two lines of ---, after a shebang and an encoding line
 _HEADER = re.compile(r"(?:#.*\n){0,2}?# ?---[ \t]*\n((?:#.*\n)*?)# ?---[ \t]*(?:\n|\Z)")
 _MAGIC = re.compile(r"^[ \t]*[%!].*$", re.MULTILINE)
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-# what may not run, or has names of its own
+# statements and expressions that may not run, or that have their own scope
 _MAYBE = (
     *(ast.If, ast.While, ast.Try, ast.TryStar, ast.Match, ast.Lambda, ast.IfExp, ast.BoolOp),
     *(ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp),
 )
-_TAG = 'a cell that begins with the line # %% tags=["parameters"]'
+_TAG = 'a cell whose first line is # %% tags=["parameters"]'
 
 
 @dataclass(frozen=True)
 class Template:
-    """A notebook in nbformat 4.5 without outputs, and where its parameters go."""
+    """A notebook in nbformat 4.5 without outputs, and the position of its parameters."""
 
     notebook: Mapping[str, Any]
     parameters_at: int
@@ -55,12 +55,12 @@ class Template:
 
 
 def read(text: str, schema: Mapping[str, Any]) -> Template:
-    """The template in a script in jupytext's percent format; raises Unusable."""
+    """Read a template from a script in jupytext's percent format; raises Unusable."""
     notebook = _notebook(text)
     tagged = [n for n, cell in enumerate(notebook["cells"]) if "parameters" in tags(cell)]
     takes_any = bool(schema["properties"]) or schema["additionalProperties"] is not False
     if len(tagged) > 1:
-        raise Unusable([("", f"has {len(tagged)} cells tagged parameters; tag one alone")])
+        raise Unusable([("", f"has {len(tagged)} cells tagged parameters; tag only one")])
     if takes_any and not tagged:
         raise Unusable([("", f"has no cell tagged parameters; add {_TAG} (the percent format)")])
     if tagged and (problems := list(_overwriting(notebook["cells"], tagged[0], schema))):
@@ -80,7 +80,7 @@ def tags(cell: Mapping[str, Any]) -> list[str]:
 
 def _notebook(text: str) -> dict[str, Any]:
     if _has_alias(text):
-        raise Unusable([("its header", "may hold no alias (*) of YAML; write the value out")])
+        raise Unusable([("its header", "must not contain a YAML alias (*); write the value")])
     try:
         notebook = jupytext.reads(text, fmt="py:percent")
         _complete(notebook)
@@ -90,14 +90,14 @@ def _notebook(text: str) -> dict[str, Any]:
         raise Unusable([("", f"cannot be read as a notebook: {reason}")]) from error
     plain: dict[str, Any] = _plain(notebook)
     if plain["cells"] and _is_header(plain["cells"][0]):
-        raise Unusable([("its header", "cannot be read as YAML; mend it, or leave it out")])
+        raise Unusable([("its header", "cannot be read as YAML; correct it, or leave it out")])
     if problems := [*not_json(plain)] or [*_of_language(plain["metadata"])]:
         raise Unusable(problems)
     return plain
 
 
 def _has_alias(text: str) -> bool:
-    """Whether the header holds one: aliases of aliases grow without bound."""
+    """Whether the header contains a YAML alias: nested aliases grow exponentially."""
     header = _HEADER.match(text)
     if header is None:
         return False
@@ -105,26 +105,26 @@ def _has_alias(text: str) -> bool:
     try:
         return any(isinstance(token, yaml.AliasToken) for token in yaml.scan(lines))
     except yaml.YAMLError:
-        return False  # jupytext will not read it either
+        return False  # jupytext reports it
 
 
 def _of_language(metadata: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for word, field in (("kernelspec", "language"), ("language_info", "name")):
         language = metadata[word].get(field, "python")
         if not isinstance(language, str) or language.lower() != "python":
-            detail = f"is of {language or 'none'}; parameters can be written in Python alone"
+            detail = f"has the language {language or 'none'}; parameters need Python"
             yield f"{word} in its header", detail
 
 
 def _is_header(cell: Mapping[str, Any]) -> bool:
-    """Whether this is a header that jupytext could not read, and made a cell of."""
+    """Whether this cell is a header that jupytext could not read."""
     header = re.match(r"---\n(?:.*\n)*?jupyter:", cell["source"])
     return cell["cell_type"] == "raw" and header is not None
 
 
 def _complete(notebook: Any) -> None:
-    """What a notebook of nbformat 4.5 has beside its cells; the template's own metadata stays."""
-    # what pairs a notebook with a script is of no use to who gets it
+    """Add the metadata and cell ids of nbformat 4.5; the template's own metadata stays."""
+    # jupytext's metadata would pair the user's notebook with a script
     metadata = {key: value for key, value in notebook.metadata.items() if key != "jupytext"}
     notebook.metadata = {"kernelspec": KERNEL, "language_info": LANGUAGE, **metadata}
     notebook.nbformat_minor = 5
@@ -141,7 +141,7 @@ def _plain(value: Any) -> Any:
 def _overwriting(
     cells: list[dict[str, Any]], at: int, schema: Mapping[str, Any]
 ) -> Iterator[tuple[str, str]]:
-    """Why values that are given would not be those that the notebook works with."""
+    """Reasons why the notebook would not use the values that are injected."""
     where = "the cell tagged parameters"
     if cells[at]["cell_type"] != "code":
         yield where, f"is not code; make it {_TAG}"
@@ -150,7 +150,7 @@ def _overwriting(
         yield "the cell tagged injected-parameters", "is from an earlier run; remove it"
     parsed = _parsed(cells[at]["source"])
     if parsed is None:
-        yield where, "is not Python; it should hold assignments alone"
+        yield where, "is not Python; write only assignments in it"
         return
     stored = _bound(*_statements(parsed.body, every=True))
     for name in schema["properties"]:
@@ -164,14 +164,14 @@ def _overwriting(
 
 
 def _assigned_again(cells: list[dict[str, Any]], names: set[str]) -> Iterator[str]:
-    """The names that a plain assignment gives another value before anything reads theirs."""
+    """The names to which a cell assigns another value before anything reads them."""
     unread = set(names)
     for cell in cells:
         if cell["cell_type"] != "code":
             continue
         parsed = _parsed(cell["source"])
         if parsed is None:
-            return  # what does not parse may read all of them
+            return  # a cell that cannot be parsed may read all of them
         unread -= {*re.findall(r"\w+", " ".join(_MAGIC.findall(cell["source"])))}
         for statement in _statements(parsed.body):
             unread -= _read_in(statement)
@@ -181,7 +181,7 @@ def _assigned_again(cells: list[dict[str, Any]], names: set[str]) -> Iterator[st
 
 
 def _statements(body: list[ast.stmt], every: bool = False) -> Iterator[ast.AST]:
-    """What runs one after the other in any case; with `every`, what runs in some cases too."""
+    """Statements that always run, in order; with `every`, also those that run conditionally."""
     for statement in body:
         inside = [each for each in ast.iter_child_nodes(statement) if isinstance(each, ast.stmt)]
         if isinstance(statement, _SCOPES) or not inside:
@@ -205,7 +205,7 @@ def _is_read(name: ast.Name) -> bool:
 
 
 def _bound(*nodes: ast.AST) -> set[str]:
-    """The names that get a value in any case, outside of scopes of their own."""
+    """The names that are always assigned to in these nodes, outside of nested scopes."""
     names: set[str] = set()
     for node in nodes:
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
@@ -224,7 +224,7 @@ def _bound(*nodes: ast.AST) -> set[str]:
 
 
 def _parsed(source: str) -> ast.Module | None:
-    """The cell without the magics of IPython, None when it is not Python."""
+    """Parse a cell without its IPython magics; None if it is not Python."""
     if re.match(r"\s*%%(?!time\b|capture\b|prun\b)", source):
         return None
     for text in (source, _MAGIC.sub("", source)):

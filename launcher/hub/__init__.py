@@ -1,4 +1,4 @@
-"""JupyterHub's REST API, as far as the launcher needs it."""
+"""The part of JupyterHub's REST API that the launcher uses."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,13 +10,13 @@ from launcher.outage import Outage
 from launcher.outbound import OutboundError, Response, Session
 
 RETRY_AFTER_SECONDS = 10
-# a user with a hundred named servers has a model of some 50 kB
+# the model of a user with a hundred named servers has about 50 kB
 MODEL_BYTES = 2**20
 
 
 @dataclass(frozen=True)
 class Hub:
-    """One hub: where its API is, and the token that the launcher calls it with."""
+    """One hub: the URL of its API, and the launcher's token."""
 
     session: Session
     api_url: str
@@ -24,11 +24,11 @@ class Hub:
     outage: Outage = field(default_factory=lambda: Outage("the hub"), compare=False)
 
     def url(self, *segments: str, query: Mapping[str, str] | None = None) -> str:
-        """The URL of something below the API."""
+        """The URL of a resource of the API."""
         return urls.join(self.api_url, *segments, query=query)
 
     def headers(self, token: str | None = None) -> dict[str, str]:
-        """The credential of a call: the launcher's own, or `token`."""
+        """The Authorization header with the launcher's own token, or with `token`."""
         return {"Authorization": f"token {token or self.token}"}
 
     async def call(
@@ -40,7 +40,10 @@ class Hub:
         query: Mapping[str, str] | None = None,
         **options: Any,
     ) -> Response:
-        """The hub's own answer; raises HubUnavailable when it is not the hub that answers."""
+        """Send a request to the API; returns the hub's response, of any status.
+
+        Raises HubUnavailable if there is none, or if it is not the hub's own.
+        """
         try:
             answer = await outbound.fetch(
                 self.session,
@@ -57,8 +60,8 @@ class Hub:
         self.outage.succeeded()
         return answer
 
-    def unavailable(self, reason: str = "its answer is not what its API gives") -> HubUnavailable:
-        """The error of a hub that cannot be used, which the log is told; `reason` is about "it"."""
+    def unavailable(self, reason: str = "its response does not fit its API") -> HubUnavailable:
+        """Log that the hub cannot be used; returns the error. In `reason`, "it" is the hub."""
         self.outage.failed(reason)
         return HubUnavailable(
             f"The hub cannot be used at the moment: {reason}. Try again in a few seconds.",
@@ -67,28 +70,28 @@ class Hub:
 
 
 def refused() -> HubRefused:
-    """The error of a hub that does not let the launcher in."""
+    """The error of a hub that does not accept the launcher's token."""
     return HubRefused(
-        "The hub does not accept the launcher's token, or gives it too few scopes. The hub's"
-        " administrator can see at /ready what is missing."
+        "The hub does not accept the launcher's token, or the token lacks scopes. The hub's"
+        " administrator finds at /ready what is missing."
     )
 
 
 def not_from_hub(answer: Response) -> str:
-    """Why this is no answer of the hub itself, but of a proxy or of something else; '' if it is.
+    """Why the response is not the hub's own, but a proxy's for example; '' if it is the hub's.
 
-    While the hub starts, its API is a 404 page; while it is away, the proxy answers 503.
+    While the hub starts, its API is a 404 page; while it is down, the proxy responds with 503.
     """
     if answer.status in (502, 503, 504):
-        return f"a proxy answers for it ({answer.status}): the hub does not run, or is starting"
+        return f"a proxy responds for it ({answer.status}): the hub is down, or is starting"
     if 300 <= answer.status < 400:
         return (
-            f"it redirects ({answer.status}), which is not followed: its address is another one,"
-            " such as https in place of http"
+            f"it redirects ({answer.status}), and the launcher follows no redirect: the configured"
+            " address is wrong, such as http in place of https"
         )
     if answer.media_type == "text/html" or (answer.status >= 400 and not answer.is_json):
         return (
-            f"a web page came in place of an answer of its API ({answer.status}): the hub is"
-            " starting, or its address is another one"
+            f"it responds with a web page, not with JSON ({answer.status}): the hub is starting,"
+            " or the configured address is wrong"
         )
     return ""

@@ -1,7 +1,7 @@
 """Reads the forms of a sign-in page.
 
-html.parser takes minutes for 64 KiB of unfinished tags (CVE-2025-6069), and pages are what another
-program sends. So a linear expression finds the tags, and html.parser reads one tag at a time.
+html.parser takes minutes for 64 KiB of unfinished tags (CVE-2025-6069), and pages are untrusted
+input. So a regular expression in linear time finds the tags, and html.parser reads single tags.
 """
 
 import itertools
@@ -22,7 +22,7 @@ _TYPED_INTO = {"", "text", "password", "number", "tel", "email"}
 
 @dataclass(frozen=True)
 class Field:
-    """An input that people type into."""
+    """An input of text."""
 
     name: str
     required: bool
@@ -30,7 +30,7 @@ class Field:
 
 @dataclass
 class Form:
-    """Where a form is sent to, as the page says it, and what people type into it."""
+    """A form: its action as in the page, and its fields."""
 
     action: str
     fields: list[Field]
@@ -42,7 +42,7 @@ class Form:
 
 
 def forms(page: bytes) -> list[Form]:
-    """The forms of a page; fields outside of any form are those of a form of their own."""
+    """The forms of a page that have fields; fields outside of any form are another form."""
     reader = _Reader()
     found = (match["tag"] or "" for match in _TAGS.finditer(page.decode("utf-8", "replace")))
     tags = (tag for tag in found if 0 < len(tag) <= MAX_TAG_CHARACTERS)
@@ -59,7 +59,7 @@ class _Reader(HTMLParser):
         self.forms = [self._loose]
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = {name: value or "" for name, value in reversed(attrs)}  # the first one holds
+        values = {name: value or "" for name, value in reversed(attrs)}  # the first one counts
         if tag == "form":
             self._open = Form(values.get("action", ""), [])
             self.forms.append(self._open)
@@ -67,7 +67,7 @@ class _Reader(HTMLParser):
             self._open.fields.append(Field(values.get("name", ""), "required" in values))
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_starttag(tag, attrs)  # `/>` ends nothing in HTML
+        self.handle_starttag(tag, attrs)  # in HTML, `/>` does not end an element
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "form":

@@ -1,6 +1,6 @@
-"""Checks a name and a password by signing in at the hub's own form.
+"""Checks a name and a password by signing in with the hub's own form.
 
-So whatever authenticator the hub uses decides, with its allow-lists and its spelling of names.
+The hub's authenticator decides, with its allow-lists and its normalization of names.
 """
 
 from dataclasses import dataclass
@@ -17,29 +17,29 @@ from launcher.outbound import OutboundError, Response
 
 # a wrong password takes PAM 2 to 4 s, and LDAP may ask several servers
 SIGN_IN_SECONDS = 60.0
-# what a site adds to JupyterHub's page (10 KB) may hold pictures
+# JupyterHub's page has 10 KB; a site's own template may embed pictures
 MAX_PAGE_BYTES = 2**19
 MAX_COOKIES = 20
 
 
 class NoPasswords(Unauthorized):
-    """The hub's users sign in with something else than a password that a form could take."""
+    """The hub's users cannot sign in with a name and a password alone."""
 
 
 @dataclass(frozen=True)
 class LoginForm:
-    """The hub's sign-in form, opened: what has to be sent with the name and the password."""
+    """An open sign-in form of the hub: the cookies to be sent with the name and the password."""
 
     cookies: dict[str, str]
 
 
 async def open_form(hub: Hub) -> LoginForm:
-    """The hub's form; raises NoPasswords, HubUnavailable.
+    """Open the hub's sign-in form; raises NoPasswords, HubUnavailable.
 
     With OAuth the page has a link and no field, or it redirects.
     """
     answer = await _call(hub, "GET", "login", {})
-    if answer.status >= 404:  # which a hub that is still starting answers
+    if answer.status >= 404:  # as of a hub that is still starting
         raise hub.unavailable(f"its sign-in page has status {answer.status}")
     form = _password_form(hub, answer)
     cookies = _cookies(answer)
@@ -53,7 +53,10 @@ async def open_form(hub: Hub) -> LoginForm:
 
 
 async def submit(hub: Hub, form: LoginForm, username: str, password: str) -> Identity | None:
-    """Who signs in with these, None when they are wrong; raises NoPasswords, HubUnavailable."""
+    """Sign in; returns the user, None if the password is wrong.
+
+    Raises NoPasswords, HubUnavailable.
+    """
     cookies = form.cookies
     answer = await _call(
         hub,
@@ -66,28 +69,29 @@ async def submit(hub: Hub, form: LoginForm, username: str, password: str) -> Ide
     if _is_wrong(hub, answer):
         return None
     if answer.status == 500:
-        # such as an authenticator that stumbles over letters outside ASCII
+        # such as an authenticator that fails for characters outside of ASCII
         raise HubUnavailable(
             "The hub failed while it checked the name and password. Try again, or use a token."
         )
     if answer.status == 200 and login_page.forms(answer.body):
         raise NoPasswords(f"This hub asks for more than a name and a password. {_INSTEAD}")
     if answer.status not in (302, 303):
-        raise hub.unavailable(f"its sign-in form answers with status {answer.status}")
+        raise hub.unavailable(f"its sign-in form responds with status {answer.status}")
     identity = await _whoami(hub, cookies | _cookies(answer))
     if identity is None:
-        # a page of the site's own that asks for more; stock hubs let in whom they redirect
+        # a custom page that asks for more; JupyterHub redirects only users who are signed in
         raise NoPasswords(f"This hub asks for more than a name and a password. {_INSTEAD}")
     return identity
 
 
 _INSTEAD = (
-    "Use a token instead: make one on the hub's page Token and send it as 'Authorization: token …'."
+    "Use a token instead: request one on the hub's page Token, and send it as"
+    " 'Authorization: token …'."
 )
 
 
 def _is_wrong(hub: Hub, answer: Response) -> bool:
-    """Whether the hub says so: 403 with the form, before JupyterHub 5.3 the form alone."""
+    """Whether the hub refused name and password: 403; before JupyterHub 5.3, the form again."""
     if answer.status in (401, 403) or _password_form(hub, answer):
         return True
     location = answer.headers.get("Location", "")
@@ -95,7 +99,7 @@ def _is_wrong(hub: Hub, answer: Response) -> bool:
 
 
 def _password_form(hub: Hub, answer: Response) -> login_page.Form | None:
-    """The form on the hub's page that takes a name and a password."""
+    """The form for a name and a password in the hub's page, if any."""
     if answer.status != 200:
         return None
     return next(
@@ -109,7 +113,7 @@ def _password_form(hub: Hub, answer: Response) -> login_page.Form | None:
 
 
 def _is_login(hub: Hub, address: str) -> bool:
-    """Whether an address, seen from the hub's sign-in page, is that page (on whatever host)."""
+    """Whether an address, relative to the hub's sign-in page, is that page (on any host)."""
     login = urls.join(_base(hub), "login")
     try:
         path = urlsplit(urljoin(login, address)).path
@@ -155,7 +159,7 @@ async def _call(
 
 
 async def _beginning(content: StreamReader) -> bytes:
-    """What a page begins with; nothing that matters comes after MAX_PAGE_BYTES."""
+    """The first MAX_PAGE_BYTES of a page."""
     body = bytearray()
     while len(body) < MAX_PAGE_BYTES and (chunk := await content.readany()):
         body += chunk
@@ -163,7 +167,7 @@ async def _beginning(content: StreamReader) -> bytes:
 
 
 def _cookies(answer: Response) -> dict[str, str]:
-    """What the hub sets; a cookie that it deletes has no value."""
+    """The cookies that the hub sets, without those that it deletes (with an empty value)."""
     jar: SimpleCookie = SimpleCookie()
     for line in answer.headers.getall("Set-Cookie", [])[:MAX_COOKIES]:  # type: ignore[attr-defined]
         try:

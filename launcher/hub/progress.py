@@ -1,4 +1,4 @@
-"""The hub's progress stream of a server that starts (JupyterHub REST API, server-sent events)."""
+"""Reads the hub's progress stream of a start (JupyterHub REST API, server-sent events)."""
 
 import dataclasses
 import json
@@ -12,19 +12,19 @@ from launcher.server_ref import ServerRef
 # the hub sends an empty line every 8 s
 SILENCE_SECONDS = 30.0
 MAX_LINE_BYTES = 2**16
-# of one stream, after which the hub is asked how things stand; a spawner may never end
+# of one stream; a spawner may send events without end, so the state is then requested from the hub
 MAX_EVENTS = 1000
 MAX_STREAM_BYTES = 2**20
 
 
 async def events(hub: Hub, server: ServerRef) -> AsyncGenerator[dict[str, Any], None]:
-    """The events of a server that starts, as they come.
+    """Yield the events of a start as they arrive; raises OutboundError.
 
-    Ends when the stream does: after `ready` or `failed`, at once when nothing is starting, or early
-    when the hub goes away, or says more than MAX_EVENTS or MAX_STREAM_BYTES; raises OutboundError.
+    Ends with the stream: after `ready` or `failed`, or at once if the server is not starting. Ends
+    early if the hub goes away, or after MAX_EVENTS or MAX_STREAM_BYTES.
     """
     url = hub.url(*server.api_segments, "progress")
-    session = dataclasses.replace(hub.session, tell=outbound.tell)
+    session = dataclasses.replace(hub.session, on_error=outbound.log_error)
     async with outbound.stream(
         session,
         "GET",
@@ -45,7 +45,7 @@ async def events(hub: Hub, server: ServerRef) -> AsyncGenerator[dict[str, Any], 
 
 
 async def _lines(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
-    """The lines of a stream, until one of them or all together are too long."""
+    """The lines of a stream, until a line or the stream is too long."""
     line, read = b"", 0
     async for chunk in chunks:
         *whole, line = (line + chunk).split(b"\n")

@@ -1,4 +1,4 @@
-"""A user's server as the hub sees it, and the request to start it."""
+"""The state of users' servers at the hub, and requests to start and stop them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,18 +11,18 @@ from launcher.hub import Hub, refused
 from launcher.outbound import OutboundError, Response
 from launcher.server_ref import ServerRef
 
-# `slow_spawn_timeout` of the hub, after which it answers 202, is 10 s by default
+# the hub responds with 202 after its `slow_spawn_timeout`, 10 s by default
 START_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
 class ServerState:
-    """Whether a server can be used, and what the hub is doing with it: '', 'spawn' or 'stop'."""
+    """Whether a server is ready, and the hub's pending action: '', 'spawn' or 'stop'."""
 
     ready: bool
     pending: str
     started_at: float = 0.0
-    """When its start was asked for, in seconds since 1970; 0 when the hub does not say."""
+    """When its start was requested, in seconds since 1970; 0 if unknown."""
 
 
 STOPPED = ServerState(ready=False, pending="")
@@ -31,7 +31,7 @@ STOPPED = ServerState(ready=False, pending="")
 async def state(hub: Hub, server: ServerRef) -> ServerState:
     """The state of a server; raises HubUnavailable, HubRefused, UnknownUser.
 
-    `ready` may be stale: that a process died, the hub notices at a start only.
+    `ready` may be stale: the hub notices that a server's process died only at the next start.
     """
     model = (await _user(hub, server.user))["servers"].get(server.name)
     if not isinstance(model, dict) or not model:
@@ -46,7 +46,7 @@ async def state(hub: Hub, server: ServerRef) -> ServerState:
 async def find_all(hub: Hub, user: str) -> dict[str, dict[str, Any]]:
     """The hub's models of the user's servers by name, stopped named servers included.
 
-    The default server is among them only while it runs. Raises HubUnavailable, HubRefused,
+    The default server is included only while it runs. Raises HubUnavailable, HubRefused,
     UnknownUser.
     """
     models = (await _user(hub, user, query={"include_stopped_servers": "1"}))["servers"]
@@ -62,7 +62,7 @@ async def _user(hub: Hub, user: str, query: Mapping[str, str] | None = None) -> 
     answer = await hub.call("GET", "users", user, kind="hub.state", query=query)
     _raise_for_access(answer, user)
     if answer.status != 200:
-        raise hub.unavailable(f"it answers with status {answer.status}")
+        raise hub.unavailable(f"it responds with status {answer.status}")
     try:
         model = answer.json()
     except OutboundError as error:
@@ -80,9 +80,9 @@ def _seconds(text: object) -> float:
 
 
 async def post_start(hub: Hub, server: ServerRef) -> Response:
-    """The hub's response to a request to start; raises HubUnavailable, HubRefused, UnknownUser.
+    """Request a start; returns the hub's response. Raises HubUnavailable, HubRefused, UnknownUser.
 
-    Repeating it is harmless, as long as the start does not fail.
+    The request may be repeated, unless the start failed.
     """
     answer = await hub.call("POST", *server.api_segments, kind="hub.start", seconds=START_SECONDS)
     _raise_for_access(answer, server.user)
@@ -90,7 +90,7 @@ async def post_start(hub: Hub, server: ServerRef) -> Response:
 
 
 class Stop(Enum):
-    """What the hub did about a request to stop a server."""
+    """The outcome of a request to stop a server."""
 
     DONE = "done"
     PENDING = "pending"
@@ -98,9 +98,9 @@ class Stop(Enum):
 
 
 async def stop(hub: Hub, server: ServerRef, *, remove: bool = False) -> Stop:
-    """Have the hub stop the server, or its start; `remove` deletes a named server, too.
+    """Stop the server, or its start; `remove` also deletes a named server.
 
-    Stop.REFUSED where the launcher's role has no scope delete:servers. Raises HubUnavailable.
+    Stop.REFUSED if the launcher's role lacks the scope delete:servers. Raises HubUnavailable.
     """
     body: Any = {"remove": True} if remove else None
     answer = await hub.call(
@@ -110,7 +110,7 @@ async def stop(hub: Hub, server: ServerRef, *, remove: bool = False) -> Stop:
 
 
 def message(answer: Response) -> str:
-    """The sentence in one of the hub's JSON errors, or ''."""
+    """The message in a JSON error of the hub, or ''."""
     try:
         return str(answer.json().get("message") or "")
     except (OutboundError, AttributeError):
@@ -123,7 +123,7 @@ def _raise_for_access(answer: Response, user: str) -> None:
             f"The hub does not know the user {user!r} any more. Sign in to the hub once, then try"
             " again."
         )
-    # a hook that refuses with 403 says why; a token or scope problem is known by its words
+    # a hook may refuse with 403, too; the message tells an error of token or scopes from that
     if answer.status in (401, 403) and _is_about_access(message(answer)):
         raise refused()
 

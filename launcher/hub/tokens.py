@@ -1,8 +1,8 @@
-"""Tokens that open one user's server and nothing else.
+"""Tokens with access to one user's server and nothing else.
 
-The hub makes them on the launcher's behalf (`POST /users/{name}/tokens`, JupyterHub REST API, scope
-`tokens`). A user's server is code that its user controls: it gets a token of this kind and never
-the service's own.
+The hub issues them to the launcher (`POST /users/{name}/tokens`, JupyterHub REST API, scope
+`tokens`). A user's server runs code that its user controls: it gets such a token, and never the
+launcher's own.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from launcher.server_ref import ServerRef
 from launcher.singleflight import SingleFlight
 
 LIFETIME_SECONDS = 3600
-# a token is renewed before its end, by this part of its life: no call may outlive it
+# a token is renewed when this part of its lifetime is left, so that it does not expire in a call
 RENEWED_BEFORE = 0.1
 MAX_REMEMBERED = 10_000
 NOTE = "launcher"
@@ -30,26 +30,26 @@ NOTE = "launcher"
 class _Token:
     value: str
     renew_at: float
-    """By the monotonic clock, in seconds."""
+    """In seconds of the monotonic clock."""
 
 
 class ServerTokens:
-    """Where the token for a user's server comes from; each is kept until shortly before its end."""
+    """Issues and caches the tokens for users' servers."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._lifetime = LIFETIME_SECONDS
         self._tokens: LRUCache[ServerRef, _Token] = LRUCache(MAX_REMEMBERED)
         self._single_flight: SingleFlight[_Token] = SingleFlight()
-        self._early: set[asyncio.Task[None]] = set()
+        self._preparing: set[asyncio.Task[None]] = set()
 
     async def token_for(self, server: ServerRef) -> str:
-        """A token that opens this server, and no other one.
+        """A token with access to this server and no other one.
 
-        Raises HubRefused when the launcher may not make it, HubUnavailable, UnknownUser.
+        Raises HubRefused if the launcher may not issue it, HubUnavailable, UnknownUser.
         """
         token = self._kept(server) or await self._single_flight.share(
-            server, lambda: self._mint(server)
+            server, lambda: self._issue(server)
         )
         return token.value
 
@@ -58,21 +58,21 @@ class ServerTokens:
         return self._kept(server) is not None
 
     def prepare(self, server: ServerRef) -> None:
-        """Have the token made in the background, if it is not at hand."""
+        """Request the token in the background, unless it is cached."""
         if not self.has_token(server):
             task = asyncio.create_task(self._prepare(server))
-            self._early.add(task)
-            task.add_done_callback(self._early.discard)
+            self._preparing.add(task)
+            task.add_done_callback(self._preparing.discard)
 
     def forget(self, server: ServerRef, token: str) -> None:
-        """The user's server refused this token: the next one is made anew."""
+        """Remove a token from the cache: the user's server refused it."""
         kept = self._tokens.get(server)
         if kept and kept.value == token:
             del self._tokens[server]
 
     def close(self) -> None:
-        """Make no more tokens in the background."""
-        for task in self._early:
+        """Cancel the requests in the background."""
+        for task in self._preparing:
             task.cancel()
 
     def _kept(self, server: ServerRef) -> _Token | None:
@@ -80,43 +80,43 @@ class ServerTokens:
         return token if token and token.renew_at > time.monotonic() else None
 
     async def _prepare(self, server: ServerRef) -> None:
-        with suppress(LauncherError):  # whoever needs the token is told
+        with suppress(LauncherError):  # `token_for` raises it again when the token is needed
             await self.token_for(server)
 
-    async def _mint(self, server: ServerRef) -> _Token:
-        asked_at = time.monotonic()
-        answer = await self._ask(server)
-        if answer.status == 400 and (most := _most_seconds(answer)):
+    async def _issue(self, server: ServerRef) -> _Token:
+        requested_at = time.monotonic()
+        answer = await self._request(server)
+        if answer.status == 400 and (most := _max_lifetime(answer)):
             self._lifetime = most
-            answer = await self._ask(server)
+            answer = await self._request(server)
         if answer.status == 403:
-            await self._explain(server, answer)
+            await self._raise_reason(server)
         value = _token_in(self._hub, answer)
-        token = _Token(value, asked_at + (1 - RENEWED_BEFORE) * self._lifetime)
+        token = _Token(value, requested_at + (1 - RENEWED_BEFORE) * self._lifetime)
         self._tokens[server] = token
         return token
 
-    async def _ask(self, server: ServerRef) -> Response:
-        wanted = {
+    async def _request(self, server: ServerRef) -> Response:
+        body = {
             "scopes": [server.access_scope],
             "expires_in": self._lifetime,
             "note": NOTE,
         }
         return await self._hub.call(
-            "POST", "users", server.user, "tokens", kind="hub.token", json=wanted
+            "POST", "users", server.user, "tokens", kind="hub.token", json=body
         )
 
-    async def _explain(self, server: ServerRef, answer: Response) -> None:
-        """Raise the reason for a 403, which the hub gives for a user that it does not know, too."""
+    async def _raise_reason(self, server: ServerRef) -> None:
+        """Raise the reason for a 403: UnknownUser or HubRefused."""
         await servers.state(self._hub, server)
         raise HubRefused(
-            f"The launcher may not make a token for the server of {server.user!r}. Its service"
+            f"The launcher may not request a token for the server of {server.user!r}. Its service"
             " needs the scope tokens, or tokens!group=… with a group that this user is in."
         )
 
 
-def _most_seconds(answer: Response) -> int:
-    """The hub's token_expires_in_max_seconds, when its answer is about that; else 0."""
+def _max_lifetime(answer: Response) -> int:
+    """The hub's token_expires_in_max_seconds, if the response is about that; else 0."""
     found = re.search(r"must not exceed ([0-9]{1,9})\b", servers.message(answer))
     return int(found[1]) if found else 0
 
@@ -130,4 +130,4 @@ def _token_in(hub: Hub, answer: Response) -> str:
         if isinstance(value, str) and re.fullmatch(r"[\x21-\x7e]{1,1024}", value):
             return value
         raise hub.unavailable()
-    raise hub.unavailable(f"it answers with status {answer.status}")
+    raise hub.unavailable(f"it responds with status {answer.status}")

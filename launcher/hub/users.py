@@ -1,4 +1,4 @@
-"""Who a token belongs to, and what it may do."""
+"""The owner of a token, and the scopes of the token."""
 
 import re
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from launcher.outbound import OutboundError, Response
 
 @dataclass(frozen=True)
 class Identity:
-    """Whom the hub knows by a credential: `kind` is user or service."""
+    """The owner of a credential at the hub; `kind` is user or service."""
 
     name: str
     kind: str
@@ -20,12 +20,12 @@ class Identity:
 
     @property
     def is_service(self) -> bool:
-        """Whether it is the token of a service: services act on behalf of users."""
+        """Whether the owner is a service, which launches on behalf of users."""
         return self.kind != "user"
 
     @property
     def may_administer(self) -> bool:
-        """Whether a user may do what administrators may; a service never may."""
+        """Whether the owner is a user who is an administrator."""
         return self.admin and not self.is_service
 
 
@@ -37,12 +37,12 @@ def from_model(hub: Hub, model: Mapping[str, Any]) -> Identity:
             raise hub.unavailable()
     except (KeyError, TypeError) as error:
         raise hub.unavailable() from error
-    # scopes say what one may do; the model's flag `admin` does not
+    # the token's scopes count; the model's flag `admin` is the user's, not the token's
     return Identity(name, kind, frozenset(scopes), admin="admin:servers" in scopes)
 
 
 def _is_name(value: object) -> bool:
-    """Whether that can be stored as a user's name, which has at most 255 characters."""
+    """Whether the value can be stored as a user's name, of at most 255 characters."""
     return isinstance(value, str) and bool(re.fullmatch(r"[^\x00\ud800-\udfff]{1,255}", value))
 
 
@@ -51,11 +51,14 @@ def _are_scopes(value: object) -> bool:
 
 
 def from_answer(hub: Hub, answer: Response) -> Identity | None:
-    """Whom the hub's answer to `GET /user` is about, None when nobody; raises HubUnavailable."""
+    """The identity in the response to `GET /user`, None if it is 401 or 403.
+
+    Raises HubUnavailable.
+    """
     if answer.status in (401, 403):
         return None
     if answer.status != 200:
-        raise hub.unavailable(f"it answers with status {answer.status}")
+        raise hub.unavailable(f"it responds with status {answer.status}")
     try:
         return from_model(hub, answer.json())
     except OutboundError as error:
@@ -63,12 +66,12 @@ def from_answer(hub: Hub, answer: Response) -> Identity | None:
 
 
 async def identify(hub: Hub, token: str) -> Identity | None:
-    """Whose token it is, None when nobody's; raises HubUnavailable."""
+    """The owner of the token, None if the hub does not know it; raises HubUnavailable."""
     return from_answer(hub, await hub.call("GET", "user", kind="hub.identify", token=token))
 
 
 async def identify_launcher(hub: Hub) -> Identity:
-    """Who the launcher itself is; raises HubUnavailable, HubRefused."""
+    """The identity of the launcher itself; raises HubUnavailable, HubRefused."""
     identity = await identify(hub, hub.token)
     if identity is None:
         raise refused()

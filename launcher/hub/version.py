@@ -1,4 +1,4 @@
-"""Which JupyterHub it is, where versions differ in what the launcher needs."""
+"""The hub's version, and the versions of JupyterHub with differences that matter here."""
 
 import re
 
@@ -6,16 +6,16 @@ from launcher.errors import HubUnavailable
 from launcher.hub import Hub
 from launcher.outbound import OutboundError
 
-# the first that the launcher runs beside
+# the oldest supported version
 OLDEST = (5, 2, 0)
-# the first that lets a service make tokens for users that a filtered scope names
+# the first version that lets a service issue tokens with a filtered scope tokens!group=…
 FILTERS_TOKENS = (5, 5, 3)
-# the first that does not count a hook's refusal among the failures in a row
-LEAVES_REFUSALS = (6, 0, 0)
+# the first version that does not count a hook's refusal as a consecutive failure
+IGNORES_REFUSALS = (6, 0, 0)
 
 
 async def version(hub: Hub) -> tuple[int, int, int] | None:
-    """Major, minor and micro version of the hub, None when it does not say."""
+    """Major, minor and micro version of the hub; None if unknown."""
     try:
         answer = await hub.call("GET", kind="hub.version")
         found = re.match(

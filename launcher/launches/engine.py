@@ -237,7 +237,7 @@ class LaunchEngine:
         """Release the key of a launch that failed temporarily before anything was written."""
         key_hash = self._keys.get(launch.id)
         if key_hash and launch.problem and is_temporary(launch.problem):
-            await self._store.insist(idempotency.forget, key_hash, launch.id)
+            await self._store.run_until_done(idempotency.forget, key_hash, launch.id)
 
     def _report_end(self, launch: Launch) -> None:
         """Count a launch that has ended, and log why it failed."""
@@ -252,7 +252,7 @@ class LaunchEngine:
 
     async def _ours(self, launch: Launch) -> Launch | None:
         """The launch as it is now; None when another worker has taken it over."""
-        now = await self._store.insist(launch_rows.find, launch.id)
+        now = await self._store.run_until_done(launch_rows.find, launch.id)
         return now if now and (now.ended or now.worker_id == self._worker_id) else None
 
     async def _advance(self, launch: Launch, upload: UploadState) -> Launch | None:
@@ -285,7 +285,7 @@ class LaunchEngine:
             return await self._fail(launch, error)
         if path:
             self._metrics.phase_took("upload", time.monotonic() - began)
-        done = await self._store.insist(launch_rows.done, launch, path)
+        done = await self._store.run_until_done(launch_rows.done, launch, path)
         await self._starter.server_was_used(launch.server)
         return done
 
@@ -314,7 +314,7 @@ class LaunchEngine:
             upload.seconds += time.monotonic() - began
 
     async def _fail(self, launch: Launch, error: LauncherError) -> Launch | None:
-        return await self._store.insist(
+        return await self._store.run_until_done(
             launch_rows.end, launch, state="failed", problem=error.problem()
         )
 

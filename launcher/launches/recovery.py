@@ -95,10 +95,10 @@ def _heartbeat(connection: sa.Connection, worker_id: str) -> tuple[list[Launch],
     """The launches that the worker takes over, and the ids of those that it had before."""
     workers.heartbeat(connection, worker_id)
     starts.release_orphans(connection)
-    own = launch_rows.held(connection, worker_id)
+    own = launch_rows.owned_by(connection, worker_id)
     return launch_rows.adopt(connection, worker_id), own
 
 
 def _leave(connection: sa.Connection, worker_id: str) -> None:
-    launch_rows.leave(connection, worker_id)
+    launch_rows.release_all(connection, worker_id)
     workers.deregister(connection, worker_id)

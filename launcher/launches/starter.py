@@ -18,10 +18,10 @@ from launcher.errors import (
 from launcher.hub import Hub, servers
 from launcher.hub.servers import Stop
 from launcher.hub.starts import NotBegun, Start, Throttled
-from launcher.hub.version import LEAVES_REFUSALS, version
+from launcher.hub.version import IGNORES_REFUSALS, version
 from launcher.launches.feed import Feed
 from launcher.metrics import Metrics
-from launcher.outage import Record
+from launcher.outage import SharedRecord
 from launcher.server_ref import ServerRef
 from launcher.store import Store, breaker, limit, start_queue, starts
 from launcher.store.breaker import STATES
@@ -54,7 +54,7 @@ class Starter:
         metrics: Metrics,
         *,
         worker_id: str,
-        logged: Record,
+        logged: SharedRecord,
         limits: StartLimits,
         timeout: float,
         patience: float,
@@ -88,7 +88,7 @@ class Starter:
         None when the launch is not this worker's any more. Raises QueueFull, StartCooldown,
         StartsFailing.
         """
-        waiting = await self._store.insist(start_queue.enqueue, launch, self.limits)
+        waiting = await self._store.run_until_done(start_queue.enqueue, launch, self.limits)
         self._wanted.set()
         return waiting
 
@@ -160,7 +160,7 @@ class Starter:
         state = STATES.index(now.state)
         if self._logged.read()[0] == state:
             return
-        with self._logged.alone():
+        with self._logged.locked():
             logged, since, *_ = self._logged.read()
             if logged == state or now.now <= since:
                 return
@@ -219,9 +219,9 @@ class Starter:
         progress: Sequence[Mapping[str, object]],
         outcome: StartOutcome,
         *,
-        insist: bool = False,
+        until_done: bool = False,
     ) -> list[str]:
-        write = self._store.insist if insist else self._store.run
+        write = self._store.run_until_done if until_done else self._store.run
         return await write(
             start_queue.finish, server, self._worker_id, progress, outcome, self.limits
         )
@@ -238,7 +238,7 @@ class Starter:
             outcome = await self._outcome(start)
             async with self._progress_lock:
                 progress = list(self._progress.get(server, ()))
-                changed = await self._finish(server, progress, outcome, insist=True)
+                changed = await self._finish(server, progress, outcome, until_done=True)
                 self._forget_progress({server: progress})
         except asyncio.CancelledError:
             await self._leave(server, start)
@@ -266,7 +266,7 @@ class Starter:
         """Whether the hub counts the failure among those in a row."""
         if isinstance(error, SpawnRefused) and self.limits.hub_failure_limit:
             known = await version(self._hub)
-            return known is None or known < LEAVES_REFUSALS
+            return known is None or known < IGNORES_REFUSALS
         return isinstance(error, SpawnFailed | StartTimeout)
 
     async def _leave(self, server: ServerRef, start: Start) -> None:

@@ -97,7 +97,7 @@ class Uploader:
         """Remove what a cancelled launch may have left in the home."""
         if launch.notebook:
             await self._remove(launch)
-        await self._store.insist(launch_rows.let_go, launch)
+        await self._store.run_until_done(launch_rows.release, launch)
 
     async def _remove(self, launch: Launch) -> None:
         with suppress(ServerGone, LauncherError):

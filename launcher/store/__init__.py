@@ -1,4 +1,4 @@
-"""The database: what must outlive a process, and what all processes count together."""
+"""The database: state that survives a worker, and counts that all workers share."""
 
 import asyncio
 import functools
@@ -23,25 +23,25 @@ __all__ = ["Outdated", "Store", "_alembic", "_connect", "check_version", "migrat
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# for a unit of work from when it is asked for, waiting for a thread and for locks included
+# for one unit of work, the wait for a thread and for locks included
 SECONDS = 5.0
-# then nobody waits any more for a thread that hangs in what we cannot bound, such as a disk
+# after that the caller stops waiting: a thread can hang where no timeout applies, such as a disk
 GIVE_UP_SECONDS = SECONDS + 1.0
-# SQLSTATE of what PostgreSQL ends for another transaction's sake: serialization failure, deadlock
+# SQLSTATE of conflicts between transactions in PostgreSQL: serialization failure, deadlock
 CONFLICTS = ("40001", "40P01")
-INSIST_SECONDS = 1.0
+RETRY_SECONDS = 1.0
 
 
 class Store:
-    """Runs units of work, each a function of a connection, in one transaction on a thread."""
+    """Runs units of work: functions of a connection, each in one transaction on a thread."""
 
     def __init__(self, url: str, outage: Outage | None = None) -> None:
         self._engine = _connect(url)
         self._reading = self._engine.execution_options(**{ONLY_READS: True})
-        # in SQLite one transaction writes at a time, and whoever reads waits for none of them
-        alone = self._engine.dialect.name == "sqlite"
-        self._threads = ThreadPoolExecutor(1 if alone else THREADS, thread_name_prefix="store")
-        self._readers = ThreadPoolExecutor(1, "store-reads") if alone else self._threads
+        # SQLite allows one writing transaction at a time; readers do not wait for it
+        one_writer = self._engine.dialect.name == "sqlite"
+        self._threads = ThreadPoolExecutor(1 if one_writer else THREADS, thread_name_prefix="store")
+        self._readers = ThreadPoolExecutor(1, "store-reads") if one_writer else self._threads
         self._outage = outage or Outage("the database")
 
     async def run(
@@ -50,9 +50,10 @@ class Store:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        """What `work(connection, …)` returns, committed; raises StoreUnavailable within seconds.
+        """Run `work(connection, …)` in a transaction; returns its result after the commit.
 
-        Work that another transaction got in the way of is done anew: its only effects are rows.
+        After a conflict with another transaction the work runs again: it may only change rows.
+        Raises StoreUnavailable after at most GIVE_UP_SECONDS.
         """
         bound = functools.partial(_do, self._engine, lambda c: work(c, *args, **kwargs))
         return await self._wait_for(self._threads, bound, writing=True)
@@ -63,7 +64,7 @@ class Store:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        """What `run` returns, of work that changes nothing: it waits for nobody who writes."""
+        """Run work that only reads, as `run` does, without waiting for transactions that write."""
         bound = functools.partial(_do, self._reading, lambda c: work(c, *args, **kwargs))
         return await self._wait_for(self._readers, bound, writing=False)
 
@@ -83,21 +84,24 @@ class Store:
         self._outage.succeeded(writing=writing)
         return result
 
-    async def insist(
+    async def run_until_done(
         self,
         work: Callable[Concatenate[sa.Connection, P], T],
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        """What `run` returns, however long the database is away: for what has happened already."""
+        """Run work as `run` does, again and again until the database is available.
+
+        For results that must not be lost.
+        """
         while True:
             try:
                 return await self.run(work, *args, **kwargs)
             except StoreUnavailable:
-                await asyncio.sleep(INSIST_SECONDS)
+                await asyncio.sleep(RETRY_SECONDS)
 
     def close(self) -> None:
-        """Let go of threads and connections."""
+        """Close threads and connections."""
         self._threads.shutdown(wait=True)
         self._readers.shutdown(wait=True)
         self._engine.dispose()
@@ -107,23 +111,23 @@ def _do(engine: sa.Engine, work: Callable[[sa.Connection], T], moment: float) ->
     try:
         with deadline.until(moment):
             if deadline.seconds_left() == 0:
-                raise sa.exc.TimeoutError("other units of work took all the time")
+                raise sa.exc.TimeoutError("other units of work used up the time limit")
             return _transact(engine, work, TRIES)
     except (sa.exc.IntegrityError, sa.exc.DataError, sa.exc.ProgrammingError):
-        raise  # a fault of ours, not of the database
+        raise  # a bug of the launcher, not an outage of the database
     except (sa.exc.DatabaseError, sa.exc.InterfaceError, sa.exc.TimeoutError) as error:
         raise _unavailable() from error
 
 
 def _unavailable() -> StoreUnavailable:
     return StoreUnavailable(
-        "The launcher cannot write down what it is asked to do. Try again in a moment.",
+        "The launcher's database is not available. Try again in a moment.",
         retry_after=5,
     )
 
 
 def reason(error: BaseException | None) -> str:
-    """What the driver said, without the statement."""
+    """The driver's error message, without the statement."""
     return str(getattr(error, "orig", None) or error).strip()
 
 

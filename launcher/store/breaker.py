@@ -1,7 +1,7 @@
-"""What failed: the breaker that opens for a spawner that fails, and the cool-down of one user.
+"""Failed starts: the circuit breaker for all users, and the cool-down of one user.
 
-The breaker opens when the starts of different users failed without a success between, and tries
-one start after a while (half-open). A user whose own starts fail waits alone (cool-down).
+The breaker opens when starts of DIFFERENT_USERS users failed without a success in between. After
+its open time one start is tried (half-open). A user whose own starts fail waits for a cool-down.
 """
 
 import time
@@ -13,7 +13,7 @@ from launcher.store.tables import failed_starts, start_cooldowns, start_limit
 
 CLOSED, OPEN, HALF_OPEN = STATES = ("closed", "open", "half-open")
 
-# whose starts failed one after the other: fewer may be users whose own servers are broken
+# failures of fewer users may be caused by these users' own servers
 DIFFERENT_USERS = 3
 MOST_COOLDOWN_SECONDS = 600.0
 # a cool-down that ended so long ago does not make the next one longer
@@ -23,27 +23,30 @@ MOST_DOUBLINGS = 20
 
 @dataclass(frozen=True)
 class BreakerLimits:
-    """How long the breaker stays open, and a user waits after a failure."""
+    """How long the breaker stays open, and how long a user waits after a failure."""
 
     hub_failure_limit: int = 0
-    """The hub's `consecutive_failure_limit`, at which it exits; 0: it has none."""
+    """The hub's `consecutive_failure_limit`, at which it exits; 0: no limit."""
     cooldown: float = 10.0
     """Seconds after a user's first failure; doubled with each further one. 0: no cool-down."""
     open_seconds: float = 60.0
-    """Seconds after the breaker opened for the first time. 0: it never opens."""
+    """Seconds for which the breaker opens the first time. 0: it never opens."""
 
     @property
     def most_open_seconds(self) -> float:
-        """The longest that the breaker stays open; a hub that may exit is asked less often."""
+        """The longest time that the breaker stays open, in seconds.
+
+        It is longer where failures make the hub exit.
+        """
         return self.open_seconds * (10 if self.hub_failure_limit else 1.5)
 
     @property
     def grace(self) -> float:
-        """Seconds for which a half-open breaker waits for a user whose start did not fail."""
+        """Seconds for which a half-open breaker admits only users whose start did not fail."""
         return self.open_seconds / 6
 
 
-# made once: to make a statement anew costs more than to run it
+# prepared once: building a statement costs more than running it
 _LIMIT = start_limit.select().with_for_update()
 _COUNT = failed_starts.insert()
 _USERS = sa.select(sa.func.count(failed_starts.c.user.distinct()))
@@ -59,7 +62,7 @@ _COOL_DOWN = sa.text(
 
 
 def has_failed(connection: sa.Connection, user: str) -> bool:
-    """Whether a start of the user failed since the last success of anybody."""
+    """Whether a start of the user failed since the last success of any user."""
     return connection.execute(_HAS_FAILED, {"this": user}).first() is not None
 
 
@@ -69,7 +72,7 @@ def failed_users() -> sa.Select[tuple[str]]:
 
 
 def cooldown(connection: sa.Connection, user: str) -> tuple[float, str]:
-    """Seconds until the user's cool-down ends, 0 without one, and the kind of the failure."""
+    """Seconds until the user's cool-down ends (0: none), and the kind of the last failure."""
     row = connection.execute(_COOLDOWN, {"this": user}).one_or_none()
     return (max(0.0, row.ends_at - time.time()), row.kind) if row else (0.0, "")
 
@@ -77,7 +80,7 @@ def cooldown(connection: sa.Connection, user: str) -> tuple[float, str]:
 def count_failure(
     connection: sa.Connection, user: str, kind: str, limits: BreakerLimits, asked_at: float
 ) -> None:
-    """A start of the user that began at `asked_at` failed, which the hub counts, too."""
+    """Count a failed start of the user that began at `asked_at`; the hub counts it, too."""
     row, now = connection.execute(_LIMIT).one(), time.time()
     connection.execute(_COUNT, {"user": user, "kind": kind, "at": now})
     _cool_down(connection, user, kind, limits, alone=not row.trips)
@@ -92,9 +95,10 @@ def count_failure(
 def _cool_down(
     connection: sa.Connection, user: str, kind: str, limits: BreakerLimits, *, alone: bool
 ) -> None:
-    """Let the user wait: twice as long as the last time when it is `alone` that their start fails.
+    """Begin a cool-down of the user.
 
-    While the breaker is not closed, the spawner is to blame.
+    `alone` doubles it with each failure. While the breaker is not closed, the cause is the spawner
+    and not the user's server: the cool-down then is not doubled.
     """
     now = time.time()
     old = start_cooldowns.c.ends_at < now - COOLDOWN_KEPT_SECONDS
@@ -109,14 +113,14 @@ def _cool_down(
 
 
 def end_cooldown(connection: sa.Connection, user: str) -> None:
-    """A start of the user was a success."""
+    """End the user's cool-down, after a success."""
     connection.execute(_END_COOLDOWN, {"this": user})
 
 
 def forget_failures(connection: sa.Connection, before: float) -> int:
-    """A start that was begun `before` was a success; how many failures are forgotten.
+    """Forget failures from before the begin of a successful start; returns how many.
 
-    Closes the breaker, unless the starts of different users failed since.
+    Closes the breaker, unless starts of DIFFERENT_USERS users failed since.
     """
     row = connection.execute(_LIMIT).one()
     forgotten = connection.execute(_FORGET, {"before": before}).rowcount
@@ -126,14 +130,14 @@ def forget_failures(connection: sa.Connection, before: float) -> int:
 
 
 def hub_restarted(connection: sa.Connection, at: float) -> int:
-    """The hub was restarted `at` (seconds since 1970): it counts its failures anew.
+    """Forget failures from before a restart of the hub, `at` seconds since 1970.
 
-    Returns how many are forgotten.
+    The hub's own count starts again at 0. Returns how many are forgotten.
     """
     return forget_failures(connection, at)
 
 
 def reset(connection: sa.Connection) -> None:
-    """Forget all failures and end all cool-downs: an administrator says that starts work."""
+    """Forget all failures and end all cool-downs, as an administrator asked."""
     forget_failures(connection, time.time())
     connection.execute(start_cooldowns.delete())

@@ -1,4 +1,4 @@
-"""Until when the unit of work of this thread may take; connections to the database obey it."""
+"""The deadline of this thread's unit of work, which database connections respect."""
 
 import time
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ _until: ContextVar[float | None] = ContextVar("_until", default=None)
 
 @contextmanager
 def until(moment: float) -> Iterator[None]:
-    """Bound what this thread does with the database; `moment` is of time.monotonic()."""
+    """Set the deadline of this thread's database calls to `moment`, of time.monotonic()."""
     token = _until.set(moment)
     try:
         yield
@@ -19,6 +19,6 @@ def until(moment: float) -> Iterator[None]:
 
 
 def seconds_left() -> float | None:
-    """How long it may still take, at least 0; None without a bound."""
+    """Seconds until the deadline, at least 0; None without a deadline."""
     moment = _until.get()
     return None if moment is None else max(0.0, moment - time.monotonic())

@@ -1,4 +1,4 @@
-"""SQLAlchemy engines: how SQLite and PostgreSQL are connected to."""
+"""SQLAlchemy engines for SQLite and PostgreSQL."""
 
 import sqlite3
 import time
@@ -9,11 +9,11 @@ import sqlalchemy as sa
 from launcher.errors import ConfigError
 from launcher.store import deadline
 
-# of what no unit of work bounds, such as a migration
+# without a deadline, as in a migration
 BUSY_MILLISECONDS = 30_000
 
 THREADS = 8
-# a PostgreSQL that vanished is noticed (libpq's parameters, which the URL may hold too)
+# to notice a PostgreSQL server that is gone (libpq's parameters; the URL may set them, too)
 POSTGRESQL_LIMITS = {
     "connect_timeout": "3",
     "keepalives_idle": "10",
@@ -22,12 +22,12 @@ POSTGRESQL_LIMITS = {
 }
 TRIES = 6
 PAUSE_SECONDS = 0.05
-# understood by the driver of PostgreSQL, and by us
+# an execution option of SQLAlchemy's PostgreSQL dialect; used here for SQLite, too
 ONLY_READS = "postgresql_readonly"
 
 
 def connect(url: str) -> sa.Engine:
-    """An engine for the database, which nothing has been asked of yet; raises ConfigError."""
+    """Create an engine for the database, without a connection; raises ConfigError."""
     try:
         return _engine(sa.make_url(url))
     except (sa.exc.ArgumentError, ImportError, ValueError) as error:
@@ -39,11 +39,11 @@ def connect(url: str) -> sa.Engine:
 
 
 def _engine(url: sa.URL) -> sa.Engine:
-    if url.drivername in ("postgres", "postgresql"):  # as people paste it from elsewhere
+    if url.drivername in ("postgres", "postgresql"):  # the usual spellings
         url = url.set(drivername="postgresql+psycopg")
     if url.drivername == "postgresql+psycopg":
         return _postgresql(url)
-    # what people asked for stays out of errors, which are logged
+    # parameters are users' data: keep them out of errors, which are logged
     engine = sa.create_engine(url, hide_parameters=True)
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _prepare_sqlite)
@@ -52,7 +52,7 @@ def _engine(url: sa.URL) -> sa.Engine:
 
 
 def _postgresql(url: sa.URL) -> sa.Engine:
-    from launcher.store import postgresql  # psycopg is installed by those who use it
+    from launcher.store import postgresql  # psycopg is an optional dependency
 
     limits = {name: limit for name, limit in POSTGRESQL_LIMITS.items() if name not in url.query}
     engine = sa.create_engine(
@@ -69,8 +69,7 @@ def _postgresql(url: sa.URL) -> sa.Engine:
 def _begin_in_sqlite(connection: sa.Connection) -> None:
     raw: Any = connection.connection.dbapi_connection
     _wait_in_sqlite(raw)
-    # a deferred transaction waits for nobody, but fails at once when it turns to writing while
-    # another one writes
+    # a deferred transaction fails at once if it begins to write while another one writes
     reads = connection.get_execution_options().get(ONLY_READS)
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
@@ -85,7 +84,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     connection.isolation_level = None  # SQLAlchemy's documented way to send our own BEGIN
     _wait_in_sqlite(connection)
     _write_ahead(connection, TRIES)
-    # NORMAL: what was written outlives every process; a power cut may take the last moment with it
+    # NORMAL: a commit survives a crash of the process; a power failure may lose the last commits
     for pragma in ("synchronous=NORMAL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
@@ -94,7 +93,7 @@ def _write_ahead(connection: sqlite3.Connection, tries: int) -> None:
     try:
         connection.execute("PRAGMA journal_mode=WAL")
     except sqlite3.OperationalError as error:
-        # a file is switched once; SQLite lets nobody wait who wants to at that very moment
+        # a file is switched once; a second process that switches meanwhile gets SQLITE_BUSY at once
         if tries == 1 or error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
             raise
         time.sleep(PAUSE_SECONDS)

@@ -1,6 +1,6 @@
-"""Idempotency keys: the same key and body is the same launch, for a day.
+"""Idempotency keys: for a day, a request with the same key and body gets the same launch.
 
-A key does not stand for a launch that failed before it began anything.
+The key of a launch that failed before it had any effect is forgotten.
 """
 
 import time
@@ -20,7 +20,7 @@ _INSERT = sa.text(
 def remember(
     connection: sa.Connection, key_hash: str, body_hash: str, launch_id: str
 ) -> tuple[str, str]:
-    """The hash of the body and the launch that the key stands for: these, when it is new."""
+    """Store the key unless it is known; returns the body hash and the launch that it belongs to."""
     now = time.time()
     here = idempotency_keys.c.key_hash == key_hash
     old = idempotency_keys.c.created_at < now - KEPT_SECONDS
@@ -36,7 +36,7 @@ def remember(
 def replace(
     connection: sa.Connection, key_hash: str, old_launch_id: str, body_hash: str, launch_id: str
 ) -> bool:
-    """Whether the key, which stood for the old launch until now, stands for the new one."""
+    """Move the key from the old launch to the new one; whether it belonged to the old one."""
     here = idempotency_keys.c.key_hash == key_hash
     still = idempotency_keys.c.launch_id == old_launch_id
     values = {"body_hash": body_hash, "launch_id": launch_id, "created_at": time.time()}
@@ -45,6 +45,6 @@ def replace(
 
 
 def forget(connection: sa.Connection, key_hash: str, launch_id: str) -> None:
-    """The key stands for that launch no longer: the next request with it is a new launch."""
+    """Forget the key of that launch: the next request with it is a new launch."""
     this = (idempotency_keys.c.key_hash == key_hash) & (idempotency_keys.c.launch_id == launch_id)
     connection.execute(idempotency_keys.delete().where(this))

@@ -1,4 +1,4 @@
-"""The feed: what happened to launches, for whoever wants to know, in whichever process."""
+"""Events of launches, for event streams in all workers."""
 
 import time
 from collections.abc import Iterable, Mapping
@@ -12,7 +12,7 @@ from launcher.store.tables import launch_events
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened to a launch: its `seq`-th change."""
+    """An event of a launch: its `seq`-th change."""
 
     seq: int
     event: str
@@ -37,7 +37,7 @@ def append(
     event: str,
     data: Mapping[str, Any],
 ) -> None:
-    """Write the same event down for launches, each (id, seq)."""
+    """Record one event for several launches; `changes` holds (id, seq) of each."""
     shared = {"event": event, "data": dict(data), "at": time.time()}
     rows = [{"launch_id": launch_id, "seq": seq, **shared} for launch_id, seq in changes]
     if rows:
@@ -45,6 +45,6 @@ def append(
 
 
 def since(connection: sa.Connection, launch_id: str, seq: int) -> list[Event]:
-    """What happened to the launch after its `seq`-th change, in order."""
+    """The events of the launch after its `seq`-th change, in order."""
     found = connection.execute(_SINCE, {"this": launch_id, "after": seq})
     return [Event(**row._mapping) for row in found]

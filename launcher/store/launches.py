@@ -17,10 +17,10 @@ from launcher.store.tables import launches, starts
 ACTIVE = ("queued", "starting", "uploading")
 WAITING = ("queued", "starting")
 ENDED = ("done", "failed", "cancelled")
-# so that the launches of a worker that died are shared among the others
+# the launches of a worker that died are shared among the others
 MOST_AT_ONCE = 20
 # the worker_id of launches whose worker shut down cleanly
-LEFT = ""
+RELEASED = ""
 BOUNDS_SECONDS = 60.0
 BOUNDS_RETRY_SECONDS = 10
 
@@ -45,7 +45,7 @@ class Notebook:
     content: str
     """As JSON; empty once the launch has ended."""
     path: str | None = None
-    """Where it is, below the home."""
+    """Its path in the home, once it is there."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +74,11 @@ class Launch:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more will happen to it."""
+        """Whether the launch is done, failed or cancelled."""
         return self.state in ENDED
 
 
-# every launch goes through these two; as text they cost a third
+# every launch runs these two statements; as text they take a third of the time
 _LATER = ("path", "problem", "spec", "spec_hash")
 _NEW = [column.name for column in launches.c if column.name not in _LATER]
 _COLUMNS = ", ".join(f'"{name}"' for name in _NEW)
@@ -90,12 +90,12 @@ _DONE = sa.text(
     " WHERE id = :id AND worker_id = :worker_id AND state IN ('queued', 'starting', 'uploading')"
     " RETURNING seq"
 )
-# made once: to make a statement anew costs more than to run it
+# prepared once: building a statement costs more than running it
 _FIND = launches.select().where(launches.c.id == sa.bindparam("this"))
 _UNDER_WAY = (launches.c.id == sa.bindparam("this")) & launches.c.state.in_(ACTIVE)
-_HELD = launches.c.worker_id == sa.bindparam("by")
-_IS_MINE = sa.select(launches.c.id).where(_UNDER_WAY & _HELD)
-_HELD_IDS = sa.select(launches.c.id).where(_HELD)
+_OWNED = launches.c.worker_id == sa.bindparam("by")
+_IS_MINE = sa.select(launches.c.id).where(_UNDER_WAY & _OWNED)
+_OWNED_IDS = sa.select(launches.c.id).where(_OWNED)
 _OF_USER = launches.c.user == sa.bindparam("whose")
 _UNDER_WAY_OF_USER = sa.select(sa.func.count(launches.c.id)).where(
     _OF_USER & launches.c.worker_id.is_not(None)
@@ -120,7 +120,7 @@ _SEQS = sa.select(launches.c.id, launches.c.seq).where(
 @functools.cache
 def _change_of(columns: tuple[str, ...]) -> sa.Executable:
     values: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in columns}
-    query = launches.update().where(_UNDER_WAY & _HELD)
+    query = launches.update().where(_UNDER_WAY & _OWNED)
     return query.values(seq=launches.c.seq + 1, **values).returning(*launches.c)
 
 
@@ -150,7 +150,7 @@ def _launch(row: sa.Row[Any]) -> Launch:
 
 
 def find(connection: sa.Connection, launch_id: str) -> Launch | None:
-    """The launch with that id, whoever's it is."""
+    """The launch with that id, of any user; None if there is none."""
     row = connection.execute(_FIND, {"this": launch_id}).one_or_none()
     return _launch(row) if row else None
 
@@ -164,7 +164,7 @@ def page(
 ) -> list[Launch]:
     """At most `limit` launches whose columns are as in `where`, newest first, without content.
 
-    `before` is (created_at, id) of the launch after which to go on.
+    `before` is (created_at, id) of the last launch of the previous page.
     """
     columns = [column for column in launches.c if column.name != "content"]
     empty = sa.case((launches.c.content.is_(None), None), else_="")
@@ -178,7 +178,7 @@ def page(
 
 
 def done(connection: sa.Connection, launch: Launch, path: str | None) -> Launch | None:
-    """Record success, and where the notebook is; releases everything else. None as in `end`."""
+    """Record success and the path of the notebook; otherwise as `end`."""
     now = time.time()
     mine = {"path": path, "now": now, "id": launch.id, "worker_id": launch.worker_id}
     row = connection.execute(_DONE, mine).one_or_none()
@@ -196,7 +196,7 @@ def done(connection: sa.Connection, launch: Launch, path: str | None) -> Launch 
 
 
 def end(connection: sa.Connection, launch: Launch, **changes: Any) -> Launch | None:
-    """Record how it ended; releases its notebook, its file names and its worker.
+    """Record how the launch ended; deletes its content and releases its leases and its worker.
 
     None when it is not the caller's any more: it was cancelled, or another worker took it over.
     """
@@ -208,7 +208,7 @@ def end(connection: sa.Connection, launch: Launch, **changes: Any) -> Launch | N
 
 
 def move(connection: sa.Connection, launch: Launch, **changes: Any) -> Launch | None:
-    """Write down what changed, and that it did; None when it is not the caller's any more."""
+    """Record changes, and an event if the state changed; None as in `end`."""
     row = _change(connection, launch, **changes)
     if row and "state" in changes:
         launch_events.append(connection, [(launch.id, row.seq)], "state", {"state": row.state})
@@ -223,42 +223,42 @@ def _change(connection: sa.Connection, launch: Launch, **values: Any) -> Any:
 
 
 def is_mine(connection: sa.Connection, launch: Launch, *, for_update: bool = True) -> bool:
-    """Whether the launch is still the caller's to go on with, `for_update` until the commit."""
+    """Whether the caller still runs the launch; `for_update` locks the row until the commit."""
     mine = {"this": launch.id, "by": launch.worker_id}
     query = _IS_MINE.with_for_update() if for_update else _IS_MINE
     return connection.execute(query, mine).first() is not None
 
 
 def cancel(connection: sa.Connection, launch_id: str) -> bool:
-    """Whether the launch was under way, and is cancelled now. Its worker_id tidies up after it."""
+    """Cancel the launch; whether it was under way. Its worker then removes its files."""
     now = {"state": "cancelled", "updated_at": time.time(), "seq": launches.c.seq + 1}
     query = launches.update().where(_UNDER_WAY).values(now)
     return bool(connection.execute(query, {"this": launch_id}).rowcount)
 
 
-def let_go(connection: sa.Connection, launch: Launch) -> None:
-    """Nothing is left of a launch that was cancelled."""
+def release(connection: sa.Connection, launch: Launch) -> None:
+    """Release a cancelled launch after its files were removed: its leases and its worker."""
     mine = (launches.c.id == launch.id) & (launches.c.worker_id == launch.worker_id)
     gone = {"content": "" if launch.notebook else None, "worker_id": None}
     connection.execute(launches.update().where(mine).values(gone))
     leases.release(connection, launch.id)
 
 
-def held(connection: sa.Connection, worker_id: str) -> list[str]:
-    """The ids of the launches that `worker_id` has under way."""
-    return list(connection.execute(_HELD_IDS, {"by": worker_id}).scalars())
+def owned_by(connection: sa.Connection, worker_id: str) -> list[str]:
+    """The ids of the launches that the worker runs."""
+    return list(connection.execute(_OWNED_IDS, {"by": worker_id}).scalars())
 
 
-def leave(connection: sa.Connection, worker_id: str) -> None:
-    """The process `worker_id` ends in good order: its launches are for others to go on with."""
+def release_all(connection: sa.Connection, worker_id: str) -> None:
+    """Release the launches of a worker that shuts down: other workers take them over."""
     mine = launches.c.worker_id == worker_id
-    connection.execute(launches.update().where(mine).values(worker_id=LEFT))
+    connection.execute(launches.update().where(mine).values(worker_id=RELEASED))
 
 
 def adopt(connection: sa.Connection, worker_id: str) -> list[Launch]:
-    """Some of the launches whose process is gone, which are `worker_id`'s from now on.
+    """Give `worker_id` some of the launches whose worker is gone; returns them.
 
-    A process that died while a launch waited for its server did not die of that launch.
+    A worker that died while a launch waited for its server is not counted as a crash of the launch.
     """
     orphans = (
         sa.select(launches.c.id)
@@ -268,12 +268,12 @@ def adopt(connection: sa.Connection, worker_id: str) -> list[Launch]:
         .with_for_update(skip_locked=True)
     )
     waits = _SERVER.in_(sa.select(starts.c.user, starts.c.server))
-    died_at_work = (launches.c.worker_id != LEFT) & sa.not_(waits)
+    crashed = (launches.c.worker_id != RELEASED) & sa.not_(waits)
     values = {
         "worker_id": worker_id,
         "attempts": launches.c.attempts + 1,
         "takeovers": launches.c.takeovers + 1,
-        "crashes": launches.c.crashes + sa.case((died_at_work, 1), else_=0),
+        "crashes": launches.c.crashes + sa.case((crashed, 1), else_=0),
     }
     query = launches.update().where(launches.c.id.in_(orphans)).values(values)
     return [_launch(row) for row in connection.execute(query.returning(*launches.c))]
@@ -282,17 +282,17 @@ def adopt(connection: sa.Connection, worker_id: str) -> list[Launch]:
 def check_bounds(connection: sa.Connection, user: str, bounds: Bounds) -> None:
     """Raise TooManyLaunches when the user may not begin another launch now."""
     now = time.time()
-    asked = {"whose": user, "since": now - BOUNDS_SECONDS, "before": bounds.per_minute - 1}
-    counted = connection.execute(_COUNT_OF_USER, asked).one()
+    window = {"whose": user, "since": now - BOUNDS_SECONDS, "before": bounds.per_minute - 1}
+    counted = connection.execute(_COUNT_OF_USER, window).one()
     if counted.under_way >= bounds.under_way:
         raise TooManyLaunches(
-            f"{counted.under_way} launches of this user are under way, as many as may be. Wait"
+            f"{counted.under_way} launches of this user are under way, which is the limit. Wait"
             " until some have ended, or cancel them.",
             retry_after=BOUNDS_RETRY_SECONDS,
         )
     if counted.earlier is not None:
         raise TooManyLaunches(
-            f"This user began {bounds.per_minute} launches within a minute, as many as may be.",
+            f"This user began {bounds.per_minute} launches within a minute, which is the limit.",
             retry_after=max(1, math.ceil(counted.earlier + BOUNDS_SECONDS - now)),
         )
 
@@ -311,7 +311,7 @@ def count_by_state(connection: sa.Connection) -> dict[str, int]:
     return {state: found.get(state, 0) for state in ACTIVE}
 
 
-# all launches that wait for the same servers
+# changes of all launches that wait for the same servers
 
 
 @functools.cache
@@ -333,7 +333,7 @@ def _change_waiting(
     changes: int = 1,
     **values: object,
 ) -> list[tuple[str, int]]:
-    """Change the launches of these servers in these states; their ids and their last `seq`."""
+    """Change the launches of these servers in these states; returns their ids and last `seq`."""
     values["updated_at"] = time.time()
     new = {f"new_{name}": value for name, value in values.items()}
     names = [(server.user, server.name) for server in servers]
@@ -349,7 +349,7 @@ def move_waiting(
     *,
     state: str,
 ) -> list[str]:
-    """Move the launches of these servers from one of `states` to `state`; their ids."""
+    """Move the launches of these servers from one of `states` to `state`; returns their ids."""
     if not servers:
         return []
     changes = _change_waiting(connection, servers, states, state=state)
@@ -360,7 +360,7 @@ def move_waiting(
 def fail_waiting(
     connection: sa.Connection, servers: Sequence[ServerRef], problem: Mapping[str, object]
 ) -> list[str]:
-    """Fail the launches that wait for these servers; their ids."""
+    """Fail the launches that wait for these servers; returns their ids."""
     end: dict[str, Any] = {"state": "failed", "problem": dict(problem), "worker_id": None}
     ids = [launch_id for launch_id, _ in _change_waiting(connection, servers, WAITING, **end)]
     for launch_id in ids:
@@ -371,7 +371,7 @@ def fail_waiting(
 def record_progress(
     connection: sa.Connection, server: ServerRef, messages: Sequence[Mapping[str, object]]
 ) -> list[str]:
-    """Record messages of the spawner for the launches that wait for the server; their ids."""
+    """Record the spawner's messages for the launches of the server; returns their ids."""
     changes = _change_waiting(connection, [server], ("starting",), changes=len(messages))
     for back, data in enumerate(reversed(messages)):
         events = [(launch_id, seq - back) for launch_id, seq in changes]

@@ -1,7 +1,7 @@
 """How many starts may begin now: an adaptive concurrency limit, and a circuit breaker.
 
-Everything follows from rows and the clock, for all processes alike. What changes the rows is here
-and in `breaker`; every transaction that decides upon them takes the lock first.
+All workers compute the same from the rows and the clock. This module and `breaker` change the rows;
+every transaction that depends on them takes the lock first.
 """
 
 import math
@@ -13,13 +13,13 @@ import sqlalchemy as sa
 from launcher.store.breaker import CLOSED, HALF_OPEN, OPEN, BreakerLimits
 from launcher.store.tables import failed_starts, start_cooldowns, start_limit, starts
 
-# a success that long ago says nothing about the next start
+# how long a success counts as proof that starts work
 PROOF_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
 class StartLimits(BreakerLimits):
-    """What the site allows: starts in flight, servers in the queue, and failures."""
+    """The site's limits: starts in flight, servers in the queue, and failures."""
 
     max_starts: int = 20
     max_queued: int = 1000
@@ -27,7 +27,7 @@ class StartLimits(BreakerLimits):
 
 @dataclass(frozen=True)
 class Status:
-    """How the starts are going, over all processes."""
+    """The status of all starts, of all workers."""
 
     limits: StartLimits
     now: float
@@ -35,10 +35,10 @@ class Status:
     recent: int
     """Those in flight that began within the breaker's first open period."""
     unattended: int
-    """Those in flight whose process is gone."""
+    """Those in flight whose worker is gone."""
     queued: int
     failed: int
-    """Starts that failed in a row, whoever's they were."""
+    """Starts that failed in a row, of all users."""
     kind: str  # of the last failure; '' without one
     cooling_down: int
     succeeded_at: float
@@ -49,7 +49,7 @@ class Status:
 
     @property
     def state(self) -> str:
-        """The breaker's: closed, open or half-open."""
+        """The state of the breaker: closed, open or half-open."""
         if self.is_exhausted:
             return OPEN
         if not self.trips:
@@ -64,20 +64,23 @@ class Status:
 
     @property
     def is_last(self) -> bool:
-        """Whether one more start is safe, which is kept for somebody whose start did not fail."""
+        """Whether one start is left; it is reserved for a user whose last start did not fail."""
         most = self.limits.hub_failure_limit
         return bool(most) and self.failed == most - 2 > 0
 
     @property
     def retry_after(self) -> int | None:
-        """Seconds until the breaker goes half-open; None when it is not open, or needs help."""
+        """Seconds until the breaker becomes half-open.
+
+        None when it is not open, or when only a success or an administrator can close it.
+        """
         if self.state != OPEN or self.is_exhausted:
             return None
         return max(1, math.ceil(self.open_until - self.now))
 
     @property
     def proven(self) -> bool:
-        """Whether the last start that ended was a success, and not long ago."""
+        """Whether the last start that ended was a success within PROOF_SECONDS."""
         return not self.failed and self.succeeded_at > self.now - PROOF_SECONDS
 
     def allowed(self) -> int:
@@ -88,26 +91,26 @@ class Status:
         if self.state == HALF_OPEN:
             room = min(room, 0 if self.recent else 1)
         if self._safe is not None:
-            # the last one is a probe, too: it waits until it is known how the others go
+            # the last one is a probe, too: it waits for the outcome of the others
             room = min(room, self._safe - 1 if self._safe > 1 or self.recent else self._safe)
         return max(0, room)
 
     @property
     def only_unfailed(self) -> bool:
-        """Whether a start that begins now is for a user whose last start did not fail."""
+        """Whether only users whose last start did not fail may begin one now."""
         if self._safe is not None and self._safe <= 1:
             return True
         return self.state == HALF_OPEN and self.now < self.open_until + self.limits.grace
 
     @property
     def _safe(self) -> int | None:
-        """How many starts may fail before the hub exits, beside those in flight; None: any."""
+        """How many starts may fail before the hub exits, without those in flight; None: any."""
         if not self.limits.hub_failure_limit or self.proven:
             return None
         return self.limits.hub_failure_limit - 1 - self.failed - self.in_flight
 
 
-# made once: to make a statement anew costs more than to run it
+# prepared once: building a statement costs more than running it
 _LIMIT = start_limit.select().with_for_update()
 _FAILED = sa.select(sa.func.count(failed_starts.c.id)).scalar_subquery()
 _LAST_KIND = sa.select(failed_starts.c.kind).order_by(failed_starts.c.id.desc()).limit(1)
@@ -133,12 +136,12 @@ _SUCCEEDED = start_limit.update().values(
 
 
 def lock(connection: sa.Connection) -> None:
-    """Wait until no other transaction changes what waits: first of all, else two may lock up."""
+    """Lock the limit and the queue; to be called first, or two transactions may deadlock."""
     connection.execute(_LIMIT)
 
 
 def status(connection: sa.Connection, limits: StartLimits) -> Status:
-    """How the starts are going; what is decided upon it holds until the transaction ends."""
+    """The status of all starts, locked until the transaction ends."""
     row, now = connection.execute(_LIMIT).one(), time.time()
     since = {"now": now, "recently": now - limits.open_seconds}
     counts = connection.execute(_COUNTS, since).one()
@@ -161,12 +164,12 @@ def status(connection: sa.Connection, limits: StartLimits) -> Status:
 
 
 def raise_by_one(connection: sa.Connection, at: float, limits: StartLimits) -> None:
-    """A start that the launcher began was a success `at`: one more may be in flight."""
+    """Raise the limit by one: a start that the launcher began was a success `at`."""
     connection.execute(_SUCCEEDED, {"at": min(at, time.time()), "most": float(limits.max_starts)})
 
 
 def halve(connection: sa.Connection, seconds: float, limits: StartLimits) -> None:
-    """The hub takes no more starts for `seconds`."""
+    """Halve the limit, and pause all starts for `seconds`: the hub is busy."""
     now, row = status(connection, limits), connection.execute(_LIMIT).one()
     used = min(row.starts, limits.max_starts, max(1, now.in_flight))
     until = max(row.paused_until, now.now + seconds)

@@ -1,4 +1,4 @@
-"""Failed sign-ins of the last minute, counted over all processes.
+"""Failed sign-ins of the last minute, counted over all workers.
 
 `who` and `address` are keyed hashes: of a user name with an address, and of an address.
 """
@@ -17,7 +17,7 @@ WINDOW_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Refusal:
-    """Who has too many failures, and for how many seconds."""
+    """The hash that has too many failures, and the seconds until the next attempt."""
 
     who: str
     seconds: int
@@ -26,9 +26,9 @@ class Refusal:
 def begin(
     connection: sa.Connection, who: str, limit: int, *, address: str, address_limit: int
 ) -> Refusal | None:
-    """Count a try of `who`, unless `who` or `address` is over its limit: then a Refusal.
+    """Count an attempt of `who`; a Refusal when `who` or `address` is at its limit.
 
-    The try counts before it is made: tries at the same moment do not slip through together.
+    An attempt is counted before it is made, so that concurrent attempts cannot exceed the limit.
     """
     now = _prepare(connection, address)
     for each, most in ((address, address_limit), (who, limit)):
@@ -39,7 +39,7 @@ def begin(
 
 
 def fail(connection: sa.Connection, address: str, limit: int) -> int:
-    """Count a failure of `address`; the seconds to wait when it is at its limit now, else 0."""
+    """Count a failure of `address`; the seconds to wait if it is at its limit now, else 0."""
     now = _prepare(connection, address)
     if seconds := _wait(connection, address, limit, now):
         return seconds
@@ -48,19 +48,19 @@ def fail(connection: sa.Connection, address: str, limit: int) -> int:
 
 
 def succeeded(connection: sa.Connection, who: str) -> None:
-    """Forget the tries of `who`, who knew the password."""
+    """Forget the attempts of `who`: the password was right."""
     connection.execute(login_attempts.delete().where(login_attempts.c.who == who))
 
 
 def retract(connection: sa.Connection, who: str) -> None:
-    """Take the last try of `who` back: nobody could say whether it was right."""
+    """Remove the last attempt of `who`: it is unknown whether the password was right."""
     last = sa.select(sa.func.max(login_attempts.c.id)).where(login_attempts.c.who == who)
     connection.execute(login_attempts.delete().where(login_attempts.c.id == last.scalar_subquery()))
 
 
 def _prepare(connection: sa.Connection, address: str) -> float:
-    """Have the address to ourselves, with nothing in the table that is too old; the time."""
-    locks.hold(connection, f"login attempts of {address}")
+    """Lock the address and remove old attempts; returns the time."""
+    locks.acquire(connection, f"login attempts of {address}")
     now = time.time()
     connection.execute(login_attempts.delete().where(login_attempts.c.at < now - WINDOW_SECONDS))
     return now

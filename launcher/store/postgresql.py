@@ -1,7 +1,7 @@
-"""Connections to PostgreSQL that do not wait for longer than they may.
+"""Connections to PostgreSQL with a deadline in the client.
 
-The time-outs of the server do not help while the server itself is frozen, nor does TCP's while the
-kernel acknowledges for it: the client has to stop waiting. Imported only where psycopg is there.
+The server's own timeouts do not work while the server is frozen, and TCP's do not while the kernel
+acknowledges packets. Imported only if psycopg is installed.
 """
 
 from typing import Any
@@ -12,21 +12,21 @@ from psycopg.rows import TupleRow
 
 from launcher.store import deadline
 
-# the server's own, below ours, so that nothing that nobody waits for any more goes on there; a
-# process of the launcher that is frozen does not hold its locks for ever
+# the server's timeouts, below the client's: the server ends statements whose client stopped
+# waiting, and releases the locks of a worker that is frozen
 SESSION = (
     "SET lock_timeout = '3s'; SET statement_timeout = '4s';"
     " SET idle_in_transaction_session_timeout = '10s'"
 )
-# how often psycopg's wait looks up
+# how often the deadline is checked while psycopg waits
 INTERVAL_SECONDS = 0.1
 
 
 class Connection(psycopg.Connection[TupleRow]):
-    """A connection that is closed when an answer takes longer than the unit of work may."""
+    """A connection that is closed when a response takes longer than the deadline allows."""
 
     def wait(self, gen: PQGen[RV], interval: float = INTERVAL_SECONDS, *more: Any) -> RV:
-        """What psycopg's `wait` returns; raises OperationalError when the time has passed."""
+        """Wait as psycopg does; raises OperationalError at the deadline."""
         if deadline.seconds_left() is None:
             return super().wait(gen, interval, *more)
         return super().wait(self._bounded(gen), interval, *more)
@@ -37,9 +37,9 @@ class Connection(psycopg.Connection[TupleRow]):
             while True:
                 ready = yield wanted
                 if not ready and not deadline.seconds_left():
-                    # no rollback and no cancellation, which would be waited for as well
+                    # without a rollback or a cancellation: they would wait, too
                     self.pgconn.finish()
-                    raise psycopg.OperationalError("the database did not answer in time")
+                    raise psycopg.OperationalError("the database did not respond in time")
                 wanted = gen.send(ready)
         except StopIteration as done:
             result: RV = done.value
@@ -47,9 +47,9 @@ class Connection(psycopg.Connection[TupleRow]):
 
 
 def connect(*arguments: Any, **parameters: Any) -> Connection:
-    """A new connection; raises OperationalError, at once when there is no time left."""
+    """Open a connection; raises OperationalError, at once if the deadline has passed."""
     if deadline.seconds_left() == 0:
-        raise psycopg.OperationalError("the database did not answer in time")
+        raise psycopg.OperationalError("the database did not respond in time")
     connection = Connection.connect(*arguments, **parameters)
     if deadline.seconds_left() is not None:
         connection.execute(SESSION)

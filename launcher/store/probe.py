@@ -1,4 +1,4 @@
-"""Finds out whether the database takes what launches write, by writing."""
+"""Checks with a write whether launches can be stored in the database."""
 
 import os
 import time
@@ -9,7 +9,7 @@ from launcher.store.tables import probes
 
 BYTES = 32 * 1024
 KEPT_SECONDS = 3600.0
-# a sort that does not fit into memory takes 240 kB of the disk that nothing has taken before
+# a sort that does not fit into memory writes 240 kB to new blocks of the disk
 _LITTLE_MEMORY = sa.text("SET LOCAL work_mem = '64kB'")
 _SORT_ON_DISK = sa.text(
     "SELECT count(*) FROM (SELECT repeat('x', 100) || n FROM generate_series(1, 2000) AS n"
@@ -18,10 +18,10 @@ _SORT_ON_DISK = sa.text(
 
 
 def write(connection: sa.Connection, worker_id: str) -> None:
-    """Write 32 KiB, and remove what this process wrote the last time.
+    """Write 32 KiB, and remove the row that this worker wrote before.
 
-    To be committed like any other unit of work. The new row comes first: the space of the last one
-    cannot stand in for space that is missing. Rows that dead processes left go after an hour.
+    The new row is written first, so that the space of the old one cannot hide a full disk. Rows of
+    workers that died are removed after an hour.
     """
     now = time.time()
     row = {"worker_id": worker_id, "content": os.urandom(BYTES), "at": now}
@@ -29,6 +29,6 @@ def write(connection: sa.Connection, worker_id: str) -> None:
     older = (probes.c.worker_id == worker_id) & (probes.c.id != mine)
     connection.execute(probes.delete().where(older | (probes.c.at < now - KEPT_SECONDS)))
     if connection.dialect.name == "postgresql":
-        # it puts the row where an older one was; a new launch may need a new block
+        # PostgreSQL reuses the space of older rows; a new launch may need a new block
         connection.execute(_LITTLE_MEMORY)
         connection.execute(_SORT_ON_DISK).one()

@@ -1,4 +1,4 @@
-"""Forgets what is old."""
+"""Deletes old launches, keys, leases and login attempts."""
 
 import time
 
@@ -8,19 +8,18 @@ from launcher.store.idempotency import KEPT_SECONDS
 from launcher.store.launches import ENDED
 from launcher.store.tables import idempotency_keys, launch_events, launches, leases, login_attempts
 
-# so that nobody waits long for the database meanwhile
+# short transactions: others wait for the database meanwhile
 MOST_AT_ONCE = 1000
-# a launch that failed within so many seconds is kept no longer than an hour: such ones cost their
-# user nothing
+# a launch that failed within so many seconds is kept for an hour only: there may be many of them
 AT_ONCE_SECONDS = 10.0
 KEPT_AT_ONCE_SECONDS = 3600.0
 
 
 def prune(connection: sa.Connection, seconds: float) -> int:
-    """Forget launches that ended more than `seconds` ago, and what belongs to them; how many.
+    """Delete launches that ended more than `seconds` ago, with their events; returns how many.
 
-    At most a thousand at once; call it again when it was as many. Idempotency keys go after a day,
-    launches that failed at once after an hour, unless a key stands for them.
+    Deletes at most MOST_AT_ONCE launches: call it again when it returns that number. Idempotency
+    keys are deleted after a day, launches that failed at once after an hour if they have no key.
     """
     now = time.time()
     ids = _forgettable(connection, now, seconds)
@@ -28,16 +27,16 @@ def prune(connection: sa.Connection, seconds: float) -> int:
     connection.execute(launches.delete().where(launches.c.id.in_(ids)))
     keys = idempotency_keys.c.created_at < now - KEPT_SECONDS
     connection.execute(idempotency_keys.delete().where(keys))
-    # a lease outlives its launch only where a process died at an unlucky moment
-    ended = sa.select(launches.c.id).where(launches.c.worker_id.is_not(None))
-    forgotten = (leases.c.expires_at < now) & leases.c.launch_id.not_in(ended)
+    # a lease without a launch that runs: its worker died before it released it
+    running = sa.select(launches.c.id).where(launches.c.worker_id.is_not(None))
+    forgotten = (leases.c.expires_at < now) & leases.c.launch_id.not_in(running)
     connection.execute(leases.delete().where(forgotten))
     connection.execute(login_attempts.delete().where(login_attempts.c.at < now - KEPT_SECONDS))
     return len(ids)
 
 
 def _forgettable(connection: sa.Connection, now: float, seconds: float) -> list[str]:
-    """The ids of launches that nobody needs any more."""
+    """The ids of launches that can be deleted."""
     ended = launches.c.state.in_(ENDED) & launches.c.worker_id.is_(None)
     old = launches.c.updated_at < now - seconds
     at_once = (launches.c.state == "failed") & (launches.c.updated_at < now - KEPT_AT_ONCE_SECONDS)

@@ -21,7 +21,7 @@ class StartSucceeded:
     def record(
         self, connection: sa.Connection, server: ServerRef, worker_id: str, limits: StartLimits
     ) -> list[str]:
-        """Record it; returns the ids of the launches that go on."""
+        """Record it; returns the ids of the launches that continue."""
         return starts.succeeded(connection, server, worker_id, self.at, self.ours, limits)
 
 

@@ -34,7 +34,7 @@ class QueueUpdate:
     own: Sequence[OwnStart]
     """The starts that the worker is responsible for, the claimed ones included."""
     failing: bool
-    """Whether a success of a start that somebody else began would matter."""
+    """Whether the success of a start that the launcher did not begin would matter."""
     before: Status
     """The status of all starts before the update."""
 
@@ -87,21 +87,21 @@ def _cooldown(kind: str, seconds: float) -> StartCooldown:
 
 
 def _refusal(now: Status, seconds: float = 0.0) -> StartsFailing:
-    """The problem of an open breaker, for somebody who is in a cool-down for `seconds`."""
+    """The problem of an open breaker, for a user who is in a cool-down for `seconds`."""
     failed = f"The last servers that were started failed ({title_of(now.kind).lower()})"
     if now.retry_after is not None:
         wait = max(now.retry_after, math.ceil(seconds))
         return StartsFailing(
             f"{failed}, those of different users, so no server is started at the moment. Try again"
-            f" in {wait} seconds. Launches to servers that run go on.",
+            f" in {wait} seconds. Launches to servers that run are not affected.",
             retry_after=wait,
         )
     kept = "" if now.is_exhausted else " One start is left, for users whose servers did not fail."
     return StartsFailing(
         f"{failed}, and too many failures in a row would bring the hub down.{kept} Servers are"
-        " started again after anybody's success (start your server on the hub's own page, then"
-        " try again), after a restart of the hub, or when an administrator says so (DELETE"
-        " /starts/failures).",
+        " started again after a success of any user (start your server on the hub's own page, then"
+        " try again), after a restart of the hub, or after an administrator's DELETE"
+        " /starts/failures.",
         retry_after=BUSY_RETRY_SECONDS,
     )
 
@@ -159,7 +159,7 @@ def finish(
 
 
 _BUSY: dict[str, Any] = HubBusy(
-    "The hub was too busy to start the server in all the time that the launcher waits. Try again"
+    "The hub was too busy to start the server within the launcher's queue_timeout. Try again"
     " later.",
     retry_after=BUSY_RETRY_SECONDS,
 ).problem()

@@ -1,7 +1,7 @@
 """Servers that launches wait for: in the queue, or being started by one of the workers.
 
-A start is in flight from the moment that a worker claims it (`asked_at`): the hub goes on with it
-even if that worker dies.
+A start is in flight from the moment that a worker claims it (`asked_at`): the hub continues it even
+if that worker dies.
 """
 
 import time
@@ -104,7 +104,7 @@ def claim(
     """Claim at most `count` queued servers for the worker, first come first served.
 
     Returns them and the ids of the launches whose state changed. `only_unfailed` leaves out users
-    whose starts failed since the last success of anybody.
+    whose starts failed since the last success of any user.
     """
     if not count:
         return [], []
@@ -132,7 +132,7 @@ def succeeded(
     ours: bool,
     limits: StartLimits,
 ) -> list[str]:
-    """Record that the server has run since `at`; returns the ids of its launches, which go on.
+    """Record that the server has run since `at`; returns the ids of its launches, which continue.
 
     `ours` says whether the launcher began the start; only then does it raise the limit.
     """

@@ -1,11 +1,11 @@
-"""The tables, on one screen."""
+"""The tables of the database."""
 
 import sqlalchemy as sa
 
 metadata = sa.MetaData()
 
-# a user name of JupyterHub has at most 255 characters, so has a server name, a path 10 components
-# of 255 bytes
+# in JupyterHub, user names and server names have at most 255 characters; a path has at most 10
+# components of 255 bytes
 launches = sa.Table(
     "launches",
     metadata,
@@ -75,7 +75,7 @@ launches = sa.Table(
     ),
 )
 
-# what happened to a launch, but for its end, which is in its row
+# the events of a launch, without its end, which is in its row
 launch_events = sa.Table(
     "launch_events",
     metadata,
@@ -86,7 +86,7 @@ launch_events = sa.Table(
     sa.Column("at", sa.Float, nullable=False),
 )
 
-# the same key, caller and user is the same launch; `key_hash` is of all three
+# one launch per key, caller and user; `key_hash` is of all three
 idempotency_keys = sa.Table(
     "idempotency_keys",
     metadata,
@@ -97,7 +97,7 @@ idempotency_keys = sa.Table(
     sa.Index("idempotency_keys_by_age", "created_at"),
 )
 
-# the worker processes, each alive until `alive_until`, which it moves on
+# the worker processes; heartbeats renew `alive_until`
 workers = sa.Table(
     "workers",
     metadata,
@@ -118,7 +118,7 @@ starts = sa.Table(
     sa.Index("starts_in_turn", "queued_at"),
 )
 
-# one row: how many starts the hub takes at the same moment, from when on, and the breaker
+# one row: the limit of concurrent starts, its pause, and the circuit breaker
 start_limit = sa.Table(
     "start_limit",
     metadata,
@@ -143,7 +143,7 @@ start_limit = sa.Table(
     sa.CheckConstraint("id = 1", "one_row"),
 )
 
-# the starts that failed since the last one that did not
+# the starts that failed since the last success
 failed_starts = sa.Table(
     "failed_starts",
     metadata,
@@ -153,7 +153,7 @@ failed_starts = sa.Table(
     sa.Column("at", sa.Float, nullable=False),
 )
 
-# the users whose starts failed, each until a start of theirs succeeds
+# the users whose last start failed
 start_cooldowns = sa.Table(
     "start_cooldowns",
     metadata,
@@ -175,7 +175,7 @@ leases = sa.Table(
     sa.Index("leases_of_launch", "launch_id"),
 )
 
-# a row for every try under way or failed; `who` is a keyed hash of user name and address
+# a row for every attempt that is under way or failed; `who` is a keyed hash of name and address
 login_attempts = sa.Table(
     "login_attempts",
     metadata,
@@ -185,7 +185,7 @@ login_attempts = sa.Table(
     sa.Index("login_attempts_of", "who", "at"),
 )
 
-# what was written to find out whether the database can be written to; see probe.py
+# rows that check whether the database can be written to; see probe.py
 probes = sa.Table(
     "probes",
     metadata,

@@ -1,6 +1,6 @@
-"""Whose tables are in the database, and of which version: migrations, and what to do about others.
+"""Migrates the database, and checks which program and version its tables belong to.
 
-Nothing is changed in a database that holds something else.
+A database of another program is never changed.
 """
 
 import os
@@ -18,8 +18,8 @@ from launcher.store import deadline
 from launcher.store.engine import ONLY_READS, connect
 from launcher.store.tables import metadata
 
-# a worker that starts does not wait for longer
-LOOK_SECONDS = 5.0
+# for the check of the version when a worker starts
+CHECK_SECONDS = 5.0
 
 
 class Outdated(ConfigError):
@@ -35,7 +35,10 @@ def alembic(engine: sa.Engine) -> Config:
 
 
 def migrate(url: str) -> None:
-    """Bring the database's tables to this version's; raises ConfigError. Run by one process."""
+    """Create or upgrade the tables to this version; raises ConfigError.
+
+    To be run by one process.
+    """
     engine = connect(url)
     try:
         _keep_private(engine)
@@ -48,14 +51,14 @@ def migrate(url: str) -> None:
 
 
 def check_version(url: str) -> None:
-    """Raise ConfigError when the tables are not those of this version, Outdated for older ones."""
+    """Raise ConfigError if the tables are not those of this version, Outdated for older ones."""
     engine = connect(url)
     try:
         _refuse_folder(engine)
-        with deadline.until(time.monotonic() + LOOK_SECONDS):
+        with deadline.until(time.monotonic() + CHECK_SECONDS):
             have, tables = _found(engine)
     except sa.exc.OperationalError:
-        return  # away, which is no reason not to start: requests and /ready will say so
+        return  # the launcher starts without its database: requests and /ready report the outage
     except (sa.exc.DatabaseError, OSError) as error:
         raise _unusable(engine, error) from error
     finally:
@@ -90,7 +93,7 @@ def _keep_private(engine: sa.Engine) -> None:
 
 
 def _found(engine: sa.Engine) -> tuple[str | None, set[str]]:
-    """The revision that the database is said to be at, and the names of its tables."""
+    """The revision that Alembic recorded in the database, and the names of its tables."""
     with engine.execution_options(**{ONLY_READS: True}).begin() as connection:
         tables = set(sa.inspect(connection).get_table_names())
         heads = MigrationContext.configure(connection).get_current_heads()
@@ -98,7 +101,7 @@ def _found(engine: sa.Engine) -> tuple[str | None, set[str]]:
 
 
 def _refuse_others(engine: sa.Engine, found: tuple[str | None, set[str]]) -> None:
-    """Raise ConfigError for tables of another program, or of a version that is not known here."""
+    """Raise ConfigError for tables of another program, or of a newer version."""
     have, tables = found
     known = {script.revision for script in _scripts(engine).walk_revisions()}
     if have in known:
@@ -107,15 +110,15 @@ def _refuse_others(engine: sa.Engine, found: tuple[str | None, set[str]]) -> Non
     if have and ours:
         raise ConfigError(
             f"{_named(engine)} belongs to a newer version of the launcher (revision {have}, which"
-            " this version does not know). Run that version, or restore a backup from before it."
+            " this version does not know). Run that version, or restore an older backup."
         )
-    # a migration under way in another process shows nothing, or everything
+    # another process may be migrating: its transaction shows no table, or all of them
     others = sorted(tables - {"alembic_version"} - (metadata.tables.keys() if ours else set()))
     if have or others:
         holds = f"the tables {', '.join(others[:3])}" if others else "an alembic_version"
         raise ConfigError(
-            f"{_named(engine)} belongs to another program: it holds {holds}. The launcher needs a"
-            " database of its own; set LAUNCHER_DATABASE_URL."
+            f"{_named(engine)} belongs to another program: it contains {holds}. The launcher needs"
+            " its own database; set LAUNCHER_DATABASE_URL."
         )
 
 

@@ -1,4 +1,4 @@
-"""Pages and static files, and the headers that every answer carries."""
+"""Pages, static files, and the security headers of every response."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from swagger_ui_bundle import swagger_ui_path
 
 UI = Path(__file__).with_name("ui")
 
-# the users' servers share our origin: nothing of theirs may frame, script or open our pages
+# users' servers have the same origin: their pages must not frame, script or open the launcher's
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:;"
     " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -28,7 +28,7 @@ _HEADERS = {
 
 
 def routes(prefix: str) -> list[BaseRoute]:
-    """Swagger UI at ui/, and the way there from the service's own address."""
+    """The routes of Swagger UI at ui/, with redirects from the service's own address."""
 
     async def to_ui(_request: Request) -> Response:
         return RedirectResponse(f"{prefix}/ui/")
@@ -48,16 +48,16 @@ async def _page(_request: Request) -> Response:
 
 
 class SecurityHeaders:
-    """Adds the headers to every answer; files of the bundle may be kept, for they never change.
+    """Adds the headers to every response that does not have them.
 
-    The answer to HEAD has no body; gunicorn would drop it too, with a warning for each.
+    Removes the body of a response to HEAD; gunicorn would do so with a warning.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass everything on, with headers."""
+        """Call the application, and add the headers."""
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -1,13 +1,13 @@
-"""Alembic's environment: runs the migrations on the engine that launcher.store hands over."""
+"""Alembic's environment: runs the migrations on the engine that launcher.store passes."""
 
 from alembic import context
 
 from launcher.store import locks
 from launcher.store.tables import metadata
 
-# one transaction for all of them: of processes that migrate at the same moment, one finds them done
+# one transaction for all migrations: several processes may migrate at the same moment
 with context.config.attributes["engine"].begin() as connection:
-    locks.hold(connection, "migrations")
+    locks.acquire(connection, "migrations")
     context.configure(
         connection=connection,
         target_metadata=metadata,

@@ -21,7 +21,7 @@ TOKEN = lines(
 
 async def check(site: Site) -> Result:
     """Which configuration file was read: that its settings can be used is known by now."""
-    return ok(_sources(Path(site.settings.told("LAUNCHER_CONFIG") or CONFIG_FILE)))
+    return ok(_sources(Path(site.settings.variable("LAUNCHER_CONFIG") or CONFIG_FILE)))
 
 
 def _sources(path: Path) -> str:

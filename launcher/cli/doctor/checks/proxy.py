@@ -3,7 +3,7 @@
 from launcher.cli.doctor.results import Result, failed, ok
 from launcher.cli.doctor.site import Site
 from launcher.outage import Outage
-from launcher.readiness import Proxy
+from launcher.readiness import ProxyCheck
 
 NAME = "proxy"
 
@@ -11,7 +11,7 @@ NAME = "proxy"
 async def check(site: Site) -> Result:
     """Whether the proxy takes calls."""
     address = site.settings.proxy_url
-    found = await Proxy(site.session, address, Outage("the proxy")).check()
+    found = await ProxyCheck(site.session, address, Outage("the proxy")).check()
     if found.ok:
         return ok(f"The hub's proxy answers at {address}.")
     return failed(f"{address} (c.Launcher.proxy_url): {found.detail}")
