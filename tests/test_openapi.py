@@ -109,7 +109,8 @@ def test_an_operation_says_what_it_does_and_how_it_fails(name):
     operation = OPERATIONS[name][2]
     assert operation["summary"]
     responses = resolved(operation["responses"])
-    assert {"200", "500"} <= responses.keys()
+    assert "500" in responses
+    assert any(status.startswith("2") for status in responses)
     if name not in PUBLIC:
         assert {"401", "403", "429", "503"} <= responses.keys()
     if "requestBody" in operation:
@@ -153,14 +154,19 @@ def check_bounds(schema, where):
 
 
 @pytest.mark.parametrize(
-    "name", [name for name, (_, _, operation) in OPERATIONS.items() if "requestBody" in operation]
+    "name",
+    [
+        name
+        for name, (path, _, operation) in OPERATIONS.items()
+        if "requestBody" in operation and "{server_name}" not in path
+    ],
 )
 def test_the_example_of_a_body_works_at_once(client, fakehub, alice, name):
     path, method, operation = OPERATIONS[name]
     example = resolved(operation["requestBody"])["content"]["application/json"]["example"]
     path = path.replace("{experiment}", SPEC["components"]["parameters"]["Experiment"]["example"])
     answer = client.request(method.upper(), path, json=example, headers=alice.auth)
-    assert answer.status_code == 200, answer.text
+    assert answer.ok, answer.text
 
 
 @pytest.mark.parametrize(
