@@ -208,7 +208,7 @@ def test_it_serves_the_catalogue(serving, alice):
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_it_previews_every_experiment(serving, alice, name):
-    operation = OPERATIONS[f"launcher.api.classic.{name.replace('-', '_')}"][2]
+    operation = OPERATIONS[f"launcher.api.shortcuts.{name.replace('-', '_')}"][2]
     parameters = dict(operation["requestBody"]["content"]["application/json"]["example"])
     body = {"notebook": parameters.pop("notebook"), "parameters": parameters}
     address = f"{serving}/experiments/{name}/preview"

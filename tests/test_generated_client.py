@@ -115,7 +115,7 @@ def test_a_user_launches_an_experiment_by_its_name(generated, alice, name):
 def test_a_user_is_told_who_they_are_and_what_there_is(generated, alice):
     assert generated.call("launcher.api.user.get", alice).name == alice.name
     listed = generated.call("launcher.api.experiments.list_all", alice).experiments
-    assert {f"launcher.api.classic.{each.name}" for each in listed} == set(CLASSIC)
+    assert {f"launcher.api.shortcuts.{each.name}" for each in listed} == set(CLASSIC)
     one = generated.call("launcher.api.experiments.get", alice, experiment="hello")
     assert one.title
     body = {"notebook": {"directory": "lab"}}
@@ -130,7 +130,7 @@ def test_a_monitor_is_told_how_the_launcher_is(generated):
 
 
 def test_a_failure_comes_as_the_problem_that_is_described(generated, alice):
-    hello = "launcher.api.classic.hello"
+    hello = "launcher.api.shortcuts.hello"
     stranger = generated.call(hello, None, example_of(hello))
     assert (stranger.status, stranger.type_.rpartition(":")[2]) == (401, "unauthorized")
     wrong = generated.call(hello, alice, {"notebook": {"directory": ".hidden"}})

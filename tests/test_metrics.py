@@ -273,7 +273,7 @@ def test_a_call_that_nobody_answers_is_counted_too(client, fakehub, scrape):
     [
         ("GET", "/user", {"handler": "user.get", "code": "200"}),
         ("GET", "/experiments/nothing", {"handler": "experiments.get", "code": "404"}),
-        ("POST", "/hello", {"handler": "classic.hello", "code": "400"}),
+        ("POST", "/hello", {"handler": "shortcuts.hello", "code": "400"}),
         ("DELETE", "/hello", {"handler": "none", "code": "405"}),
         ("GET", "/nowhere", {"handler": "none", "code": "404"}),
         ("GET", "/user/", {"handler": "none", "code": "404"}),
@@ -375,7 +375,7 @@ class Worker:
     def launches(self, reader):
         """How many launches it knows of."""
         page = Page(self.ask("GET", "/metrics", headers=reader))
-        return page.total("launcher_request_seconds_count", handler="classic.hello", code="200")
+        return page.total("launcher_request_seconds_count", handler="shortcuts.hello", code="200")
 
 
 @pytest.fixture

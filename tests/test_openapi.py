@@ -18,7 +18,6 @@ PUBLIC = {"launcher.api.health.health", READY}
 METRICS = "launcher.api.health.metrics"
 EVENTS = "launcher.api.launches.events"
 # the modules of tags that are not named like them
-MODULES = {"shortcuts": "classic"}
 OPERATIONS = {
     operation["operationId"]: (path, method, operation)
     for path, item in SPEC["paths"].items()
@@ -101,7 +100,7 @@ def test_an_operations_function_is_in_the_module_of_its_tag(name):
     assert callable(function)
     assert function.__doc__
     tag = operation["tags"][0]
-    assert function.__module__ == f"launcher.api.{MODULES.get(tag, tag)}"
+    assert function.__module__ == f"launcher.api.{tag}"
 
 
 @every_operation
@@ -173,7 +172,7 @@ def test_the_example_of_a_body_works_at_once(client, fakehub, alice, name):
     "experiment", Catalogue.load().all(), ids=lambda experiment: experiment.name
 )
 def test_an_experiments_classic_operation_says_what_its_schema_says(experiment):
-    operation = OPERATIONS[f"launcher.api.classic.{experiment.name.replace('-', '_')}"][2]
+    operation = OPERATIONS[f"launcher.api.shortcuts.{experiment.name.replace('-', '_')}"][2]
     schema = body_schema(operation)
     fields = dict(schema["properties"])
     assert fields.pop("notebook") == resolved(SPEC["components"]["schemas"]["NotebookRequest"])

@@ -1,4 +1,4 @@
-"""Tag `classic`: one path per experiment; the body has the parameters next to `notebook`."""
+"""Tag `shortcuts`: one path per experiment; the body has the parameters next to `notebook`."""
 
 from typing import Any
 
