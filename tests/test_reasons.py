@@ -149,7 +149,7 @@ ANSWERS = {
         "it redirects (301), and the launcher follows no redirect",
     ),
     "page": (page_answer(200, "Welcome"), "it responds with a web page, not with JSON (200)"),
-    "starting": (page_answer(404), "a web page came in place of an answer of its API (404)"),
+    "starting": (page_answer(404), "it responds with a web page, not with JSON (404)"),
     "proxy": (page_answer(503), "a proxy responds for it (503)"),
     "nonsense": (json_answer([1]), "its response does not fit its API"),
     "lost": (LOST, "it closed the connection without a response"),
