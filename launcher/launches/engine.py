@@ -172,7 +172,7 @@ class LaunchEngine:
     async def adopt_forgotten(self, launch_ids: Sequence[str]) -> None:
         """Run launches that are stored as this worker's but have no task here.
 
-        The database may have taken a launch without this process being told.
+        The database may have stored a launch although its acknowledgement was lost.
         """
         for launch_id in launch_ids:
             if not self._knows(launch_id):
@@ -335,9 +335,9 @@ class LaunchEngine:
             await self._feed.changed(waiting.id, waiting.seq, LOOK_SECONDS)
             wanted = True
             with suppress(StoreUnavailable):
-                waiting, wanted = await self._store.read(_look_again, waiting)
+                waiting, wanted = await self._store.read(_read_again, waiting)
             if not wanted:
-                break  # nobody starts the server: try the upload, then queue it again
+                break  # the server is not in the queue: try the upload, then queue it again
         return waiting
 
     async def _queue_again(self, launch: Launch, reason: str) -> Launch | None:
@@ -381,7 +381,7 @@ def _cancel(connection: sa.Connection, launch: Launch) -> bool:
     return True
 
 
-def _look_again(connection: sa.Connection, launch: Launch) -> tuple[Launch | None, bool]:
+def _read_again(connection: sa.Connection, launch: Launch) -> tuple[Launch | None, bool]:
     """The launch, None when it is not the caller's any more; and whether its server is wanted."""
     now = launch_rows.find(connection, launch.id)
     if now and not now.ended and now.worker_id != launch.worker_id:

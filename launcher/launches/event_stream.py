@@ -90,12 +90,12 @@ class EventStreams:
 
     async def _until_changed(self, launch: Launch, seq: int) -> AsyncIterator[Event | None]:
         """Positions in the queue and heartbeats, until the launch changes."""
-        told, silent = None, 0.0
+        last, silent = None, 0.0
         while not self._stopping():
             place = await self._place(launch)
-            if place not in (None, told):
+            if place not in (None, last):
                 yield Event(seq, "queue", {"position": place}, launch.updated_at)
-                told, silent = place, 0.0
+                last, silent = place, 0.0
             elif silent >= HEARTBEAT_SECONDS:
                 yield None
                 silent = 0.0

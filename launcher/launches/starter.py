@@ -183,7 +183,7 @@ class Starter:
         task.add_done_callback(functools.partial(self._ended, server))
 
     async def _check_own(self, own: Sequence[OwnStart]) -> None:
-        """Stop starts that nobody waits for any more, and release those without a task."""
+        """Stop starts that no launch waits for, and release those without a task."""
         while self._crashed:
             # others are added to the end meanwhile
             failed = StartFailed(fault().problem(), counts=True)
@@ -192,7 +192,7 @@ class Starter:
         for start in own:
             server, task = start.server, self._running.get(start.server)
             if task is None and server not in self._crashed:
-                # the database went away when it had just said that this start is ours
+                # the acknowledgement of this claim was lost
                 await self._store.run(starts.release, server, self._worker_id)
                 self._wanted.set()
             elif (
@@ -270,7 +270,7 @@ class Starter:
         return isinstance(error, SpawnFailed | StartTimeout)
 
     async def _leave(self, server: ServerRef, start: Start) -> None:
-        """Stop a start that nobody waits for any more; let another worker take over others.
+        """Stop the start if no launch waits for it; otherwise let another worker take it over.
 
         While the database is away the start stays ours: it is checked again at the next update.
         """
@@ -293,6 +293,6 @@ class Starter:
         with suppress(LauncherError):
             if await servers.stop(self._hub, server) is not Stop.REFUSED:
                 return True
-        # it goes on, and the hub counts how it ends
+        # it continues, and the hub counts its outcome
         self._unstoppable.add(server)
         return False
