@@ -156,11 +156,25 @@ def _overwriting(
     for name in schema["properties"]:
         if name not in stored:
             yield where, f"does not assign to {name}, a property of parameters.yaml; add it there"
+    for name, parameter in _computed(parsed.body, {*schema["properties"]}):
+        yield (
+            f"{name} in {where}",
+            f"is computed before {parameter} gets the value that is asked for; move it to a later"
+            " cell",
+        )
     for name in _assigned_again(cells[at + 1 :], {*schema["properties"]}):
         yield (
             f"{name} in a cell after the one tagged parameters",
             "is assigned to before anything reads it; remove that line",
         )
+
+
+def _computed(body: list[ast.stmt], parameters: set[str]) -> Iterator[tuple[str, str]]:
+    """The names that are no parameters and get a value made of one, and of which."""
+    for statement in body:
+        if read := sorted(parameters & _read_in(statement)):
+            for name in sorted(_bound(statement) - parameters):
+                yield name, read[0]
 
 
 def _assigned_again(cells: list[dict[str, Any]], names: set[str]) -> Iterator[str]:
