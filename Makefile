@@ -1,5 +1,5 @@
 # `make help` says what there is. PYTHON is what environments are made from, PORT is the demo's,
-# PYTEST holds further words for pytest: make test PYTEST="-x tests/test_client.py"
+# PYTEST holds further words for pytest: make test PYTEST="-x tests/client/test_client.py"
 # HUBS are the versions of JupyterHub for test-hubs, beside the one of constraints.txt: the last 5.5,
 # and the one that many sites still install
 PYTHON ?= python3
@@ -27,7 +27,7 @@ test: development ## run the tests that need no root
 
 test-system: debian ## run the tests that need root and Debian's packages
 	@$(PYTHON) deploy/install.py system
-	@PATH="$(SYSTEM)/.venv/bin:$(SYSTEM)/.node/$(PROXY):$$PATH:/usr/sbin:/sbin" $(SYSTEM)/.venv/bin/pytest -m system tests/test_system.py tests/test_deploy.py $(PYTEST)
+	@PATH="$(SYSTEM)/.venv/bin:$(SYSTEM)/.node/$(PROXY):$$PATH:/usr/sbin:/sbin" $(SYSTEM)/.venv/bin/pytest -m system tests/system tests/deploy $(PYTEST)
 
 test-notebooks: ## execute the experiments' notebooks, with models and data on this machine
 	@$(PYTHON) deploy/install.py notebooks
@@ -36,7 +36,7 @@ test-notebooks: ## execute the experiments' notebooks, with models and data on t
 test-hubs: development ## run the real-hub tests on older JupyterHubs too (21 min, 800 MB)
 	@$(PYTHON) deploy/install.py hubs $(HUBS)
 	@failed=0; for hub in $(HUBS); do venv=$(CURDIR)/.hubs/$$hub/.venv; echo "JupyterHub $$hub:"; \
-	PATH="$$venv/bin:$(CURDIR)/.node/$(PROXY):$$PATH" $$venv/bin/pytest tests/test_real_*.py $(PYTEST) \
+	PATH="$$venv/bin:$(CURDIR)/.node/$(PROXY):$$PATH" $$venv/bin/pytest tests/hub $(PYTEST) \
 	|| failed=1; done; exit $$failed
 
 docs: ## build the documentation into docs/_build/html
@@ -45,10 +45,10 @@ docs: ## build the documentation into docs/_build/html
 	@echo "docs/_build/html/index.html"
 
 test-fuzz: development ## fuzz the API for longer (10 min); FUZZ_EXAMPLES=2000 takes an hour
-	@PATH="$(CURDIR)/$(BIN):$(CURDIR)/.node/$(PROXY):$$PATH" FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-500} $(BIN)/pytest --timeout 7200 tests/test_contract.py $(PYTEST)
+	@PATH="$(CURDIR)/$(BIN):$(CURDIR)/.node/$(PROXY):$$PATH" FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-500} $(BIN)/pytest --timeout 7200 tests/api/test_fuzz.py $(PYTEST)
 
 test-model: development ## launch, repeat, cancel and kill at random (10 min); MODEL_EXAMPLES=1000 takes an hour
-	@PATH="$(CURDIR)/$(BIN):$(CURDIR)/.node/$(PROXY):$$PATH" MODEL_EXAMPLES=$${MODEL_EXAMPLES:-100} $(BIN)/pytest --timeout 36000 tests/test_model.py $(PYTEST)
+	@PATH="$(CURDIR)/$(BIN):$(CURDIR)/.node/$(PROXY):$$PATH" MODEL_EXAMPLES=$${MODEL_EXAMPLES:-100} $(BIN)/pytest --timeout 36000 tests/launches/test_model.py $(PYTEST)
 
 benchmark: development ## measure launches against bare clients (20 min, a quiet machine)
 	@PATH="$(CURDIR)/$(BIN):$(CURDIR)/.node/$(PROXY):$$PATH" $(BIN)/python benchmarks/launch.py

@@ -28,8 +28,8 @@ from pathlib import Path
 import aiohttp
 from launch import Bare, rotated
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-import farend
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests/support"))
+import fake_user_servers
 from realhub import Process, RealHub, RealLauncher, environment, wait_until
 
 PEOPLE = 300
@@ -58,8 +58,8 @@ async def one_after_the_other(users, operation):
 class Crowd:
     """The people, and what they launch with."""
 
-    def __init__(self, session, hub: RealHub, far_url: str, tokens: dict[str, str]) -> None:
-        self.session, self.hub, self.far_url, self.tokens = session, hub, far_url, tokens
+    def __init__(self, session, hub: RealHub, servers_url: str, tokens: dict[str, str]) -> None:
+        self.session, self.hub, self.servers_url, self.tokens = session, hub, servers_url, tokens
         self.users = list(tokens)
 
     async def leave(self):
@@ -78,7 +78,7 @@ class Crowd:
 
     async def notebooks(self, method="GET") -> dict[str, list[str]]:
         """The notebooks in every home."""
-        async with self.session.request(method, f"{self.far_url}/notebooks") as answer:
+        async with self.session.request(method, f"{self.servers_url}/notebooks") as answer:
             return await answer.json()
 
     async def bare(self, at_once: int) -> dict:
@@ -176,7 +176,7 @@ class Crowd:
         return calls
 
 
-async def run(options, hub, far_url, launcher, forgetful):
+async def run(options, hub, servers_url, launcher, forgetful):
     """All rounds; returns the samples."""
     users = [f"crowd-{number}" for number in range(options.people)]
     hub.api("POST", "users", json={"usernames": users}).raise_for_status()
@@ -184,7 +184,7 @@ async def run(options, hub, far_url, launcher, forgetful):
     samples: dict = defaultdict(list)
     connector, timeout = aiohttp.TCPConnector(limit=0), aiohttp.ClientTimeout(total=600)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
-        crowd = Crowd(session, hub, far_url, tokens)
+        crowd = Crowd(session, hub, servers_url, tokens)
         operations = {
             "bare, 20 at once": lambda: crowd.bare(20),
             "bare, all at once": lambda: crowd.bare(len(users)),
@@ -232,7 +232,7 @@ def report(samples, people):
 
 
 def main():
-    """Start a far end, a hub and launchers, measure, report, stop."""
+    """Start the users' servers, a hub and launchers, measure, report, stop."""
     parser = argparse.ArgumentParser(description="Measure a burst of launches.")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--people", type=int, default=PEOPLE)
@@ -241,11 +241,13 @@ def main():
     folder = Path(tempfile.mkdtemp(prefix="launcher-benchmark-"))
     with contextlib.ExitStack() as stack:
         token = secrets.token_hex(24)
-        far = Process([sys.executable, farend.__file__, token], folder, "far-end", {})
-        far.start()
-        stack.callback(far.stop)
-        far_url = wait_until(far.log.read_text, what="the far end").strip()
-        extra = CONFIG + farend.CONFIG.format(port=far_url.rpartition(":")[2])
+        servers = Process(
+            [sys.executable, fake_user_servers.__file__, token], folder, "servers", {}
+        )
+        servers.start()
+        stack.callback(servers.stop)
+        servers_url = wait_until(servers.log.read_text, what="the users' servers").strip()
+        extra = CONFIG + fake_user_servers.CONFIG.format(port=servers_url.rpartition(":")[2])
         hub = RealHub(folder / "hub", extra=extra, launcher_token=token)
         stack.callback(hub.stop)
         hub.start()
@@ -256,7 +258,7 @@ def main():
             config.write_text(f"c.Launcher.identity_seconds = {seconds}\n")
             stack.callback(launchers[name].stop)
             launchers[name].start()
-        samples = asyncio.run(run(options, hub, far_url, *launchers.values()))
+        samples = asyncio.run(run(options, hub, servers_url, *launchers.values()))
         machine = {"python": platform.python_version(), "cores": os.cpu_count()}
         options.samples.write_text(json.dumps({"machine": machine, "samples": samples}))
         report(samples, options.people)

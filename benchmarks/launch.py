@@ -33,7 +33,7 @@ from urllib.parse import quote
 import aiohttp
 import yarl
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests/support"))
 from realhub import RealHub, RealLauncher, environment, wait_until
 
 from launcher.experiments import Catalogue

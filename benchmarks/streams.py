@@ -22,7 +22,7 @@ from pathlib import Path
 import aiohttp
 from launch import worker_memory
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests/support"))
 from realhub import RealHub, RealLauncher, environment, wait_until
 
 WORKERS = 4

@@ -6,6 +6,7 @@ The databases of both kinds, PostgreSQL's server too, are in postgres.py.
 import importlib.util
 import io
 import logging
+from pathlib import Path
 
 import pytest
 
@@ -13,15 +14,24 @@ from launcher import logs
 
 pytest_plugins = ("realhub", "fakehub", "postgres")
 
-FIRST = ("test_real_", "test_demo", "test_distribution", "test_model", "test_slow", "test_starting")
+TESTS = Path(__file__).parent
+# files with hubs of their own, or long for another reason
+FIRST = (
+    "hub/",
+    "deploy/test_demo",
+    "deploy/test_distribution",
+    "launches/test_model",
+    "launches/test_start_queue",
+    "test_slow_clients",
+)
 
 # `make test-notebooks` runs these in an environment of their own, with models and their libraries
 collect_ignore = [] if importlib.util.find_spec("grpc4bmi") else ["notebooks"]
 
 
 def pytest_collection_modifyitems(items):
-    """The files with hubs of their own first: the longest ones, while other workers do the rest."""
-    items.sort(key=lambda item: not item.path.name.startswith(FIRST))
+    """Run the longest files first, while other workers do the rest."""
+    items.sort(key=lambda item: not str(item.path.relative_to(TESTS)).startswith(FIRST))
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import pytest
 import requests
 from edge import serving
 from fakehub import Start, at_once, page_answer, problem_of, wait_until
-from startkit import people, status
-from test_api_launches import ASYNC, linked, wait_for
-from test_launches import left_by_a_dead_process
+from launching import ASYNC, linked, wait_for
+from start_queue import people, status
+from stored_launches import left_by_a_dead_process
 
 from launcher import store
 

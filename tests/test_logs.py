@@ -15,10 +15,10 @@ from functools import partial
 
 import pytest
 from fakehub import at_once, problem_of, wait_until
+from sample_requests import SAMPLE_REQUESTS
 from starlette.responses import StreamingResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
-from test_web import ANSWERS
 
 from launcher import logs
 
@@ -94,7 +94,7 @@ def test_an_id_is_replaced_on_the_wire_too(gunicorn, given):
     assert head.lower().count("x-request-id") == (status == 200)
 
 
-@pytest.mark.parametrize(("method", "path"), ANSWERS)
+@pytest.mark.parametrize(("method", "path"), SAMPLE_REQUESTS)
 def test_every_answer_carries_an_id_of_its_own(client, method, path):
     ids = {client.request(method, path).headers["x-request-id"] for _ in range(2)}
     assert len(ids) == 2

@@ -7,17 +7,20 @@ from contextlib import ExitStack
 from http.client import HTTPConnection
 from pathlib import Path
 
+import filled_metrics
 import psutil
 import pytest
 import requests
 from edge import serving
 from fakehub import LOST, MAX_SECONDS, Start, at_once, basic, problem_of, wait_until
+from filled_metrics import KEYS, fill
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.routing import Route
 
 from launcher import errors, metric_files
 from launcher.metrics import PHASES, Metrics
 
+SUPPORT = Path(filled_metrics.__file__).parent
 STATES = ("queued", "starting", "uploading")
 LABELS = {
     "code", "handler", "kind", "le", "method", "phase", "result", "state", "status", "version",
@@ -514,14 +517,6 @@ def test_a_folder_that_cannot_be_made_is_told_and_done_without(tmp_path):
     )
 
 
-def fill(numbers, keys):
-    for number, key in enumerate(keys):
-        numbers.write_value(key, number, 0.0)
-
-
-KEYS = [f'["launcher_x", "launcher_x_total", {{"n": "{n}"}}, "{"x" * 90}"]' for n in range(2000)]
-
-
 def test_a_file_that_grows_has_blocks_for_all_of_it(tmp_path):
     numbers = metric_files.AllocatedDict(str(tmp_path / "counter_1.db"))
     fill(numbers, KEYS)
@@ -534,7 +529,9 @@ def test_a_file_that_grows_has_blocks_for_all_of_it(tmp_path):
 
 NO_ROOM_TO_GROW = """
 import os, sys
-from test_metrics import KEYS, fill, metric_files
+import filled_metrics
+from filled_metrics import KEYS, fill
+from launcher import metric_files
 name = sys.argv[1] + "/counter_1.db"
 numbers = metric_files.AllocatedDict(name)
 fill(numbers, KEYS)
@@ -548,6 +545,6 @@ def test_a_file_that_cannot_grow_is_gone_on_with_in_memory(tmp_path):
     mount = 'mount -t tmpfs -o size=100k tmpfs "$0" && exec "$@"'
     inside = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount, str(tmp_path)]
     command = [*inside, sys.executable, "-W", "ignore", "-c", NO_ROOM_TO_GROW, str(tmp_path)]
-    done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=SUPPORT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stderr.strip() == "metrics are counted in memory"

@@ -18,10 +18,10 @@ import schemathesis
 from fakehub import MAX_SECONDS, NO_LIMITS_PER_ADDRESS, Start, application
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from openapi_spec import OPERATIONS, PUBLIC, TOP, resolved
 from schemathesis.checks import not_a_server_error
 from schemathesis.config import SchemathesisConfig
 from schemathesis.specs.openapi import checks
-from test_openapi import OPERATIONS, PUBLIC, TOP, resolved
 
 FUZZ_EXAMPLES = os.environ.get("FUZZ_EXAMPLES")
 EXAMPLES = int(FUZZ_EXAMPLES or 20)

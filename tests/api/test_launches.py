@@ -7,70 +7,36 @@ import uuid
 import pytest
 import requests
 from fakehub import Start, at_once, problem_of, wait_until
-from test_launches import (
+from launching import (
+    ADMIN,
+    ASYNC,
+    BODY,
     MINE,
+    begin,
+    cancel,
     in_background,
+    keyed,
+    linked,
     path_of,
+    see,
     start_lines,
-    stored,
+    stop_lines,
     stream_lines,
+    wait_for,
 )
+from stored_launches import stored
 
 from launcher import store
 from launcher.store import tables
 
-ASYNC = {"Prefer": "respond-async"}
 ON_BEHALF = "custom:launcher:on-behalf"
-ADMIN = ("self", "access:services!service=launcher", "admin:servers")
 PORTAL = {"kind": "service", "name": "portal"}
-BODY = {"notebook": {"directory": "lab", "filename": "hello.ipynb"}}
-
-
-def begin(client, user, **notebook):
-    """A launch that nobody waits for, as the 202 describes it."""
-    answer = client.launch(user, headers=user.auth | ASYNC, **notebook)
-    if answer.status_code == 200:  # done before the answer was made, as RFC 7240 allows
-        answer = client.get(linked(answer), headers=user.auth)
-    else:
-        assert answer.status_code == 202, answer.text
-    return answer.json()
-
-
-def see(client, user, launch):
-    answer = client.get(f"/launches/{launch['id']}", headers=user.auth)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
-
-
-def wait_for(client, user, launch, *states):
-    """The launch once it is in one of the states."""
-
-    def there():
-        now = see(client, user, launch)
-        return now if now["state"] in states else None
-
-    return wait_until(there, " or ".join(states))
-
-
-def cancel(client, user, launch):
-    return client.delete(f"/launches/{launch['id']}", headers=user.auth)
 
 
 def page(client, who, **query):
     answer = client.get("/launches", params=query, headers=who.auth)
     assert answer.status_code == 200, answer.text
     return answer.json()
-
-
-def stop_lines(fakehub, user):
-    return fakehub.lines(f"DELETE /hub/api/users/{user.name}/server")
-
-
-def linked(answer) -> str:
-    """The path of the launch that an answer links to."""
-    path, _, relation = answer.headers["link"].partition("; ")
-    assert relation == 'rel="status"'
-    return path.strip("<>")
 
 
 def service(token):
@@ -252,10 +218,6 @@ def test_a_launch_that_failed_is_told_with_a_link_to_it(client, fakehub):
 
 
 # repeated
-
-
-def keyed(user, key):
-    return user.auth | {"Idempotency-Key": key}
 
 
 def test_the_same_key_is_the_same_launch_and_one_notebook(client, alice):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import ModuleType
 
 import pytest
-from test_openapi import OPERATIONS, resolved
+from openapi_spec import OPERATIONS, resolved
 
 PACKAGE = "a_generated_client"
 CLASSIC = sorted(name for name in OPERATIONS if ".classic." in name)

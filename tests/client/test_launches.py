@@ -7,8 +7,8 @@ from threading import Thread
 
 import pytest
 import requests
+from fake_launcher import PROBLEM
 from fakehub import Start, at_once, wait_until
-from test_client import PROBLEM, launcher, service
 
 from launcher.client import (
     LauncherClient,
@@ -19,8 +19,6 @@ from launcher.client import (
     launching,
     repeating,
 )
-
-__all__ = ["launcher", "service"]  # fixtures
 
 PROBLEMS = "urn:problem-type:launcher:"
 LAUNCH_ID = "0123456789abcdef" * 2

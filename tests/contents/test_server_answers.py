@@ -6,8 +6,7 @@ from http import HTTPStatus
 import pytest
 from aiohttp import web
 from fakehub import LOST, SILENT, Start, at_once, json_answer, page_answer, problem_of, wait_until
-from test_api_launches import begin, cancel, see, wait_for
-from test_launches import in_background, path_of, start_lines, uploads
+from launching import begin, cancel, in_background, path_of, see, start_lines, uploads, wait_for
 
 
 def raw(body: bytes, status=200, content_type="application/json"):

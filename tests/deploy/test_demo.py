@@ -15,7 +15,7 @@ import pytest
 import requests
 from ports import free_port
 
-DEMO = Path(__file__).parents[1] / "deploy/demo.py"
+DEMO = Path(__file__).parents[2] / "deploy/demo.py"
 READY_SECONDS = 90
 STOP_SECONDS = 45
 

@@ -14,13 +14,13 @@ import pytest
 import requests
 import yaml
 from fakehub import MAX_SECONDS, environment, wait_until
+from openapi_spec import OPERATIONS
 from ports import free_port
-from test_openapi import OPERATIONS
 
 import launcher
 from launcher.experiments import OWN
 
-CHECKOUT = Path(__file__).parents[1]
+CHECKOUT = Path(__file__).parents[2]
 NOT_SOURCE = shutil.ignore_patterns(
     ".*",
     "*.egg-info",
@@ -120,6 +120,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(built, pattern):
 def test_the_sdist_holds_what_a_reader_needs(built):
     found = contents(the_only(built, "sdist/*.tar.gz"))
     assert found.keys() >= {"README.md", "LICENSE", "setup.cfg", "pyproject.toml"}
+    assert [name for name in found if name.startswith("tests/")] == []
 
 
 # installed

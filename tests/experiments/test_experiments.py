@@ -8,6 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
+from experiment_folders import OTHER, OTHER_TEMPLATE, SCHEMA, write_experiment
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ipykernel.ipkernel import IPythonKernel
@@ -15,8 +16,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from jsonschema import Draft4Validator
 from jupyter_client.kernelspec import KernelSpecManager
 from nbclient import NotebookClient
-from test_api_experiments import OTHER, OTHER_TEMPLATE, SCHEMA, write_experiment
-from test_openapi import check_bounds, check_keywords
+from openapi_spec import check_bounds, check_keywords
 
 from launcher.errors import BadRequest, ConfigError, NotFound
 from launcher.experiments import OWN, Catalogue, load

@@ -9,7 +9,7 @@ from pathlib import Path
 import jupytext
 import nbformat
 import pytest
-from test_api_experiments import OTHER, OTHER_TEMPLATE, SCHEMA, TEMPLATE, write_experiment
+from experiment_folders import OTHER, OTHER_TEMPLATE, SCHEMA, TEMPLATE, write_experiment
 
 from launcher.experiments import OWN, Catalogue, Experiment, load
 from launcher.formats import FORMATS

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from test_real_hello import open_in_lab
-from test_real_states import problem
+from realhub import open_in_lab, problem
 
 # of the users' own servers, by the name of the user: see HOMES
 SERVER_CONFIG = """

@@ -2,24 +2,13 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import pytest
 import requests
-from realhub import wait_until
+from realhub import open_in_lab, wait_until
 
 NAMES = ["alice", "a.b@c.d", "jöe <'&\">", "ünï cödé"]
-
-
-def open_in_lab(hub, location, token):
-    """GET the page at a location, and the notebook in it, as the user's own browser would."""
-    headers = {"Authorization": f"token {token}"}
-    page = requests.get(location, headers=headers, timeout=30)
-    assert page.status_code == 200, page.text[:300]
-    assert "jupyterlab" in page.text.lower()
-    before, _, path = urlsplit(location).path.partition("/tree/")
-    contents = f"{hub.origin}{before.split('/lab/')[0]}/api/contents/{path}"
-    return requests.get(contents, headers=headers, timeout=30).json()
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from farend import far_end
+from fake_user_servers import fake_user_servers
 from realhub import wait_until
 
 PORTAL = "portal-" + 24 * "x"
@@ -342,19 +342,19 @@ def test_a_hub_stays_up_whatever_fails(make_hub, make_launcher):
 
 def test_a_crowd_gets_a_notebook_each_and_the_hub_one_start_each(make_hub, make_launcher):
     users = [f"crowd-{n}" for n in range(60)]
-    with far_end(token="") as far:
-        hub = make_hub(extra=ON_BEHALF + far.config)
-        far.token = hub.launcher_token
+    with fake_user_servers(token="") as servers:
+        hub = make_hub(extra=ON_BEHALF + servers.config)
+        servers.token = hub.launcher_token
         launcher = make_launcher(hub)
         portal = Caller(launcher, PORTAL)
         assert hub.api("POST", "users", json={"usernames": users}).status_code == 201
         with ThreadPoolExecutor(60) as pool:
             list(pool.map(lambda user: portal.launch(user=user), users))
         wait_until(lambda: len(_all_of(portal, state="done")) == 60, what="60 launches")
-        assert {name: user.notebooks for name, user in far.users.items()} == {
+        assert {name: user.notebooks for name, user in servers.users.items()} == {
             user: ["d/experiment.ipynb"] for user in users
         }
-        assert [user.name for user in far.users.values() if user.leftovers] == []
+        assert [user.name for user in servers.users.values() if user.leftovers] == []
     log = hub.hub.log.read_text()
     for user in users:
         assert log.count(f" POST /hub/api/users/{user}/server (") == 1

@@ -4,8 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
-from realhub import RealLauncher, environment, wait_until
-from test_real_states import problem
+from realhub import RealLauncher, environment, problem, wait_until
 
 
 @pytest.fixture

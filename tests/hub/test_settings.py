@@ -6,8 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import requests
 from ports import free_port
-from realhub import RealLauncher, environment, wait_until
-from test_real_states import problem
+from realhub import RealLauncher, environment, problem, wait_until
 
 from launcher import store
 

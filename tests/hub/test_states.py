@@ -8,14 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
-
-
-def problem(answer, status, kind):
-    """The detail of a problem, which must be of that status and type."""
-    assert answer.status_code == status, answer.text
-    assert answer.headers["Content-Type"] == "application/problem+json"
-    assert answer.json()["type"] == f"urn:problem-type:launcher:{kind}"
-    return answer.json()["detail"]
+from realhub import problem
 
 
 def test_a_slow_server_is_waited_for(hub, beside):

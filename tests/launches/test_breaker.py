@@ -6,9 +6,9 @@ import pytest
 import requests
 import sqlalchemy as sa
 from fakehub import Start, at_once, problem_of, wait_until
-from startkit import all_done, begun, has_queued, people, status, write
-from test_api_launches import ADMIN, begin, cancel, see, wait_for
-from test_launches import path_of, start_lines
+from launching import ADMIN, begin, cancel, path_of, see, start_lines, wait_for
+from start_queue import all_done, begun, people, status
+from stored_launches import has_queued, write
 
 from launcher.store.tables import start_cooldowns, start_limit, starts
 

@@ -10,17 +10,19 @@ from contextlib import contextmanager
 import pytest
 import requests
 from fakehub import LOST, TEMPORARY, Start, application, json_answer, problem_of, wait_until
-from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
-from test_api_launches import BODY, begin, cancel, keyed, wait_for
-from test_launches import (
-    ended,
+from launching import (
+    BODY,
+    begin,
+    cancel,
     in_background,
-    left_by_a_dead_process,
+    keyed,
     path_of,
     start_lines,
-    stored,
     uploads,
+    wait_for,
 )
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from stored_launches import ended, left_by_a_dead_process, stored
 
 from launcher import store
 from launcher.launches.engine import FRESH_SECONDS

@@ -1,11 +1,8 @@
 """What happens to a launch when the hub, the user's server and its contents API do as they do."""
 
 import json
-import threading
 import time
 import unicodedata
-import uuid
-from contextlib import contextmanager
 
 import pytest
 import requests
@@ -19,44 +16,10 @@ from fakehub import (
     problem_of,
     wait_until,
 )
+from launching import MINE, in_background, path_of, start_lines, stream_lines, uploads
+from stored_launches import ended, left_by_a_dead_process, stored
 
 from launcher import store
-from launcher.server_ref import ServerRef
-from launcher.store import launches as rows
-
-MINE = b'{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
-
-
-def start_lines(fakehub, user):
-    return fakehub.lines(f"POST /hub/api/users/{user.name}/server")
-
-
-def stream_lines(fakehub, user):
-    return fakehub.lines(f"GET /hub/api/users/{user.name}/server/progress")
-
-
-def uploads(fakehub, user):
-    """The calls that change something in the home."""
-    return [
-        line for line in fakehub.lines("PUT", "PATCH", "DELETE", "POST") if "/api/contents" in line
-    ]
-
-
-def path_of(answer) -> str:
-    assert answer.status_code == 200, answer.text
-    return answer.json()["location"].partition("/tree/")[2].partition("?")[0]
-
-
-@contextmanager
-def in_background(call):
-    """Run a call beside the test; its result is in the list."""
-    results = []
-    thread = threading.Thread(target=lambda: results.append(call()), daemon=True)
-    thread.start()
-    yield results
-    thread.join(30)
-    assert results, "the call did not come back"
-
 
 # a server that runs
 
@@ -681,15 +644,6 @@ def test_a_filter_that_the_hub_does_not_heed_is_told_before_anything_starts(
 # what is stored
 
 
-def stored(settings, launch_id):
-    engine = store._connect(settings.database_url)
-    try:
-        with engine.begin() as connection:
-            return rows.find(connection, launch_id)
-    finally:
-        engine.dispose()
-
-
 def test_a_launch_that_has_ended_is_kept_without_its_notebook(start_app, fakehub, alice):
     client = start_app()
     client.launch(alice)
@@ -697,27 +651,6 @@ def test_a_launch_that_has_ended_is_kept_without_its_notebook(start_app, fakehub
     row = stored(client.settings, made_by["launch_id"])
     assert (row.state, row.notebook.path, row.user) == ("done", "lab/hello.ipynb", alice.name)
     assert row.notebook.content == ""
-
-
-def left_by_a_dead_process(settings, user, *, state, path="lab/x.ipynb", **fields):
-    """A launch whose process died, and its notebook."""
-    launch_id = uuid.uuid4().hex
-    notebook = json.loads(MINE) | {"metadata": {"launcher": {"launch_id": launch_id}}}
-    directory, _, filename = path.rpartition("/")
-    launch = rows.Launch(
-        id=launch_id, user=user.name, server=ServerRef(user.name), state=state,
-        notebook=rows.Notebook(
-            experiment="hello", directory=directory, filename=filename, workspace=None,
-            if_exists="rename", content=json.dumps(notebook),
-        ),
-        worker_id="0" * 32, **fields,
-    )  # fmt: skip
-    engine = store._connect(settings.database_url)
-    with engine.begin() as connection:
-        rows.insert(connection, launch)
-        store.leases.acquire(connection, user.name, path, launch_id)
-    engine.dispose()
-    return launch
 
 
 @pytest.mark.parametrize("left", ["x.ipynb", "launcher-{}.ipynb", None])
@@ -744,11 +677,6 @@ def test_a_launch_that_was_cancelled_as_its_process_died_is_tidied_up_after(
     alice.write("lab/x.ipynb", launch.notebook.content.encode())
     wait_until(lambda: stored(client.settings, launch.id).worker_id is None, "the end")
     assert alice.files == {}
-
-
-def ended(settings, launch_id):
-    row = stored(settings, launch_id)
-    return row if row.ended else None
 
 
 def test_a_database_that_is_gone_stops_a_launch_before_anything_is_written(

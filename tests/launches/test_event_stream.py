@@ -9,8 +9,8 @@ import requests
 import sqlalchemy as sa
 from edge import serving
 from fakehub import Start, at_once, problem_of, wait_until
-from test_api_launches import ASYNC, BODY
-from test_store import a_launch
+from launching import ASYNC, BODY
+from stored_launches import a_launch
 
 from launcher import store
 from launcher.launches.event_stream import EventStreams

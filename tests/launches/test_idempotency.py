@@ -2,9 +2,9 @@
 
 import pytest
 from fakehub import Start, page_answer, problem_of, wait_until
-from startkit import has_queued, people
-from test_api_launches import ASYNC, begin, cancel, keyed, linked, wait_for
-from test_launches import path_of
+from launching import ASYNC, begin, cancel, keyed, linked, path_of, wait_for
+from start_queue import people
+from stored_launches import has_queued
 
 
 def test_a_full_queue_is_not_replayed_once_it_has_room(start_app, fakehub):

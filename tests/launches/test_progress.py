@@ -2,8 +2,7 @@
 
 import pytest
 from fakehub import Start, problem_of, wait_until
-from test_api_launches import begin, cancel, wait_for
-from test_launches import path_of, start_lines, stream_lines
+from launching import begin, cancel, path_of, start_lines, stream_lines, wait_for
 
 from launcher import store
 from launcher.store import launch_events

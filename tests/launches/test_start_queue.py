@@ -18,9 +18,9 @@ from fakehub import (
     problem_of,
     wait_until,
 )
-from startkit import all_done, begun, has_queued, people, status, write
-from test_api_launches import begin, cancel, see, wait_for
-from test_launches import path_of, start_lines, stream_lines
+from launching import begin, cancel, path_of, see, start_lines, stream_lines, wait_for
+from start_queue import all_done, begun, people, status
+from stored_launches import has_queued, write
 
 from launcher import outage, store
 from launcher.launches.feed import Feed

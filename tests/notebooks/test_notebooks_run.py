@@ -2,11 +2,11 @@
 
 What they speak to is real where PyPI has it: pydap serves a dataset over OPeNDAP; git repositories,
 archives and files come over http; models are the leaky bucket of PyPI, as it is or once per cell of
-a grid (tests/farend/buckets.py), served by grpc4bmi; ewatercycle and hydrostats are themselves.
+a grid (fake_hydrology/buckets.py), served by grpc4bmi; ewatercycle and hydrostats are themselves.
 
 Stand-ins are: ESMValTool, which is not on PyPI and which ewatercycle wants to see before it lets
-itself be imported (tests/farend/standins), the command apptainer (tests/farend/apptainer.py), and
-the web service of USGS, asked through a proxy on this machine (tests/farend/servers.py).
+itself be imported (fake_hydrology/standins), the command apptainer (fake_hydrology/apptainer.py), and
+the web service of USGS, asked through a proxy on this machine (fake_hydrology/servers.py).
 """
 
 import io
@@ -25,14 +25,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from farend import data, servers
+from fake_hydrology import data, servers
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 from launcher.experiments import Catalogue
 
 CATALOGUE = Catalogue.load()
-FAREND = Path(__file__).parent / "farend"
+FAKES = Path(__file__).parent / "fake_hydrology"
 WEB = "http://127.0.0.1"
 
 
@@ -54,7 +54,7 @@ def home(tmp_path: Path, caches: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The home of a user, in which notebooks are opened and kernels run."""
     home = tmp_path / "home"
     home.mkdir()
-    paths = [FAREND, FAREND / "standins", FAREND / "plugin"]
+    paths = [FAKES, FAKES / "standins", FAKES / "plugin"]
     for name, value in {
         "HOME": str(home),
         "MPLCONFIGDIR": str(caches),
@@ -326,7 +326,7 @@ def test_where_there_is_no_docker_the_container_runs_in_apptainer(
 ) -> None:
     command = tmp_path / "bin" / "apptainer"
     command.parent.mkdir()
-    command.write_text(f'#!/bin/sh\nexec {sys.executable} {FAREND / "apptainer.py"} "$@"\n')
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} {FAKES / "apptainer.py"} "$@"\n')
     command.chmod(command.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", f"{command.parent}{os.pathsep}{os.environ['PATH']}")
     setup = of_buckets(web, model={"grpc4bmi_container": "example/buckets-IniBuckets"})

@@ -14,7 +14,7 @@ import psutil
 import pytest
 import sqlalchemy as sa
 from fakehub import at_once, problem_of, wait_until
-from test_store import a_launch
+from stored_launches import a_launch
 
 from launcher import outage, store
 from launcher.errors import StoreUnavailable

@@ -9,15 +9,16 @@ import re
 import stat
 import threading
 import time
-import uuid
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as sa
+import store_processes
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from stored_launches import a_launch
 
 from launcher import outbound, store
 from launcher.errors import ConfigError, StoreUnavailable, TooManyLaunches
@@ -35,7 +36,6 @@ from launcher.store import (
     tables,
     workers,
 )
-from launcher.store.launches import Launch, Notebook
 from launcher.store.limit import StartLimits
 from launcher.store.starts import OwnStart
 
@@ -51,21 +51,6 @@ def do(database_url):
 
     yield run
     engine.dispose()
-
-
-def a_launch(**fields):
-    notebook = {
-        "experiment": "hello",
-        "directory": "lab",
-        "filename": "x.ipynb",
-        "workspace": None,
-        "if_exists": "rename",
-        "content": "{}",
-    }
-    notebook |= {name: fields.pop(name) for name in (*notebook, "path") if name in fields}
-    user = fields.pop("user", "alice")
-    known = {"id": uuid.uuid4().hex, "user": user, "server": ServerRef(user), "worker_id": "one"}
-    return Launch(**known | {"notebook": Notebook(**notebook)} | fields)
 
 
 # leases
@@ -122,28 +107,6 @@ def test_one_of_many_threads_gets_a_lease(do):
         assert sum(got) == 1
 
 
-def take(url, number, count):
-    """How many of `count` leases this process got."""
-    engine = store._connect(url)
-    got = 0
-    for path in range(count):
-        with engine.begin() as connection:
-            got += leases.acquire(connection, "alice", f"path {path}", f"launch {number}")
-    engine.dispose()
-    return got
-
-
-def write(url, number, count):
-    """Write launches down and advance them, each in a transaction of its own."""
-    engine = store._connect(url)
-    for _ in range(count):
-        with engine.begin() as connection:
-            launch = launches.insert(connection, a_launch(user=f"user {number}"))
-        with engine.begin() as connection:
-            launches.end(connection, launch, state="done", path="lab/x.ipynb")
-    engine.dispose()
-
-
 @pytest.fixture(scope="module")
 def eight():
     with ProcessPoolExecutor(8, multiprocessing.get_context("spawn")) as pool:
@@ -151,12 +114,14 @@ def eight():
 
 
 def test_one_of_eight_processes_gets_each_lease(database_url, eight):
-    futures = [eight.submit(take, database_url, number, 25) for number in range(8)]
+    futures = [eight.submit(store_processes.take, database_url, number, 25) for number in range(8)]
     assert sum(future.result() for future in futures) == 25
 
 
 def test_eight_processes_that_write_lose_nothing(database_url, do, eight):
-    for future in [eight.submit(write, database_url, number, 25) for number in range(8)]:
+    for future in [
+        eight.submit(store_processes.write, database_url, number, 25) for number in range(8)
+    ]:
         future.result()
     count = sa.select(sa.func.count()).where(tables.launches.c.state == "done")
     assert do(lambda connection: connection.execute(count).scalar()) == 200

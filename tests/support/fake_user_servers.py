@@ -32,7 +32,7 @@ c.JupyterHub.concurrent_spawn_limit = 0
 """
 
 
-class FarEnd(FakeHub):
+class FakeUserServers(FakeHub):
     """Everybody's server; whoever is asked for has one."""
 
     @property
@@ -62,16 +62,16 @@ class FarEnd(FakeHub):
 
 
 @contextmanager
-def far_end(token: str) -> Iterator[FarEnd]:
-    """A far end on a port from the OS, in a thread."""
-    far = FarEnd()
-    far.token = token
-    with served(far):
-        yield far
+def fake_user_servers(token: str) -> Iterator[FakeUserServers]:
+    """Everybody's server on a port from the OS, in a thread."""
+    servers = FakeUserServers()
+    servers.token = token
+    with served(servers):
+        yield servers
 
 
-if __name__ == "__main__":  # in a process of its own, for benchmarks: farend.py TOKEN
-    with far_end(sys.argv[1]) as running:
+if __name__ == "__main__":  # in a process of its own, for benchmarks: fake_user_servers.py TOKEN
+    with fake_user_servers(sys.argv[1]) as running:
         print(running.url, flush=True)
         while True:
             time.sleep(3600)

@@ -1,4 +1,4 @@
-"""One far end with behaviour: a hub, its proxy and its users' servers, in this process.
+"""A hub that behaves: a hub, its proxy and its users' servers, in this process.
 
 It answers what the real ones were measured to answer, keeps the users' files in memory, records
 every request line as it came over the wire, and misbehaves on request.

@@ -11,7 +11,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pytest
 import requests
@@ -243,6 +243,25 @@ def environment(hub: RealHub, **more):
         "JUPYTERHUB_TOKEN": hub.launcher_token,
         **more,
     }
+
+
+def problem(answer, status, kind):
+    """The detail of a problem, which must be of that status and type."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json()["type"] == f"urn:problem-type:launcher:{kind}"
+    return answer.json()["detail"]
+
+
+def open_in_lab(hub, location, token):
+    """GET the page at a location, and the notebook in it, as the user's own browser would."""
+    headers = {"Authorization": f"token {token}"}
+    page = requests.get(location, headers=headers, timeout=30)
+    assert page.status_code == 200, page.text[:300]
+    assert "jupyterlab" in page.text.lower()
+    before, _, path = urlsplit(location).path.partition("/tree/")
+    contents = f"{hub.origin}{before.split('/lab/')[0]}/api/contents/{path}"
+    return requests.get(contents, headers=headers, timeout=30).json()
 
 
 def _stop_all(things):

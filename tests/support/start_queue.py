@@ -1,10 +1,7 @@
 """What the tests of starts share."""
 
 from fakehub import Start
-from test_api_launches import ADMIN, wait_for
-
-from launcher import store
-from launcher.store.tables import launches
+from launching import ADMIN, wait_for
 
 
 def begun(fakehub):
@@ -28,22 +25,3 @@ def status(client, fakehub):
     answer = client.get("/starts", headers=admin.auth)
     assert answer.status_code == 200, answer.text
     return answer.json()
-
-
-def write(client, *statements):
-    """Change what is in the database, as time or another process would."""
-    engine = store._connect(client.settings.database_url)
-    with engine.begin() as connection:
-        for statement in statements:
-            statement(connection) if callable(statement) else connection.execute(statement)
-    engine.dispose()
-
-
-def has_queued(client, user):
-    """Whether a launch of the user has gone into the queue, and maybe on from there."""
-    engine = store._connect(client.settings.database_url)
-    with engine.begin() as connection:
-        theirs = (launches.c.user == user.name) & (launches.c.attempts > 0)
-        found = connection.execute(launches.select().where(theirs)).first()
-    engine.dispose()
-    return found is not None

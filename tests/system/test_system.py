@@ -17,7 +17,7 @@ from realhub import Process, wait_until
 
 pytestmark = pytest.mark.system
 
-TOP = Path(__file__).parent.parent
+TOP = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
 ACCOUNTS = {"launchertest1": "pässwörd: 1", "launchertest2": "secret 2"}

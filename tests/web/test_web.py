@@ -8,21 +8,14 @@ import pytest
 import requests
 import swagger_ui_bundle
 from fakehub import problem_of
+from sample_requests import SAMPLE_REQUESTS
 
 import launcher.web
 
 ORIGIN = "https://portal.example.org"
 
-ANSWERS = [
-    ("GET", "/"), ("GET", "/ui"), ("GET", "/ui/"), ("GET", "/ui/swagger-ui.css"),
-    ("GET", "/ui/nothing"), ("GET", "/ui/page/page.js"), ("GET", "/openapi.json"), ("GET",
-    "/health"), ("GET", "/ready"),
-    ("GET", "/user"), ("GET", "/experiments"), ("GET", "/nothing"), ("POST", "/hello"),
-    ("PUT", "/hello"), ("POST", "/ui/"), ("OPTIONS", "/hello"), ("HEAD", "/ui/"),
-]  # fmt: skip
 
-
-@pytest.mark.parametrize(("method", "path"), ANSWERS)
+@pytest.mark.parametrize(("method", "path"), SAMPLE_REQUESTS)
 def test_every_answer_keeps_other_pages_out(client, method, path):
     headers = client.request(method, path).headers
     assert headers["cross-origin-opener-policy"] == "noopener-allow-popups"
