@@ -5,8 +5,8 @@ archives and files come over http; models are the leaky bucket of PyPI, as it is
 a grid (fake_hydrology/buckets.py), served by grpc4bmi; ewatercycle and hydrostats are themselves.
 
 Stand-ins are: ESMValTool, which is not on PyPI and which ewatercycle wants to see before it lets
-itself be imported (fake_hydrology/standins), the command apptainer (fake_hydrology/apptainer.py), and
-the web service of USGS, asked through a proxy on this machine (fake_hydrology/servers.py).
+itself be imported (fake_hydrology/standins), the command apptainer (fake_hydrology/apptainer.py),
+and the web service of USGS, asked through a proxy on this machine (fake_hydrology/servers.py).
 """
 
 import io
