@@ -1,7 +1,4 @@
-"""Fixtures: a real hub (realhub.py) for what matters, a fake one (fakehub.py) for small cases.
-
-The databases of both kinds, PostgreSQL's server too, are in postgres.py.
-"""
+"""Fixtures for all tests; support/ has those of the hubs, the application and the databases."""
 
 import importlib.util
 import io
@@ -12,7 +9,7 @@ import pytest
 
 from launcher import logs
 
-pytest_plugins = ("realhub", "fakehub", "postgres")
+pytest_plugins = ("realhub", "application_fixtures", "postgres")
 
 TESTS = Path(__file__).parent
 # files with hubs of their own, or long for another reason

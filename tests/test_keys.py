@@ -3,7 +3,7 @@
 import stat
 
 import pytest
-from fakehub import at_once
+from waiting import at_once
 
 from launcher import keys
 from launcher.errors import ConfigError

@@ -6,11 +6,13 @@ import uuid
 
 import pytest
 import requests
+from application import problem_of
 from edge import serving
-from fakehub import Start, at_once, page_answer, problem_of, wait_until
+from fakehub import Start, page_answer
 from launching import ASYNC, linked, wait_for
 from start_queue import people, status
 from stored_launches import left_by_a_dead_process
+from waiting import at_once, wait_until
 
 from launcher import store
 

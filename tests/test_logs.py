@@ -14,11 +14,12 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
-from fakehub import at_once, problem_of, wait_until
+from application import problem_of
 from sample_requests import SAMPLE_REQUESTS
 from starlette.responses import StreamingResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
+from waiting import at_once, wait_until
 
 from launcher import logs
 

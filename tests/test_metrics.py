@@ -11,11 +11,13 @@ import filled_metrics
 import psutil
 import pytest
 import requests
+from application import problem_of
 from edge import serving
-from fakehub import LOST, MAX_SECONDS, Start, at_once, basic, problem_of, wait_until
+from fakehub import LOST, Start, basic
 from filled_metrics import KEYS, fill
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.routing import Route
+from waiting import MAX_SECONDS, at_once, wait_until
 
 from launcher import errors, metric_files
 from launcher.metrics import PHASES, Metrics

@@ -5,18 +5,12 @@ import socket
 
 import pytest
 import requests
+from application import problem_of
 from certificates import Authority
 from edge import serving
-from fakehub import (
-    LOST,
-    FakeHub,
-    json_answer,
-    page_answer,
-    problem_of,
-    served,
-    wait_until,
-)
+from fakehub import LOST, FakeHub, json_answer, page_answer, served
 from ports import free_port
+from waiting import wait_until
 
 from launcher import outbound
 

@@ -10,7 +10,7 @@ import psutil
 import pytest
 import requests
 from edge import HASTY, answers, ended, serving
-from fakehub import wait_until
+from waiting import wait_until
 
 from launcher import logs, worker
 

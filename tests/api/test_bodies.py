@@ -6,7 +6,7 @@ import socket
 
 import pytest
 import requests
-from fakehub import problem_of
+from application import problem_of
 
 from launcher.api.bodies import MAX_VALUES, parse
 

@@ -5,8 +5,9 @@ import json
 
 import nbformat
 import pytest
+from application import problem_of
 from experiment_folders import OTHER, OTHER_TEMPLATE, SCHEMA, write_experiment
-from fakehub import problem_of, wait_until
+from waiting import wait_until
 
 from launcher.experiments import Catalogue
 

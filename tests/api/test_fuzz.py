@@ -15,13 +15,15 @@ from urllib.parse import quote
 import httpx
 import pytest
 import schemathesis
-from fakehub import MAX_SECONDS, NO_LIMITS_PER_ADDRESS, Start, application
+from application import NO_LIMITS_PER_ADDRESS, application
+from fakehub import Start
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from openapi_spec import OPERATIONS, PUBLIC, TOP, resolved
 from schemathesis.checks import not_a_server_error
 from schemathesis.config import SchemathesisConfig
 from schemathesis.specs.openapi import checks
+from waiting import MAX_SECONDS
 
 FUZZ_EXAMPLES = os.environ.get("FUZZ_EXAMPLES")
 EXAMPLES = int(FUZZ_EXAMPLES or 20)

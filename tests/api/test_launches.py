@@ -6,7 +6,8 @@ import uuid
 
 import pytest
 import requests
-from fakehub import Start, at_once, problem_of, wait_until
+from application import problem_of
+from fakehub import Start
 from launching import (
     ADMIN,
     ASYNC,
@@ -14,7 +15,6 @@ from launching import (
     MINE,
     begin,
     cancel,
-    in_background,
     keyed,
     linked,
     path_of,
@@ -25,6 +25,7 @@ from launching import (
     wait_for,
 )
 from stored_launches import stored
+from waiting import at_once, in_background, wait_until
 
 from launcher import store
 from launcher.store import tables

@@ -1,7 +1,7 @@
 """A parameter that is wrong is named, and its value is not repeated."""
 
 import pytest
-from fakehub import problem_of
+from application import problem_of
 
 
 @pytest.mark.parametrize(

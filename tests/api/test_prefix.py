@@ -1,7 +1,7 @@
 """A proxy that removes the launcher's prefix, or adds one, is told to be the cause of a 404."""
 
 import pytest
-from fakehub import problem_of
+from application import problem_of
 
 PREFIX = "/services/launcher"
 

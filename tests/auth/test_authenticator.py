@@ -4,7 +4,9 @@ import base64
 
 import pytest
 from aiohttp import web
-from fakehub import LOST, at_once, basic, json_answer, page_answer, problem_of
+from application import problem_of
+from fakehub import LOST, basic, json_answer, page_answer
+from waiting import at_once
 
 CHALLENGE = 'Basic realm="JupyterHub", charset="UTF-8"'
 

@@ -9,7 +9,9 @@ import threading
 from contextlib import closing, contextmanager
 
 import pytest
-from fakehub import at_once, basic, environment, page_answer, problem_of, wait_until
+from application import environment, problem_of
+from fakehub import basic, page_answer
+from waiting import at_once, wait_until
 
 from launcher import logs
 from launcher.auth.addresses import TrustedProxies, client_address

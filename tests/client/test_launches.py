@@ -8,7 +8,8 @@ from threading import Thread
 import pytest
 import requests
 from fake_launcher import PROBLEM
-from fakehub import Start, at_once, wait_until
+from fakehub import Start
+from waiting import at_once, wait_until
 
 from launcher.client import (
     LauncherClient,

@@ -5,8 +5,10 @@ from http import HTTPStatus
 
 import pytest
 from aiohttp import web
-from fakehub import LOST, SILENT, Start, at_once, json_answer, page_answer, problem_of, wait_until
-from launching import begin, cancel, in_background, path_of, see, start_lines, uploads, wait_for
+from application import problem_of
+from fakehub import LOST, SILENT, Start, json_answer, page_answer
+from launching import begin, cancel, path_of, see, start_lines, uploads, wait_for
+from waiting import at_once, in_background, wait_until
 
 
 def raw(body: bytes, status=200, content_type="application/json"):

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 import requests
 import yaml
-from fakehub import MAX_SECONDS, environment, wait_until
+from application import environment
 from openapi_spec import OPERATIONS
 from ports import free_port
+from waiting import MAX_SECONDS, wait_until
 
 import launcher
 from launcher.experiments import OWN

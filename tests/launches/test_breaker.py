@@ -5,10 +5,12 @@ import time
 import pytest
 import requests
 import sqlalchemy as sa
-from fakehub import Start, at_once, problem_of, wait_until
+from application import problem_of
+from fakehub import Start
 from launching import ADMIN, begin, cancel, path_of, see, start_lines, wait_for
 from start_queue import all_done, begun, people, status
 from stored_launches import has_queued, write
+from waiting import at_once, wait_until
 
 from launcher.store.tables import start_cooldowns, start_limit, starts
 

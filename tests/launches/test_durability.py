@@ -1,6 +1,8 @@
 """An accepted launch comes to its end, whoever goes away meanwhile."""
 
+import asyncio
 import json
+import re
 import socket
 import sqlite3
 import threading
@@ -9,20 +11,12 @@ from contextlib import contextmanager
 
 import pytest
 import requests
-from fakehub import LOST, TEMPORARY, Start, application, json_answer, problem_of, wait_until
-from launching import (
-    BODY,
-    begin,
-    cancel,
-    in_background,
-    keyed,
-    path_of,
-    start_lines,
-    uploads,
-    wait_for,
-)
+from application import application, problem_of
+from fakehub import LOST, TEMPORARY, Start, json_answer
+from launching import BODY, begin, cancel, keyed, path_of, start_lines, uploads, wait_for
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from stored_launches import ended, left_by_a_dead_process, stored
+from waiting import in_background, wait_until
 
 from launcher import store
 from launcher.launches.engine import FRESH_SECONDS
@@ -168,31 +162,33 @@ def test_processes_that_end_in_good_order_are_not_held_against_a_launch(
     cancel(client, user, begun)
 
 
+def freeze(user, method, pattern):
+    """Have the first such call of the contents API wait; events: it has come, it may go on."""
+    frozen, gate = threading.Event(), threading.Event()
+
+    async def wait(called, path, _body):
+        if called == method and pattern.search(path) and not frozen.is_set():
+            frozen.set()
+            while not gate.is_set():
+                await asyncio.sleep(0.01)
+
+    user.before = wait
+    return frozen, gate
+
+
 def test_a_process_that_was_taken_for_dead_leaves_nothing_in_the_home(start_app, fakehub, alice):
     """It was frozen while it wrote, and another one has brought the launch to its end."""
     client = start_app()
     client.launch(alice, directory="before")
-    frozen, gate = threading.Event(), threading.Event()
-    put = fakehub._put
-
-    def slow_put(user, path, body):
-        if TEMPORARY.search(path) and not frozen.is_set():
-            frozen.set()
-            wait_until(gate.is_set, "the thaw")
-        return put(user, path, body)
-
-    fakehub._put = slow_put
-    try:
-        begun = begin(client, alice)
-        wait_until(frozen.is_set, "the upload")
-        taken_over(client, begun)
-        threading.Event().wait(FRESH_SECONDS)  # nobody is taken for dead before
-        gate.set()
-        wait_until(
-            lambda: any(begun["id"] in line for line in fakehub.lines("DELETE")), "the tidying up"
-        )
-    finally:
-        del fakehub._put
+    frozen, gate = freeze(alice, "PUT", TEMPORARY)
+    begun = begin(client, alice)
+    wait_until(frozen.is_set, "the upload")
+    taken_over(client, begun)
+    threading.Event().wait(FRESH_SECONDS)  # nobody is taken for dead before
+    gate.set()
+    wait_until(
+        lambda: any(begun["id"] in line for line in fakehub.lines("DELETE")), "the tidying up"
+    )
     wait_until(lambda: alice.leftovers == [], "the end of the temporary file")
     assert alice.notebooks == ["before/hello.ipynb"]
 
@@ -211,18 +207,13 @@ def test_a_rename_whose_answer_is_late_makes_no_second_notebook(start_app, fakeh
     """The process that died had asked for it; it is carried out after the other one has looked."""
     client = start_app()
     launch = left_by_a_dead_process(client.settings, alice, state="uploading")
-    rename = fakehub._rename
 
-    async def late(user, path, target):
-        if user is alice and target not in alice.files:
-            alice.write(target, launch.notebook.content.encode())
-        return await rename(user, path, target)
+    async def late(method, _path, body):
+        if method == "PATCH" and body["path"] not in alice.files:
+            alice.write(body["path"], launch.notebook.content.encode())
 
-    fakehub._rename = late
-    try:
-        row = wait_until(lambda: ended(client.settings, launch.id), "the end")
-    finally:
-        del fakehub._rename
+    alice.before = late
+    row = wait_until(lambda: ended(client.settings, launch.id), "the end")
     assert row.notebook.path == "lab/x.ipynb"
     assert alice.notebooks == ["lab/x.ipynb"]
     assert alice.leftovers == []
@@ -231,24 +222,13 @@ def test_a_rename_whose_answer_is_late_makes_no_second_notebook(start_app, fakeh
 def test_replace_by_a_process_that_was_taken_for_dead_writes_nothing(start_app, fakehub, alice):
     client = start_app()
     alice.write("lab/hello.ipynb", b"mine")
-    frozen, gate = threading.Event(), threading.Event()
-    checkpoint = fakehub._checkpoint
-
-    def slow(user, path, number):
-        frozen.set()
-        wait_until(gate.is_set, "the thaw")
-        return checkpoint(user, path, number)
-
-    fakehub._checkpoint = slow
-    try:
-        begun = begin(client, alice, if_exists="replace")
-        wait_until(frozen.is_set, "the checkpoint")
-        taken_over(client, begun)
-        gate.set()
-        wait_until(lambda: len(alice.checkpoints) == 1, "the checkpoint")
-        assert client.launch(alice, directory="after").status_code == 200
-    finally:
-        del fakehub._checkpoint
+    frozen, gate = freeze(alice, "POST", re.compile("hello"))
+    begun = begin(client, alice, if_exists="replace")
+    wait_until(frozen.is_set, "the checkpoint")
+    taken_over(client, begun)
+    gate.set()
+    wait_until(lambda: len(alice.checkpoints) == 1, "the checkpoint")
+    assert client.launch(alice, directory="after").status_code == 200
     assert alice.files["lab/hello.ipynb"] == b"mine"
 
 

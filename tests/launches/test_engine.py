@@ -6,18 +6,11 @@ import unicodedata
 
 import pytest
 import requests
-from fakehub import (
-    LOST,
-    Start,
-    at_once,
-    hub_page,
-    json_answer,
-    page_answer,
-    problem_of,
-    wait_until,
-)
-from launching import MINE, in_background, path_of, start_lines, stream_lines, uploads
+from application import problem_of
+from fakehub import LOST, Start, hub_page, json_answer, page_answer
+from launching import MINE, path_of, start_lines, stream_lines, uploads
 from stored_launches import ended, left_by_a_dead_process, stored
+from waiting import at_once, in_background, wait_until
 
 from launcher import store
 
@@ -412,7 +405,7 @@ def test_a_start_of_somebody_else_is_waited_for(client, fakehub):
 
 
 def test_a_server_that_stops_is_waited_for_and_started_again(client, fakehub):
-    user = fakehub.add_user(server="stopping", stops_by_itself_after=2)
+    user = fakehub.add_user(server="stopping", polls_until_stopped=2)
     assert path_of(client.launch(user)) == "lab/hello.ipynb"
 
 

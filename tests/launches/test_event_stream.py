@@ -7,10 +7,12 @@ from contextlib import ExitStack, contextmanager
 import pytest
 import requests
 import sqlalchemy as sa
+from application import problem_of
 from edge import serving
-from fakehub import Start, at_once, problem_of, wait_until
+from fakehub import Start
 from launching import ASYNC, BODY
 from stored_launches import a_launch
+from waiting import at_once, wait_until
 
 from launcher import store
 from launcher.launches.event_stream import EventStreams

@@ -1,10 +1,12 @@
 """A key stands for what a launch did, not for a failure before it began anything."""
 
 import pytest
-from fakehub import Start, page_answer, problem_of, wait_until
+from application import problem_of
+from fakehub import Start, page_answer
 from launching import ASYNC, begin, cancel, keyed, linked, path_of, wait_for
 from start_queue import people
 from stored_launches import has_queued
+from waiting import wait_until
 
 
 def test_a_full_queue_is_not_replayed_once_it_has_room(start_app, fakehub):

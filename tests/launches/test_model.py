@@ -20,7 +20,8 @@ from pathlib import Path
 import pytest
 import requests
 import sqlalchemy as sa
-from fakehub import MAX_SECONDS, Start, at_once, environment, wait_until
+from application import environment
+from fakehub import Start
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -30,6 +31,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from ports import free_port
+from waiting import MAX_SECONDS, at_once, wait_until
 
 from launcher import store
 from launcher.store import tables

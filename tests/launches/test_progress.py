@@ -1,8 +1,10 @@
 """What a spawner says is told as it says it, also while the hub keeps its answer to the POST."""
 
 import pytest
-from fakehub import Start, problem_of, wait_until
+from application import problem_of
+from fakehub import Start
 from launching import begin, cancel, path_of, start_lines, stream_lines, wait_for
+from waiting import wait_until
 
 from launcher import store
 from launcher.store import launch_events

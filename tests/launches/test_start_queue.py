@@ -8,19 +8,12 @@ from contextlib import contextmanager
 import pytest
 import requests
 import sqlalchemy as sa
-from fakehub import (
-    Start,
-    application,
-    at_once,
-    hub_page,
-    json_answer,
-    page_answer,
-    problem_of,
-    wait_until,
-)
+from application import application, problem_of
+from fakehub import Start, hub_page, json_answer, page_answer
 from launching import begin, cancel, path_of, see, start_lines, stream_lines, wait_for
 from start_queue import all_done, begun, people, status
 from stored_launches import has_queued, write
+from waiting import at_once, wait_until
 
 from launcher import outage, store
 from launcher.launches.feed import Feed
@@ -231,7 +224,7 @@ def test_a_start_of_somebody_else_does_not_raise_the_limit(start_app, fakehub):
     client = start_app(max_starts=20)
     client.launch(fakehub.add_user())
     write(client, start_limit.update().values(starts=1))
-    user = fakehub.add_user(server="stopping", stops_by_itself_after=2)
+    user = fakehub.add_user(server="stopping", polls_until_stopped=2)
     user.starts.append(Start(500, "ready", seconds=0.1))  # begun, and the answer says nothing
     assert client.launch(user).status_code == 200
     assert status(client, fakehub)["limit"] == 2

@@ -13,8 +13,9 @@ from contextlib import contextmanager, suppress
 import psutil
 import pytest
 import sqlalchemy as sa
-from fakehub import at_once, problem_of, wait_until
+from application import problem_of
 from stored_launches import a_launch
+from waiting import at_once, wait_until
 
 from launcher import outage, store
 from launcher.errors import StoreUnavailable

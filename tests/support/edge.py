@@ -6,8 +6,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import requests
-from fakehub import MAX_SECONDS, Gunicorn, environment, wait_until
+from application import Gunicorn, environment
 from ports import free_port
+from waiting import MAX_SECONDS, wait_until
 
 HASTY = ("hasty:app",)
 

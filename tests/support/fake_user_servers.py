@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from aiohttp import web
 from fakehub import FakeHub, served
@@ -49,16 +49,13 @@ class FakeUserServers(FakeHub):
         found = {name: user.notebooks for name, user in self.users.items() if user.files}
         return web.Response(text=json.dumps(found), content_type="application/json")
 
-    def opens(self, user, call):
+    def opens(self, user, server, call):
         """Any token does but the launcher's own: the real hub makes them."""
-        sent = call.headers.get("Authorization", "")
-        return sent.startswith("token ") and sent != f"token {self.token}"
+        return bool(call.token) and call.token != self.token
 
-    async def _server(self, request, call, path):
-        name = unquote(path.split("/")[2])
-        if name not in self.users:
-            self.add_user(name, server="ready")
-        return await super()._server(request, call, path)
+    def find_user(self, name):
+        """The user, whose server runs from the first request on."""
+        return self.users.get(name) or self.add_user(name, server="ready")
 
 
 @contextmanager

@@ -1,9 +1,6 @@
 """Launches over HTTP, as tests make, watch and cancel them, and what the fake hub saw of them."""
 
-import threading
-from contextlib import contextmanager
-
-from fakehub import wait_until
+from waiting import wait_until
 
 ASYNC = {"Prefer": "respond-async"}
 ADMIN = ("self", "access:services!service=launcher", "admin:servers")
@@ -76,14 +73,3 @@ def uploads(fakehub, user):
 def path_of(answer) -> str:
     assert answer.status_code == 200, answer.text
     return answer.json()["location"].partition("/tree/")[2].partition("?")[0]
-
-
-@contextmanager
-def in_background(call):
-    """Run a call beside the test; its result is in the list."""
-    results = []
-    thread = threading.Thread(target=lambda: results.append(call()), daemon=True)
-    thread.start()
-    yield results
-    thread.join(30)
-    assert results, "the call did not come back"

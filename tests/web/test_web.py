@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import requests
 import swagger_ui_bundle
-from fakehub import problem_of
+from application import problem_of
 from sample_requests import SAMPLE_REQUESTS
 
 import launcher.web

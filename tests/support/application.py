@@ -1,0 +1,94 @@
+"""The real application beside a fake hub: in this process, and under gunicorn."""
+
+import socket
+import warnings
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from fakehub import FakeHub, User
+from waiting import MAX_SECONDS
+
+with warnings.catch_warnings():
+    # what connexion 3.3 imports is deprecated where it comes from
+    warnings.simplefilter("ignore")
+    from starlette.testclient import TestClient
+
+    from launcher import config, store
+    from launcher.app import create_app
+
+# for applications that many tests share, all of them from one address
+NO_LIMITS_PER_ADDRESS = {
+    "max_failed_logins_per_address": 10**6,
+    "max_unknown_tokens_per_address": 10**6,
+}
+
+
+class Client(TestClient):
+    """The real application on a loop of its own, and what most tests ask it."""
+
+    def launch(self, user: User, headers=None, **notebook: object):
+        """POST /hello as the user."""
+        notebook = {"directory": "lab", "filename": "hello.ipynb", **notebook}
+        return self.post("/hello", json={"notebook": notebook}, headers=headers or user.auth)
+
+
+def problem_of(answer, status: int) -> dict:
+    """The problem in an answer of that status (RFC 9457), with what every one must hold."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem["status"] == status
+    assert problem["type"].startswith("urn:problem-type:launcher:"), problem
+    assert problem["title"]
+    assert problem["detail"]
+    assert problem["request_id"] == answer.headers["x-request-id"]
+    return problem
+
+
+def environment(hub: FakeHub, folder) -> dict[str, str]:
+    """What a deployment sets."""
+    return {
+        "JUPYTERHUB_URL": hub.url,
+        "JUPYTERHUB_TOKEN": hub.token,
+        "LAUNCHER_DATABASE_URL": f"sqlite:///{folder}/launcher.sqlite",
+    }
+
+
+@contextmanager
+def application(hub: FakeHub, folder, environ=None, *, ended=None, **settings: object):
+    """A client of the application with these settings and a migrated SQLite in `folder`.
+
+    `ended` is called when the application wants its process to end.
+    """
+    environ = {**environment(hub, folder), **(environ or {})}
+    app_settings = config.Launcher(environ, **settings)
+    store.migrate(app_settings.database_url)
+    app = create_app(app_settings.check(), end_process=ended or (lambda: None))
+    # what the application sees at the other end of its connections
+    peer = {"client": ("127.0.0.1", 50_000)}
+    with Client(app, raise_server_exceptions=False, follow_redirects=False, **peer) as client:
+        client.settings = app_settings
+        yield client
+
+
+@dataclass(frozen=True)
+class Gunicorn:
+    """The application under its real server, in two processes."""
+
+    url: str
+    port: int
+    log: Path
+    pid: int
+
+    def raw(self, request: bytes) -> tuple[int, str, bytes]:
+        """Status, head and body of the answer to these very bytes."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=MAX_SECONDS) as wire:
+            with suppress(OSError):  # a body that is refused early is not read to its end
+                wire.sendall(request)
+            answer = b""
+            with suppress(ConnectionResetError):
+                while chunk := wire.recv(65536):
+                    answer += chunk
+        head, _, body = answer.partition(b"\r\n\r\n")
+        return int(head.split()[1]), head.decode("latin-1"), body

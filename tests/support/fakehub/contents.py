@@ -1,0 +1,164 @@
+"""jupyter_server's contents API over a home in memory."""
+
+import asyncio
+import json
+import re
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from aiohttp import web
+
+from fakehub.responses import as_json
+from fakehub.state import TEMPORARY, Call, User
+
+ROUTE = re.compile(r"(?:(.+)/)?(checkpoints|checkpoints/[\w-]+|trust)")
+
+
+async def answer(user: User, call: Call, raw: str, rename_seconds: float) -> web.Response:
+    """What jupyter_server's handlers answer to a path as it came over the wire."""
+    route = ROUTE.fullmatch(raw)
+    path = unquote(route[1] or "" if route else raw)
+    if route and call.method != "POST":
+        return as_json({"message": "Method Not Allowed"}, 405)
+    if call.method in user.full.split():
+        return _failed(path, 28, "No space left on device", user)
+    if any(part.startswith(".") for part in path.split("/")):
+        return as_json({"message": "cannot access hidden file"}, 400)
+    body = json.loads(call.body) if call.body else {}
+    if user.before:
+        await user.before(call.method, path, body)
+    if route:
+        return _checkpoint(user, path, route[2].partition("/")[2])
+    if call.method == "PATCH":
+        return await _rename(user, path, body["path"], rename_seconds)
+    if call.method == "PUT":
+        return _put(user, path, body)
+    if call.method == "DELETE":
+        if user.files.pop(path, None) is None:
+            return _no_file(path)
+        return web.Response(status=204)
+    return _get(user, path, parse_qs(urlsplit(call.path).query))
+
+
+def _checkpoint(user: User, path: str, number: str) -> web.Response:
+    if number:
+        user.files[path] = user.checkpoints[path]
+        return web.Response(status=204)
+    if path in user.odd:
+        return as_json({"message": f"Unhandled error: /home/{user.name}/{path}"}, 500)
+    if path not in user.files:
+        return _no_file(path)
+    user.checkpoints[path] = user.files[path]
+    return as_json({"id": "checkpoint", "last_modified": "2026-01-01T00:00:00Z"}, 201)
+
+
+async def _rename(user: User, path: str, target: str, seconds: float) -> web.Response:
+    if target in {*user.files, *user.directories} or user.odd.get(target) == "fifo":
+        return as_json({"message": f"File already exists: {target}"}, 409)
+    await asyncio.sleep(seconds)
+    if path not in user.files:
+        return _no_file(path)
+    if refused := _unwritable(user, target):
+        return refused
+    user.odd.pop(target, None)  # os.path.exists says that such a link is not there
+    user.files[target] = user.files.pop(path)
+    return as_json(_model(user, target))
+
+
+def _put(user: User, path: str, body: dict) -> web.Response:
+    if user.hook and (refused := user.hook(path, body)):
+        return as_json({"message": refused[1], "reason": None}, refused[0])
+    if body["type"] == "directory" and path in {*user.directories, *_above(user.root)}:
+        return as_json(_model(user, path), 201)
+    if refused := _unwritable(user, path):
+        return refused
+    if body["type"] == "directory":
+        return _make_directory(user, path)
+    if path in user.directories:
+        return as_json({"message": f"{path} is a directory"}, 400)
+    status = 200 if path in user.files else 201
+    user.files[path] = body["content"].encode()
+    return as_json(_model(user, path), status)
+
+
+def _make_directory(user: User, path: str) -> web.Response:
+    if path in user.files or user.odd.get(path) == "fifo":
+        return as_json({"message": f"Not a directory: /home/{user.name}/{path}"}, 400)
+    if path in user.odd:
+        return _failed(path, 17, "File exists", user)
+    user.directories.add(path)
+    return as_json(_model(user, path), 201)
+
+
+def _get(user: User, path: str, query: dict[str, list[str]]) -> web.Response:
+    if path in {"", *user.directories, *_above(user.root)}:
+        if query.get("type") == ["notebook"]:
+            return as_json({"message": f"{path} is a directory, not a notebook"}, 400)
+        return as_json(_model(user, path))
+    if user.odd.get(path) == "loop":
+        return as_json({"message": "Unhandled error", "reason": None, "traceback": ""}, 500)
+    if path in user.odd and query.get("content") == ["0"]:
+        return as_json(_model(user, path))
+    if path not in user.files:
+        return _nothing_there(path)
+    model = _model(user, path)
+    if query == {"content": ["1"], "type": ["notebook"]} and _text(user, path):
+        if user.text_is_newer:
+            return as_json({**model, "content": {"cells": [{"source": "mine"}]}})
+        return as_json({"message": f"{path} seems more recent than {_text(user, path)}"}, 400)
+    if query.get("content") == ["0"]:
+        return as_json(model)
+    if query.get("type") == ["file"]:
+        return as_json({**model, "content": user.files[path].decode()})
+    try:
+        return as_json({**model, "content": json.loads(user.files[path])})
+    except ValueError:
+        return as_json({"message": f"Unreadable Notebook: /home/{user.name}/{path}"}, 400)
+
+
+def _unwritable(user: User, path: str) -> web.Response | None:
+    """The 500 of a parent that is missing or a file, and of a name that is too long."""
+    parent, _, name = path.rpartition("/")
+    if len(name.encode()) > 255:
+        return _failed(path, 36, "File name too long", user)
+    if _above(parent) & user.files.keys():
+        return _failed(path, 20, "Not a directory", user)
+    if parent and parent not in user.directories | _above(user.root):
+        return _failed(path, 2, "No such file or directory", user)
+    if parent in user.unwritable:
+        return as_json({"message": f"Permission denied: {path}", "reason": None}, 403)
+    return None
+
+
+def _above(path: str) -> set[str]:
+    """The path and what is above it; nothing for the server's root."""
+    return {"/".join(path.split("/")[: n + 1]) for n in range(path.count("/") + 1)} - {""}
+
+
+def _failed(path: str, number: int, text: str, user: User) -> web.Response:
+    said = f"Unexpected error while saving file: {path} [Errno {number}] {text}"
+    return as_json({"message": f"{said}: '/home/{user.name}/{path}'", "traceback": "Tra…"}, 500)
+
+
+def _model(user: User, path: str) -> dict:
+    there = {"", *user.directories, *_above(user.root)}
+    kind = "directory" if path in there else "notebook" if path.endswith(".ipynb") else "file"
+    name, time = path.rpartition("/")[2], "2026-01-02T00:00:00Z"
+    if kind == "notebook" and _text(user, path) and not TEMPORARY.search(path):
+        time = "2026-01-03T00:00:00Z" if user.text_is_newer else "2026-01-01T00:00:00Z"
+    return {"name": name, "path": path, "type": kind, "content": None, "last_modified": time}
+
+
+def _text(user: User, path: str) -> str:
+    """What jupytext pairs the notebook with, if anything."""
+    text = f"{path.removesuffix('.ipynb')}.{user.paired}"
+    return text if text in user.files else ""
+
+
+def _no_file(path: str) -> web.Response:
+    return as_json({"message": f"No such file or directory: {path}"}, 404)
+
+
+def _nothing_there(path: str) -> web.Response:
+    # of a GET: the JSON type, and no JSON
+    text = f"file or directory '/{path}' does not exist"
+    return web.Response(status=404, text=text, content_type="application/json")

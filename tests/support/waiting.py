@@ -1,0 +1,35 @@
+"""Waiting for something to happen, and several calls at the same moment."""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+MAX_SECONDS = 60
+
+
+def wait_until(true: Callable[[], object], what: str = "it", seconds: float = MAX_SECONDS):
+    """Poll until `true()` is, and return what it said."""
+    end = time.monotonic() + seconds
+    while not (answer := true()):
+        assert time.monotonic() < end, f"{what} did not happen"
+        threading.Event().wait(0.01)
+    return answer
+
+
+def at_once(count: int, call: Callable[[int], object]) -> list:
+    """What `call(0)`, `call(1)`, … return when they are made at the same moment."""
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(call, range(count)))
+
+
+@contextmanager
+def in_background(call: Callable[[], object]):
+    """Run a call beside the test; its result is in the list."""
+    results = []
+    thread = threading.Thread(target=lambda: results.append(call()), daemon=True)
+    thread.start()
+    yield results
+    thread.join(30)
+    assert results, "the call did not come back"
