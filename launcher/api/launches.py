@@ -47,8 +47,11 @@ async def create(body: dict[str, Any], user: Identity) -> Result:
         missing = {"pointer": "/notebook", "detail": "is required with experiment"}
         raise BadRequest("notebook is required with experiment.", errors=[missing])
     notebook = body["notebook"]
-    if server and notebook.setdefault("server", server) != server:
+    server = server or notebook.get("server", "")
+    # validation fills in the default server where the notebook names none
+    if (notebook.get("server") or server) != server:
         raise BadRequest("server and notebook.server are different; leave one of them out.")
+    notebook = {**notebook, "server": server}
     return await open_notebook(body["experiment"], notebook, body.get("parameters", {}), user)
 
 
