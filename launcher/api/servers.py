@@ -1,5 +1,6 @@
 """Tag `servers`: the caller's servers, and the status of all starts."""
 
+from contextlib import suppress
 from typing import Any
 
 from launcher import logs, urls
@@ -78,7 +79,10 @@ async def _stop(server: ServerRef, *, remove: bool = False) -> Result:
         raise HubRefused(
             "The launcher may not stop servers: its role at the hub lacks the scope delete:servers."
         )
-    return ({}, 204) if stopped is Stop.DONE else (await _get(server), 202)
+    if stopped is Stop.PENDING:
+        with suppress(NotFound):  # it may have been removed by now
+            return await _get(server), 202
+    return {}, 204
 
 
 def _summary(name: str, model: dict[str, Any]) -> dict[str, Any]:
