@@ -13,12 +13,14 @@ from launching import (
     ASYNC,
     BODY,
     MINE,
+    ON_BEHALF,
     begin,
     cancel,
     keyed,
     linked,
     path_of,
     see,
+    service,
     start_lines,
     stop_lines,
     stream_lines,
@@ -30,7 +32,6 @@ from waiting import at_once, in_background, wait_until
 from launcher import store
 from launcher.store import tables
 
-ON_BEHALF = "custom:launcher:on-behalf"
 PORTAL = {"kind": "service", "name": "portal"}
 
 
@@ -38,10 +39,6 @@ def page(client, who, **query):
     answer = client.get("/launches", params=query, headers=who.auth)
     assert answer.status_code == 200, answer.text
     return answer.json()
-
-
-def service(token):
-    return {"Authorization": f"Bearer {token}"}
 
 
 # seen
@@ -646,12 +643,6 @@ def test_a_stream_is_read_as_it_comes_under_the_real_server(gunicorn, fakehub):
 # on behalf of somebody
 
 
-@pytest.fixture
-def portal(fakehub):
-    """The credential of a portal's backend."""
-    return service(fakehub.add_service(ON_BEHALF, name="portal"))
-
-
 def launch_for(client, name, headers, **more):
     return client.post("/hello", params={"user": name}, json=BODY, headers=headers, **more)
 
@@ -751,37 +742,3 @@ def test_the_key_of_a_service_is_not_the_users(client, alice, portal):
     own = client.launch(alice, headers=keyed(alice, "k"))
     assert linked(first) == linked(again) != linked(own)
     assert len(alice.notebooks) == 2
-
-
-# servers
-
-
-def test_everybody_sees_their_servers(client, fakehub, alice, portal):
-    assert client.get("/servers", headers=fakehub.add_user().auth).json() == {"servers": {}}
-    user = fakehub.add_user(starts=[Start(202, "never")])
-    begun = begin(client, user)
-    wait_until(lambda: user.server == "spawning", "the start")
-    server = client.get("/servers", headers=user.auth).json()["servers"][""]
-    assert (server["name"], server["state"]) == ("", "starting")
-    assert server["started"]
-    cancel(client, user, begun)
-    server = client.get("/servers", headers=alice.auth).json()["servers"][""]
-    assert server["state"] == "running"
-    assert server["url"] == f"/user/{alice.name}/"
-    problem_of(client.get("/servers", headers=portal), 403)
-
-
-def test_a_hub_that_is_away_is_told_to_who_asks_for_servers(client, fakehub, alice):
-    client.get("/user", headers=alice.auth)
-    fakehub.away = "proxy"
-    answer = client.get("/servers", headers=alice.auth)
-    assert problem_of(answer, 503)["type"].endswith(":hub-unavailable")
-
-
-def test_only_administrators_see_how_starts_are_going(client, fakehub, alice, portal):
-    for method, path in (("DELETE", "/starts/failures"), ("GET", "/starts")):
-        for headers in (alice.auth, portal):
-            problem_of(client.request(method, path, headers=headers), 403)
-        answer = client.request(method, path, headers=fakehub.add_user(scopes=ADMIN).auth)
-        assert answer.json()["breaker"] == "closed"
-        assert answer.json()["failed_in_a_row"] == 0

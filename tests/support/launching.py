@@ -2,6 +2,7 @@
 
 from waiting import wait_until
 
+ON_BEHALF = "custom:launcher:on-behalf"
 ASYNC = {"Prefer": "respond-async"}
 ADMIN = ("self", "access:services!service=launcher", "admin:servers")
 BODY = {"notebook": {"directory": "lab", "filename": "hello.ipynb"}}
@@ -56,7 +57,9 @@ MINE = b'{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
 
 
 def start_lines(fakehub, user):
-    return fakehub.lines(f"POST /hub/api/users/{user.name}/server")
+    """The requests to start the user's default server."""
+    line = f"POST /hub/api/users/{user.name}/server"
+    return [found for found in fakehub.lines() if found == line]
 
 
 def stream_lines(fakehub, user):
@@ -73,3 +76,7 @@ def uploads(fakehub, user):
 def path_of(answer) -> str:
     assert answer.status_code == 200, answer.text
     return answer.json()["location"].partition("/tree/")[2].partition("?")[0]
+
+
+def service(token):
+    return {"Authorization": f"Bearer {token}"}

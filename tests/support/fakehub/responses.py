@@ -14,7 +14,7 @@ def as_json(value: object, status: int = 200, headers=None) -> web.Response:
     return web.Response(status=status, text=text, content_type="application/json", headers=headers)
 
 
-def refusal(status: int, message: str) -> web.Response:
+def refusal(status: int, message: str | None) -> web.Response:
     """An error of the hub's API."""
     return as_json({"status": status, "message": message}, status)
 

@@ -22,14 +22,13 @@ async def answer(hub, request: web.BaseRequest, call: Call, path: str) -> web.St
     if rest == ["api"]:
         return as_json({"version": "2.21.1"})
     if not hub.opens(user, server, call):
-        words = "Forbidden" if call.method == "GET" else "'_xsrf' argument missing from POST"
-        return as_json({"message": words}, 403)
+        return _forbidden(user, call, rest)
     if hub.away and not server.token_seen:
         hub.gone(request)
         return as_json({"message": "Failed to connect to Hub API at 'http://10.1.2.3/'"}, 500)
     server.token_seen = True
     if rest[:2] != ["api", "contents"]:
-        return page(404)
+        return page(404, "Jupyter Server")
     return await _scripted(hub, request, call, user, "/".join(rest[2:]).strip("/"))
 
 
@@ -46,6 +45,16 @@ def _not_routed(call: Call) -> web.Response:
     if call.method == "GET":
         return web.Response(status=302, headers={"Location": f"/hub{call.path}"})
     return hub_page(403)()
+
+
+def _forbidden(user: User, call: Call, rest: list[str]) -> web.Response:
+    """What a server says to a token that does not open it."""
+    known = call.method == "GET" or call.token in user.server_tokens
+    words = "Forbidden" if known else f"'_xsrf' argument missing from {call.method}"
+    if rest[:1] == ["api"]:
+        return as_json({"message": words, "reason": None}, 403)
+    # below here would be a named server that does not run
+    return page(404, "Jupyter Server") if known else page(403, words)
 
 
 async def _scripted(hub, request, call: Call, user: User, path: str) -> web.StreamResponse:

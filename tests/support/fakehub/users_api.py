@@ -26,7 +26,7 @@ async def answer(hub, request: web.BaseRequest, call: Call, path: str) -> web.St
     if call.method == "POST" and rest == ["tokens"]:
         return _make_token(hub, user, json.loads(call.body))
     if user is None or not user.known:
-        return refusal(404, "Not Found")
+        return refusal(404, None)
     if call.method == "GET" and not rest:
         return as_json(_user_model(user, call))
     if rest[:1] not in (["server"], ["servers"]):
@@ -35,7 +35,7 @@ async def answer(hub, request: web.BaseRequest, call: Call, path: str) -> web.St
     match call.method, rest:
         case "GET", [] if hub.major_version >= 6:
             known = user.servers.get(server)
-            return as_json(_server_model(user, known)) if known else refusal(404, "Not Found")
+            return as_json(_server_model(user, known)) if known else refusal(404, None)
         case "POST", []:
             return await _start(hub, user, server)
         case "DELETE", []:
@@ -145,7 +145,7 @@ def _refused_name(hub, user: User, name: str) -> web.Response | None:
         text = f"User {user.name} already has the maximum of {most} named servers."
         return refusal(400, f"{text}  One must be deleted before a new server can be created")
     if hub.major_version >= 6 and not VALID_NAME.fullmatch(name):
-        return refusal(400, f"Invalid server_name: {name}")
+        return refusal(400, f"Invalid server_name: {name!r}")
     return None
 
 
@@ -229,13 +229,13 @@ async def _stop(hub, user: User, name: str, body: dict) -> web.Response:
 
 async def _progress(hub, request, user: User, name: str) -> web.StreamResponse:
     server = user.servers.get(name)
-    if server is None:
-        return refusal(404, "Not Found")
-    if server.state in ("stopped", "stopping") and not server.failure:
+    if server is None or (server.state == "stopped" and not server.failure):
+        return refusal(404, None)
+    if server.state == "stopping":
         return refusal(400, f"{_log_name(user, server)} is not starting...")
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
     await response.prepare(request)
-    if not server.is_ready and not (server.state == "stopped" and server.failure):
+    if server.state == "spawning":
         await _event(response, {"progress": 0, "message": "Server requested"})
     if hub.broken_streams:
         hub.broken_streams -= 1
