@@ -1,9 +1,9 @@
 """Runs `launcher doctor` as an administrator does."""
 
 import pytest
+from application import environment
 from click.testing import CliRunner
 from doctoring import DOCTOR, Report, run_doctor
-from fakehub import environment
 
 from launcher.cli import main
 

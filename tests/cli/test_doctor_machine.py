@@ -8,8 +8,9 @@ import sys
 
 import pytest
 import sqlalchemy as sa
+from application import environment
 from certificates import Authority
-from fakehub import FakeHub, environment, served
+from fakehub import FakeHub, served
 
 from launcher import store
 from launcher.store.tables import metadata

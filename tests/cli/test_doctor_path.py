@@ -7,8 +7,9 @@ from contextlib import contextmanager
 import aiohttp
 import pytest
 from aiohttp import web
+from application import environment
 from edge import serving
-from fakehub import environment, page_answer
+from fakehub import page_answer
 
 PREFIX = "/services/launcher"
 

@@ -11,13 +11,15 @@ from pathlib import Path
 
 import pytest
 import requests
+from application import environment
 from certificates import Authority
-from fakehub import MAX_SECONDS, Start, environment, wait_until
+from fakehub import Start
 from ports import free_port
+from waiting import MAX_SECONDS, wait_until
 
 pytestmark = pytest.mark.system
 
-DEPLOY = Path(__file__).parents[1] / "deploy"
+DEPLOY = Path(__file__).parents[2] / "deploy"
 PREFIX = "/services/launcher"
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from doctoring import run_doctor
+from doctoring import DOCTOR, run_doctor
 from ports import free_port
 from realhub import environment, wait_until
 
@@ -26,12 +26,13 @@ c.JupyterHub.services.append(
 
 
 @pytest.fixture
-def doctor(doctor_process, tmp_path):
+def doctor(tmp_path):
     """Runs the command beside a hub."""
 
     def run(hub, *words, **more):
         env = environment(hub, LAUNCHER_DATABASE_URL=f"sqlite:///{tmp_path}/l.sqlite")
-        return doctor_process("--json", *words, env={**env, **more})
+        command = [*DOCTOR, "--json", *words]
+        return run_doctor(command, folder=tmp_path, env={**env, **more})
 
     return run
 

@@ -19,17 +19,18 @@ from pathlib import Path
 import pytest
 import requests
 import yaml
-from fakehub import MAX_SECONDS, environment, wait_until
+from application import environment
 from jupyterhub.app import JupyterHub
 from jupyterhub.scopes import scope_definitions
 from jupyterhub.services.service import Service
 from ports import free_port
 from traitlets.config import Config
+from waiting import MAX_SECONDS, wait_until
 
 from launcher import config
-from launcher.client import Launcher
+from launcher.client import LauncherClient
 
-CHECKOUT = Path(__file__).parents[1]
+CHECKOUT = Path(__file__).parents[2]
 PAGES = [
     *(CHECKOUT / f"{name}.md" for name in ("README", "CONTRIBUTING", "SECURITY", "CHANGELOG")),
     *sorted((CHECKOUT / "docs").glob("*.md")),
@@ -127,7 +128,7 @@ class Page:
     def close(self) -> None:
         """End the clients and the page's own launcher."""
         for value in self.names.values():
-            if isinstance(value, Launcher):
+            if isinstance(value, LauncherClient):
                 value.close()
         if self._process:
             self._process.terminate()
