@@ -150,7 +150,7 @@ async def test_an_id_from_the_future_is_the_last_one_and_makes_nobody_busy(new_s
     launch = await opened.run(launches.insert, a_launch())
 
     async def follow():
-        async for what in EventStreams(opened, feed, lambda: False, most_streams=1).follow(
+        async for what in EventStreams(opened, feed, lambda: False, most_streams=1).events(
             launch, after
         ):
             told.append(what)

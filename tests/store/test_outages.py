@@ -153,7 +153,7 @@ async def test_a_stream_of_events_stays_open_while_the_database_is_away(new_sqli
     opened, engine = store.Store(url), store._connect(url)
     made = await opened.run(launches.insert, a_launch())
     follower = EventStreams(opened, Feed(opened), lambda: False, most_streams=1)
-    stream = follower.follow(made, after=0)
+    stream = follower.events(made, after=0)
     with engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE launches RENAME TO gone")
     assert [await anext(stream) for _ in range(2)] == [None, None]
