@@ -196,7 +196,7 @@ def test_ready_tells_what_to_mend_and_is_ready(mixed, tmp_path):
     answer = wait_until(lambda: (a := mixed.get("/ready")).status_code == 200 and a)
     (check,) = [check for check in answer.json()["checks"] if check["name"] == "experiments"]
     assert check["ok"] is True
-    assert "broken/parameters.yaml: /properties/name/format is none" in check["detail"]
+    assert "broken/parameters.yaml: /properties/name/format is not supported" in check["detail"]
     assert "untagged/notebook.py has no cell tagged parameters" in check["detail"]
     assert str(tmp_path) not in answer.text
 

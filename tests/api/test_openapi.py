@@ -120,13 +120,13 @@ def test_the_example_of_a_body_works_at_once(client, fakehub, alice, name):
     example = resolved(operation["requestBody"])["content"]["application/json"]["example"]
     path = path.replace("{experiment}", SPEC["components"]["parameters"]["Experiment"]["example"])
     answer = client.request(method.upper(), path, json=example, headers=alice.auth)
-    assert answer.ok, answer.text
+    assert answer.is_success, answer.text
 
 
 @pytest.mark.parametrize(
     "experiment", Catalogue.load().all(), ids=lambda experiment: experiment.name
 )
-def test_an_experiments_classic_operation_says_what_its_schema_says(experiment):
+def test_an_experiments_shortcut_says_what_its_schema_says(experiment):
     operation = OPERATIONS[f"launcher.api.shortcuts.{experiment.name.replace('-', '_')}"][2]
     schema = body_schema(operation)
     fields = dict(schema["properties"])
@@ -136,10 +136,10 @@ def test_an_experiments_classic_operation_says_what_its_schema_says(experiment):
     assert schema["additionalProperties"] is False
 
 
-def test_every_classic_operation_is_that_of_an_experiment():
+def test_every_shortcut_is_that_of_an_experiment():
     names = {experiment.name.replace("-", "_") for experiment in Catalogue.load().all()}
-    classic = {name.rpartition(".")[2] for name in OPERATIONS if ".classic." in name}
-    assert classic == names
+    shortcuts = {name.rpartition(".")[2] for name in OPERATIONS if ".shortcuts." in name}
+    assert shortcuts == names
 
 
 def schemas_in(value):
