@@ -61,9 +61,9 @@ def test_a_pipe_gets_a_line_for_each_check_and_the_lines_that_fix_it_below(docto
 @pytest.mark.parametrize(
     ("away", "reason"),
     [
-        ("refused", "the connection was closed before an answer came"),
-        ("proxy", "a proxy answers for it (503)"),
-        ("starting", "a web page came in place of an answer of its API (404)"),
+        ("refused", "it closed the connection without a response"),
+        ("proxy", "a proxy responds for it (503)"),
+        ("starting", "it responds with a web page, not with JSON (404)"),
     ],
 )
 def test_a_hub_that_is_away_fails_one_check_and_the_machine_is_checked(
@@ -81,7 +81,7 @@ def test_a_hub_that_is_away_fails_one_check_and_the_machine_is_checked(
 
 def test_nobody_listens_at_the_hubs_address(doctor):
     report = doctor(JUPYTERHUB_URL="http://127.0.0.1:1")
-    assert "http://127.0.0.1:1/hub/api cannot be used: nobody listens" in report.detail(
+    assert "http://127.0.0.1:1/hub/api cannot be used: the connection was refused" in report.detail(
         "hub", "failed"
     )
     assert "nobody listens" in report.detail("proxy", "failed")
@@ -119,7 +119,7 @@ def test_a_hub_that_answers_and_fails(doctor, fakehub):
     fakehub.hub_answers.append(("GET", "/hub/api/user", json_answer({"status": 500}, 500)))
     report = doctor(JUPYTERHUB_TOKEN=token)
     assert report.statuses["hub"] == "ok"
-    assert "it answers with status 500" in report.detail("token", "failed")
+    assert "it responds with status 500" in report.detail("token", "failed")
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,11 @@ def test_a_clock_that_is_wrong(doctor, fakehub, seconds, which):
 @pytest.mark.parametrize(
     ("environ", "sentence", "fix"),
     [
-        ({"JUPYTERHUB_URL": ""}, "does not know where", "JUPYTERHUB_URL=http://127.0.0.1:8000"),
+        (
+            {"JUPYTERHUB_URL": ""},
+            "does not know the public URL",
+            "JUPYTERHUB_URL=http://127.0.0.1:8000",
+        ),
         ({"JUPYTERHUB_TOKEN": ""}, "has no token", '{"name": "launcher", "api_token": '),
         ({"BASE_PATH": "?"}, "BASE_PATH must be", ""),
         ({"LAUNCHER_CONFIG": "missing.py"}, "is not a file", ""),

@@ -69,7 +69,7 @@ def test_a_database_of_another_program(doctor, new_database):
     url = new_database(migrated=False)
     write(url, "CREATE TABLE users (n INTEGER)")
     said = doctor(LAUNCHER_DATABASE_URL=url).detail("database", "failed")
-    assert "belongs to another program: it holds the tables users" in said
+    assert "belongs to another program: it contains the tables users" in said
 
 
 def test_postgresql_that_is_away(doctor, postgres, postgres_url):
@@ -126,7 +126,7 @@ def test_a_secret_that_others_may_read(doctor, tmp_path):
     secret.write_text(64 * "0")
     secret.chmod(0o644)
     report = doctor()
-    assert "may be read by others" in report.detail("secret-file", "failed")
+    assert "is readable by other users" in report.detail("secret-file", "failed")
     subprocess.run(report.fix("secret-file").split(), check=True)
     assert doctor().statuses["secret-file"] == "ok"
 
