@@ -133,7 +133,7 @@ async def test_a_hub_that_says_nothing_is_called_that():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
         async with outbound.open_session(lambda *call: None, connections=1) as session:
-            with pytest.raises(outbound.Unreachable, match=r"^it did not respond in time$"):
+            with pytest.raises(outbound.OutboundError, match=r"^it did not respond in time$"):
                 await outbound.fetch(session, "GET", url, kind="hub.state", seconds=0.2)
 
 

@@ -33,7 +33,7 @@ def execute(client, statement):
 
 def taken_over(client, launch):
     """Another process, which lives, has the launch from now on."""
-    execute(client, f"INSERT INTO processes VALUES ('another', {time.time() + 3600})")
+    execute(client, f"INSERT INTO workers VALUES ('another', {time.time() + 3600})")
     changes = "worker_id = 'another', takeovers = takeovers + 1"
     execute(client, f"UPDATE launches SET {changes} WHERE id = '{launch['id']}'")
 
@@ -119,14 +119,14 @@ def test_a_background_task_that_ends_ends_its_process(start_app, fakehub, monkey
     client = start_app(ended=over.set)
     assert client.get("/health").status_code == 200
 
-    look = start_queue.look
+    look = start_queue.update
 
     def bug(connection, *args):
         if str(connection.engine.url) == client.settings.database_url:
             raise KeyError("a bug")
         return look(connection, *args)  # of other tests' applications
 
-    monkeypatch.setattr(start_queue, "look", bug)
+    monkeypatch.setattr(start_queue, "update", bug)
     wait_until(over.is_set, "the end of the process")
 
 
@@ -143,7 +143,7 @@ def test_a_launch_that_kills_its_processes_is_given_up_with_a_reason(start_app, 
     launch = left_by_a_dead_process(client.settings, alice, state="uploading", crashes=2)
     row = wait_until(lambda: ended(client.settings, launch.id), "the end")
     assert row.problem["type"].endswith(":launch-abandoned")
-    assert "3 processes" in row.problem["detail"]
+    assert "3 workers" in row.problem["detail"]
     assert uploads(fakehub, alice) == []
 
 

@@ -629,7 +629,7 @@ def test_a_filter_that_the_hub_does_not_heed_is_told_before_anything_starts(
     answer = client.launch(alice)
     assert (answer.status_code == 200) is serves
     if not serves:
-        assert f"JupyterHub {version} lets" in problem_of(answer, 503)["detail"]
+        assert f"JupyterHub {version} issues" in problem_of(answer, 503)["detail"]
         wait_until(lambda: "without a filter" in client.get("/ready").text, "the report")
         assert set(fakehub.beyond_identification) == {"GET /hub/api"}
 

@@ -18,8 +18,8 @@ from waiting import at_once, wait_until
 from launcher import outage, store
 from launcher.launches.feed import Feed
 from launcher.launches.starter import Starter
+from launcher.server_ref import ServerRef
 from launcher.store import start_queue
-from launcher.store import starts as start_rows
 from launcher.store.tables import start_limit, starts
 
 # the queue
@@ -255,7 +255,7 @@ def heard(client, user, launch):
     return [event["message"] for event in events if "progress" in event and "message" in event]
 
 
-@pytest.mark.parametrize("table", ["events", "starts", "start_limit"])
+@pytest.mark.parametrize("table", ["launch_events", "starts", "start_limit"])
 def test_what_a_spawner_says_while_the_database_is_away_is_told(start_app, fakehub, table):
     client = start_app()
     [user] = people(fakehub, 1, seconds=3, messages=SAYS)
@@ -287,7 +287,7 @@ def test_a_start_that_ends_while_the_database_is_away_ends_as_it_did(
 
 
 @pytest.mark.parametrize("outcome", ["ready", "fails"])
-@pytest.mark.parametrize("lost", ["enqueue_launch", "look", "finish_start"])
+@pytest.mark.parametrize("lost", ["enqueue", "update", "finish"])
 def test_a_commit_whose_acknowledgement_is_lost_is_not_done_twice(
     start_app, fakehub, monkeypatch, lost, outcome
 ):
@@ -299,7 +299,7 @@ def test_a_commit_whose_acknowledgement_is_lost_is_not_done_twice(
 
     def lose(connection, *args):
         value = work(connection, *args)
-        if left and (lost != "look" or value.taken):
+        if left and (lost != "update" or value.claimed):
             left.append("now")
         return value
 
@@ -326,21 +326,21 @@ async def test_starts_that_break_one_after_the_other_are_each_told(mocker):
     """The second one breaks while the first one is being written down."""
     told = []
 
-    async def run(work, user, *args):
-        told.append((work, user))
+    async def run(_work, server, *_args):
+        told.append(server)
         if len(told) == 1:
-            starter._broken.append("second")
+            starter._crashed.append(ServerRef("second"))
         return []
 
     starter = Starter(
         mocker.Mock(run=run), None, Feed(None), None,
-        worker_id="one", told=outage.SharedMemory().allocate(), limits=None,
+        worker_id="one", logged=outage.SharedMemory().allocate(), limits=None,
         timeout=1, patience=1, queue_timeout=1,
     )  # fmt: skip
-    starter._broken.append("first")
-    await starter._check_on([])
-    assert told == [(start_rows.failed, "first"), (start_rows.failed, "second")]
-    assert starter._broken == []
+    starter._crashed.append(ServerRef("first"))
+    await starter._check_own([])
+    assert told == [ServerRef("first"), ServerRef("second")]
+    assert starter._crashed == []
 
 
 # processes that die
@@ -349,7 +349,7 @@ async def test_starts_that_break_one_after_the_other_are_each_told(mocker):
 def left_in_flight(client, user):
     """A start that a process took which is gone."""
     now = time.time()
-    write(client, starts.insert().values(user=user.name, queued_at=now, asked_at=now - 1,
+    write(client, starts.insert().values(user=user.name, server="", queued_at=now, asked_at=now - 1,
                                          worker_id="0" * 32, unwanted=False))  # fmt: skip
 
 
