@@ -30,7 +30,9 @@ from launch import Bare, rotated
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests/support"))
 import fake_user_servers
-from realhub import Process, RealHub, RealLauncher, environment, wait_until
+from processes import Process
+from realhub import RealHub, RealLauncher, environment
+from waiting import wait_until
 
 PEOPLE = 300
 ARRIVAL_SECONDS = 1.0

@@ -34,7 +34,8 @@ import aiohttp
 import yarl
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests/support"))
-from realhub import RealHub, RealLauncher, environment, wait_until
+from realhub import RealHub, RealLauncher, environment
+from waiting import wait_until
 
 from launcher.experiments import Catalogue
 

@@ -23,7 +23,8 @@ import aiohttp
 from launch import worker_memory
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests/support"))
-from realhub import RealHub, RealLauncher, environment, wait_until
+from realhub import RealHub, RealLauncher, environment
+from waiting import wait_until
 
 WORKERS = 4
 TICKS = os.sysconf("SC_CLK_TCK")

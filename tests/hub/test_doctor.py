@@ -9,7 +9,8 @@ import pytest
 import requests
 from doctoring import DOCTOR, run_doctor
 from ports import free_port
-from realhub import environment, wait_until
+from realhub import environment
+from waiting import wait_until
 
 EXAMPLE = (Path(__file__).parents[2] / "jupyterhub_config.py.example").read_text(encoding="utf-8")
 # the hub's half as it is copied from the checkout, on this test's ports

@@ -6,7 +6,8 @@ from urllib.parse import unquote
 
 import pytest
 import requests
-from realhub import open_in_lab, wait_until
+from realhub import open_in_lab
+from waiting import wait_until
 
 NAMES = ["alice", "a.b@c.d", "jöe <'&\">", "ünï cödé"]
 

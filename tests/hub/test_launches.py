@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 from fake_user_servers import fake_user_servers
-from realhub import wait_until
+from waiting import wait_until
 
 PORTAL = "portal-" + 24 * "x"
 # as in docs/portal.md

@@ -4,7 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
-from realhub import RealLauncher, environment, problem, wait_until
+from realhub import RealLauncher, environment, problem
+from waiting import wait_until
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import requests
 from ports import free_port
-from realhub import RealLauncher, environment, problem, wait_until
+from realhub import RealLauncher, environment, problem
+from waiting import wait_until
 
 from launcher import store
 

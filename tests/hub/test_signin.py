@@ -7,7 +7,7 @@ import shutil
 import pytest
 import requests
 from ports import free_port
-from realhub import Process
+from processes import Process
 from requests.adapters import HTTPAdapter
 
 

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import jupyterhub
 import pytest
 import requests
-from realhub import wait_until
+from waiting import wait_until
 
 from launcher.hub.version import FILTERS_TOKENS
 

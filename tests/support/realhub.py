@@ -6,9 +6,7 @@ import os
 import secrets
 import shutil
 import signal
-import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -16,68 +14,14 @@ from urllib.parse import quote, urlsplit
 import pytest
 import requests
 from ports import free_port
+from processes import Process
+from waiting import wait_until
 
 CONFIG = Path(__file__).with_name("realhub_config.py")
-READY_SECONDS = 60
-DEAD_SECONDS = 15
 # Runs the code of the next argument. The module left out is wanted for a format of JSON Schema that
 # nothing here uses, and takes 1.7 s of processor to import.
 QUICK_PYTHON = [sys.executable, "-c"]
 QUICK_PYTHON += ["import sys; sys.modules['rfc3987_syntax'] = None; exec(sys.argv.pop(1))"]
-
-
-def wait_until(true, seconds=READY_SECONDS, what="it"):
-    """Poll until `true()` is; what it said last is in the failure."""
-    end = time.monotonic() + seconds
-    while not (answer := true()):
-        if time.monotonic() > end:
-            raise AssertionError(f"{what} did not happen in {seconds} s: {answer!r}")
-        time.sleep(0.05)
-    return answer
-
-
-def answers(url, **kwargs):
-    """Whether anybody answers at `url`, with no server error."""
-    with contextlib.suppress(requests.RequestException):
-        return requests.get(url, timeout=5, **kwargs).status_code < 500
-    return False
-
-
-class Process:
-    """A program with its output in a file, and no child that survives it."""
-
-    def __init__(self, command, folder, name, env):
-        self.command, self.folder, self.name, self.env = command, folder, name, env
-        self.log = folder / f"{name}.log"
-        self.process = None
-
-    def start(self):
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                self.command,
-                cwd=self.folder,
-                env={**os.environ, **self.env},
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-
-    def wait_for(self, url, **kwargs):
-        def up():
-            if self.process.poll() is not None:
-                raise AssertionError(f"{self.name} ended:\n{self.log.read_text()[-3000:]}")
-            return answers(url, **kwargs)
-
-        wait_until(up, what=f"{self.name} at {url}")
-
-    def stop(self, how=signal.SIGTERM):
-        if self.process and self.process.poll() is None:
-            self.process.send_signal(how)
-            try:
-                self.process.wait(DEAD_SECONDS)
-            except subprocess.TimeoutExpired:
-                os.killpg(self.process.pid, signal.SIGKILL)
-                self.process.wait()
 
 
 class RealHub:
@@ -143,8 +87,9 @@ class RealHub:
         return requests.request(method, url, headers=headers, timeout=30, **kwargs)
 
     def stop_server(self, user):
+        """Stop the user's default server."""
         self.api("DELETE", "users", user, "server")
-        wait_until(lambda: not self.servers(user), 30, "the end of the server")
+        wait_until(lambda: "" not in self.servers(user), "the end of the server", 30)
 
     def servers(self, user):
         return self.api("GET", "users", user).json().get("servers")
@@ -161,13 +106,14 @@ class RealHub:
         assert answer.status_code == 201, answer.text
         return answer.json()["token"]
 
-    def start_server(self, user):
+    def start_server(self, user, name=""):
+        """Start a server of the user, the default one unless it is named."""
         self.add_user(user)
-        self.api("POST", "users", user, "server")
-        wait_until(lambda: self.is_ready(user), what=f"the server of {user}")
+        self.api("POST", "users", user, *(("servers", name) if name else ("server",)))
+        wait_until(lambda: self.is_ready(user, name), f"the server of {user}")
 
-    def is_ready(self, user):
-        server = (self.servers(user) or {}).get("")
+    def is_ready(self, user, name=""):
+        server = (self.servers(user) or {}).get(name)
         return server and server["ready"]
 
     def server_pids(self):

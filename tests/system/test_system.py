@@ -13,7 +13,8 @@ import pytest
 import requests
 from playwright.sync_api import sync_playwright
 from ports import free_port
-from realhub import Process, wait_until
+from processes import Process
+from waiting import wait_until
 
 pytestmark = pytest.mark.system
 

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import secrets
+from collections.abc import Sequence
 from http.cookies import SimpleCookie
 from urllib.parse import parse_qs, urlsplit
 
@@ -10,6 +11,7 @@ from aiohttp import web
 
 from fakehub.responses import as_json, page, refusal
 from fakehub.state import Call
+from fakehub.users_api import scopes_of_token
 
 SESSION = "jupyterhub-hub-login"
 FIELDS = '<input name="username"><input type="password" name="password">'
@@ -61,10 +63,14 @@ def whoami(hub, call: Call) -> web.Response:
         return as_json({"kind": "service", "name": name, "scopes": scopes})
     for user in hub.users.values():
         if secrets.compare_digest(user.token, token):
-            return as_json(
-                {"kind": "user", "name": user.name, "admin": False, "scopes": user.scopes}
-            )
+            return _user(user.name, user.scopes)
+        if token in user.server_tokens:
+            return _user(user.name, scopes_of_token(user, user.server_tokens[token]))
     return refusal(403, "Missing or invalid credentials.")
+
+
+def _user(name: str, scopes: Sequence[str]) -> web.Response:
+    return as_json({"kind": "user", "name": name, "admin": False, "scopes": scopes})
 
 
 def _xsrf_fits(call: Call) -> bool:

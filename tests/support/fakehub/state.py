@@ -111,8 +111,10 @@ class User:
     hook: Callable[[str, dict], tuple[int, str] | None] | None = None  # a pre_save_hook
     paired: str = ""  # the extension of the old texts that jupytext pairs notebooks with
     text_is_newer: bool = False  # than the notebook, and shown in its place
+    allows_hidden: bool = False  # c.ContentsManager.allow_hidden
     root: str = ""  # the path of the home below the server's root
     full: str = ""  # the method, or "PUT PATCH", that finds no space left
+    next_starts: Start = field(default_factory=Start)  # of servers that have no start of their own
     answers: list[tuple[str, object]] = field(default_factory=list)  # (method, what comes instead)
     # awaited with the method, path and body of a contents call before it is carried out
     before: Callable[[str, str, dict], Awaitable[None]] | None = None

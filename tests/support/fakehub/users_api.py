@@ -128,7 +128,14 @@ def _make_token(hub, user: User | None, wanted: dict) -> web.Response:
         hub.revoking -= 1
     else:
         user.server_tokens[token] = server
-    return as_json({"token": token, "scopes": scopes, "expires_at": "2030-01-01T00:00:00Z"}, 201)
+    made = {"token": token, "scopes": scopes_of_token(user, server)}
+    return as_json({**made, "expires_at": "2030-01-01T00:00:00Z"}, 201)
+
+
+def scopes_of_token(user: User, server: str) -> list[str]:
+    """What a token that opens a server may do: the hub adds reading who the user is."""
+    identify = [f"read:users:{what}!user={user.name}" for what in ("name", "groups")]
+    return [f"access:servers!server={user.name}/{server}", *identify]
 
 
 # starts and stops
@@ -159,7 +166,7 @@ async def _start(hub, user: User, name: str) -> web.Response:
         return refusal(400, f"{_log_name(user, server)} is pending stop")
     if server.state == "ready":
         return refusal(400, f"{_log_name(user, server)} is already running")
-    start = server.starts.pop(0) if server.starts else Start()
+    start = server.starts.pop(0) if server.starts else user.next_starts
     await asyncio.sleep(start.begins_after)
     if start.status in (201, 202) or start.outcome:
         _begin(hub, server, start)
@@ -229,9 +236,9 @@ async def _stop(hub, user: User, name: str, body: dict) -> web.Response:
 
 async def _progress(hub, request, user: User, name: str) -> web.StreamResponse:
     server = user.servers.get(name)
-    if server is None or (server.state == "stopped" and not server.failure):
+    if server is None:
         return refusal(404, None)
-    if server.state == "stopping":
+    if server.state in ("stopped", "stopping") and not server.failure:
         return refusal(400, f"{_log_name(user, server)} is not starting...")
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
     await response.prepare(request)

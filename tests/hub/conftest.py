@@ -1,0 +1,39 @@
+"""The hubs that the contract suite runs against: the fake one and a real one."""
+
+import jupyterhub
+import pytest
+from contract import Side
+
+NAMED_SERVERS = """
+c.JupyterHub.allow_named_servers = True
+c.JupyterHub.named_server_limit_per_user = 2
+"""
+
+
+@pytest.fixture(scope="module")
+def contract_hub(make_hub):
+    """A real hub with named servers, two for each user."""
+    hub = make_hub(extra=NAMED_SERVERS)
+    yield hub
+    hub.stop()
+
+
+@pytest.fixture(params=["fake", "real"])
+def side_without_named_servers(request):
+    """The fake hub, then a real one, both with named servers switched off."""
+    if request.param == "real":
+        return Side(request.getfixturevalue("hub"))
+    hub = request.getfixturevalue("fakehub")
+    hub.allow_named_servers = False
+    return Side(hub)
+
+
+@pytest.fixture(params=["fake", "real"])
+def side(request):
+    """The fake hub, then the real one."""
+    if request.param == "real":
+        return Side(request.getfixturevalue("contract_hub"))
+    hub = request.getfixturevalue("fakehub")
+    hub.version = jupyterhub.__version__
+    hub.named_server_limit_per_user = 2
+    return Side(hub)
