@@ -12,7 +12,7 @@ import pytest
 from openapi_spec import OPERATIONS, resolved
 
 PACKAGE = "a_generated_client"
-CLASSIC = sorted(name for name in OPERATIONS if ".classic." in name)
+SHORTCUTS = sorted(name for name in OPERATIONS if ".shortcuts." in name)
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def test_the_client_is_made_without_a_warning(generated):
         assert generated.operation(name)
 
 
-@pytest.mark.parametrize("name", CLASSIC)
+@pytest.mark.parametrize("name", SHORTCUTS)
 def test_a_user_launches_an_experiment_with_its_example(generated, alice, name):
     example = example_of(name)
     answer = generated.call(name, alice, example)
@@ -100,7 +100,7 @@ def test_a_user_launches_an_experiment_with_its_example(generated, alice, name):
     assert parameters_in(alice, path) == {k: v for k, v in example.items() if k != "notebook"}
 
 
-@pytest.mark.parametrize("name", CLASSIC)
+@pytest.mark.parametrize("name", SHORTCUTS)
 def test_a_user_launches_an_experiment_by_its_name(generated, alice, name):
     notebook, parameters = {"directory": "lab"}, dict(example_of(name))
     del parameters["notebook"]
@@ -115,7 +115,7 @@ def test_a_user_launches_an_experiment_by_its_name(generated, alice, name):
 def test_a_user_is_told_who_they_are_and_what_there_is(generated, alice):
     assert generated.call("launcher.api.user.get", alice).name == alice.name
     listed = generated.call("launcher.api.experiments.list_all", alice).experiments
-    assert {f"launcher.api.shortcuts.{each.name}" for each in listed} == set(CLASSIC)
+    assert {f"launcher.api.shortcuts.{each.name}" for each in listed} == set(SHORTCUTS)
     one = generated.call("launcher.api.experiments.get", alice, experiment="hello")
     assert one.title
     body = {"notebook": {"directory": "lab"}}
