@@ -30,6 +30,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 from launcher.experiments import Catalogue
+from launcher.experiments.render import render as render_template
 
 CATALOGUE = Catalogue.load()
 FAKES = Path(__file__).parent / "fake_hydrology"
@@ -40,7 +41,7 @@ def render(name: str, parameters: dict[str, Any]) -> nbformat.NotebookNode:
     """The notebook as it is launched, with values too that the schema would refuse."""
     experiment = CATALOGUE.find(name)
     wanted = {key: parameters[key] for key in experiment.schema["properties"] if key in parameters}
-    return nbformat.from_dict(experiment.template.render(name, wanted))
+    return nbformat.from_dict(render_template(experiment.template, name, wanted))
 
 
 @pytest.fixture(scope="session")

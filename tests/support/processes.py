@@ -51,5 +51,8 @@ class Process:
             try:
                 self.process.wait(DEAD_SECONDS)
             except subprocess.TimeoutExpired:
-                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.kill()
                 self.process.wait()
+            # gunicorn's workers outlive a SIGKILL by seconds, and answer at its port meanwhile
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
