@@ -10,15 +10,12 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from swagger_ui_bundle import swagger_ui_path
 
+from launcher.web import content_security
+
 UI = Path(__file__).with_name("ui")
 
-# users' servers have the same origin: their pages must not frame, script or open the launcher's
-_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:;"
-    " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
 _HEADERS = {
-    "Content-Security-Policy": _POLICY,
+    "Content-Security-Policy": content_security.NO_PAGE,
     "Cross-Origin-Opener-Policy": "noopener-allow-popups",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
@@ -44,11 +41,12 @@ def routes(prefix: str) -> list[BaseRoute]:
 
 
 async def _page(_request: Request) -> Response:
-    return FileResponse(UI / "index.html")
+    policy = {"Content-Security-Policy": content_security.SWAGGER_UI}
+    return FileResponse(UI / "index.html", headers=policy)
 
 
 class SecurityHeaders:
-    """Adds the headers to every response that does not have them.
+    """Adds the headers to every response that does not have them: a page sets its own policy.
 
     Removes the body of a response to HEAD; gunicorn would do so with a warning.
     """

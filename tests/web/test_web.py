@@ -15,20 +15,28 @@ import launcher.web
 ORIGIN = "https://portal.example.org"
 
 
+def policy_of(headers):
+    """The directives of the Content-Security-Policy, by name."""
+    directives = headers["content-security-policy"].split(";")
+    return dict(directive.strip().split(" ", 1) for directive in directives)
+
+
 @pytest.mark.parametrize(("method", "path"), SAMPLE_REQUESTS)
 def test_every_answer_keeps_other_pages_out(client, method, path):
     headers = client.request(method, path).headers
     assert headers["cross-origin-opener-policy"] == "noopener-allow-popups"
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "no-referrer"
-    policy = dict(
-        part.strip().split(" ", 1) for part in headers["content-security-policy"].split(";")
-    )
-    assert policy["frame-ancestors"] == "'none'"
-    assert policy["default-src"] == "'none'"
-    assert policy["script-src"] == "'self'"
-    assert policy["base-uri"] == "'none'"
-    assert "http" not in headers["content-security-policy"]
+    policy = policy_of(headers)
+    assert policy.pop("frame-ancestors") == "'none'"
+    assert policy.pop("default-src") == "'none'"
+    assert policy.pop("base-uri") == "'none'"
+    assert policy.pop("form-action") == "'none'"
+    if (method, path) in [("GET", "/ui/"), ("HEAD", "/ui/")]:
+        assert policy.pop("script-src") == policy.pop("connect-src") == "'self'"
+        assert policy.pop("style-src") == "'self' 'unsafe-inline'"
+        assert policy.pop("img-src") == "'self' data:"
+    assert policy == {}, "nothing else may be loaded"
     assert "set-cookie" not in headers
 
 
