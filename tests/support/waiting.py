@@ -13,7 +13,7 @@ def wait_until(true: Callable[[], object], what: str = "it", seconds: float = MA
     """Poll until `true()` is, and return what it said."""
     end = time.monotonic() + seconds
     while not (answer := true()):
-        assert time.monotonic() < end, f"{what} did not happen"
+        assert time.monotonic() < end, f"{what} did not happen in {seconds} s: {answer!r}"
         threading.Event().wait(0.01)
     return answer
 
