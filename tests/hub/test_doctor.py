@@ -102,7 +102,7 @@ def narrowed(report):
 def test_an_address_without_the_hubs_base_url(hub, doctor):
     report = doctor(hub, JUPYTERHUB_URL=hub.origin)
     assert report.status == 1
-    assert "web page came in place of an answer of its API" in report.detail("hub", "failed")
+    assert "it responds with a web page, not with JSON" in report.detail("hub", "failed")
     name, _, value = report.fix("hub").partition("=")
     assert (name, value) == ("JUPYTERHUB_URL", hub.url)
     straight = doctor(hub, JUPYTERHUB_URL=hub.hub_url)

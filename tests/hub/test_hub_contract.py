@@ -191,25 +191,26 @@ def test_a_user_may_have_so_many_named_servers(side):
     assert side.start(user, "two").status_code in (202, 400)
 
 
-@pytest.mark.skipif(MAJOR < 6, reason="JupyterHub 5 takes nearly any name")
-@pytest.mark.parametrize("name", ["My-Server", "a--b", "1st", "a" * 31, "a_b", "a-", "ü"])
-def test_a_name_that_is_none_is_refused(side, name):
-    user = side.add_user()
-    assert message(side.start(user, name), 400).startswith("Invalid server_name: ")
-    assert side.model(user, include_stopped_servers="1").keys() <= {""}
-
-
-@pytest.mark.skipif(MAJOR > 5, reason="JupyterHub 6 refuses such names")
 @pytest.mark.parametrize(
     ("name", "quoted"),
-    [("my server", "my%20server"), ("a.b@c~d", "a.b@c~d"), ("ü?#%", "%C3%BC%3F%23%25")],
+    [
+        ("my server", "my%20server"),
+        ("a.b@c~d", "a.b@c~d"),
+        ("ü?#%", "%C3%BC%3F%23%25"),
+        ("My-Server", "My-Server"),
+        ("a--b", "a--b"),
+        ("1st", "1st"),
+        ("a" * 31, "a" * 31),
+        ("a-", "a-"),
+    ],
 )
-def test_a_name_is_quoted_in_the_url(side, name, quoted):
+def test_jupyterhub_5_quotes_names_that_jupyterhub_6_refuses(side, name, quoted):
     user = side.add_user()
+    if MAJOR > 5:
+        assert message(side.start(user, name), 400).startswith("Invalid server_name: ")
+        assert side.model(user, include_stopped_servers="1").keys() <= {""}
+        return
     side.run(user, name)
-    quoted = {"my server": "my%20server", "a.b@c~d": "a.b@c~d"}.get(
-        name, "Gr%C3%B6%C3%9Fe%3F%23%25"
-    )
     assert side.model(user)[name]["url"] == f"/user/{user}/{quoted}/"
     assert side.stop(user, name, remove=True).status_code in (202, 204)
 
