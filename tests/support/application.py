@@ -4,6 +4,7 @@ import socket
 import warnings
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from fakehub import FakeHub, User
@@ -16,6 +17,7 @@ with warnings.catch_warnings():
 
     from launcher import config, store
     from launcher.app import create_app
+    from launcher.experiments import Catalogue
 
 # for applications that many tests share, all of them from one address
 NO_LIMITS_PER_ADDRESS = {
@@ -55,6 +57,12 @@ def environment(hub: FakeHub, folder) -> dict[str, str]:
     }
 
 
+@cache
+def bundled_experiments() -> Catalogue:
+    """The launcher's own experiments, loaded once in place of once per application."""
+    return Catalogue.load()
+
+
 @contextmanager
 def application(hub: FakeHub, folder, environ=None, *, ended=None, **settings: object):
     """A client of the application with these settings and a migrated SQLite in `folder`.
@@ -64,7 +72,10 @@ def application(hub: FakeHub, folder, environ=None, *, ended=None, **settings: o
     environ = {**environment(hub, folder), **(environ or {})}
     app_settings = config.Launcher(environ, **settings)
     store.migrate(app_settings.database_url)
-    app = create_app(app_settings.check(), end_process=ended or (lambda: None))
+    experiments = None if app_settings.experiment_paths else bundled_experiments()
+    app = create_app(
+        app_settings.check(), end_process=ended or (lambda: None), experiments=experiments
+    )
     # what the application sees at the other end of its connections
     peer = {"client": ("127.0.0.1", 50_000)}
     with Client(app, raise_server_exceptions=False, follow_redirects=False, **peer) as client:
