@@ -20,6 +20,10 @@ from launcher import config as launcher_config  # `config` is a setting of gunic
 from launcher import logs, store, worker
 from launcher.errors import ConfigError
 
+# jsonschema imports it where it is installed. That takes 2 s of CPU time, for a format that the
+# launcher checks itself.
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+
 # gunicorn's "asgi", with timeouts for slow clients
 worker_class = "launcher.worker.Worker"
 wsgi_app = "launcher.serve:app"
