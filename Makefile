@@ -1,4 +1,4 @@
-# `make help` says what there is. PYTHON is what environments are made from, PORT is the demo's,
+# `make help` lists the targets. PYTHON is what environments are made from, PORT is the demo's,
 # PYTEST holds further words for pytest: make test PYTEST="-x tests/client/test_client.py"
 # HUBS are the versions of JupyterHub for test-hubs, beside the one of constraints.txt: the last 5.5,
 # and the one that many sites still install

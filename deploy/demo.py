@@ -144,7 +144,7 @@ def choose_ports(wanted: int) -> dict[str, int]:
         others = {name: held.enter_context(bound(0)) for name in ("hub", "proxy_api", "launcher")}
         taken = {name: sock.getsockname()[1] for name, sock in {"public": public, **others}.items()}
     if taken["public"] != wanted:
-        print(f"Port {wanted} is taken; using {taken['public']}.", flush=True)
+        print(f"Port {wanted} is in use; using {taken['public']}.", flush=True)
     return taken
 
 
@@ -233,7 +233,7 @@ def summary(url: str, notebook: str, password: str, state: Path) -> str:
   Sign in as   {USER}, password {password}
   Swagger UI   {url}/ui/
 
-Launch it once more, from another terminal:
+To launch it again, run in another terminal:
 
   curl -u {USER}:{password} -H 'Content-Type: application/json' \\
     -d {body} {url}/hello

@@ -163,7 +163,7 @@ class StartCooldown(LauncherError):
 
 
 class TooManyRequests(LauncherError):
-    """The caller had too many failed attempts."""
+    """The caller had too many failed attempts, or has too many open event streams."""
 
     status, title, slug = 429, "Too many attempts", "too-many-requests"
 

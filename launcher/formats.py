@@ -109,7 +109,7 @@ def _character(text: str, at: int) -> str:
     name = unicodedata.name(character, f"U+{ord(character):04X}")
     coded = quote(character, safe="", errors="replace")
     what = f"{shown} ({name})" if shown else name
-    return f"may not hold {what}, its character {at + 1}; write it as {coded}"
+    return f"must not contain {what}, its character {at + 1}; write it as {coded}"
 
 
 def _any(_value: Any) -> str:

@@ -98,7 +98,7 @@ def parse_server_name(text: str, pointer: str) -> str:
     if text == "":
         return text
     if _FORBIDDEN.search(text) or _invisible(text):
-        raise _refused(pointer, "may not hold control or invisible characters")
+        raise _refused(pointer, "must not contain control or invisible characters")
     try:
         _quoted(text)
     except ValueError:
@@ -110,24 +110,24 @@ def _check(component: str, pointer: str, limit: int) -> None:
     """Raise BadRequest for a component that is hidden, leaves the home or is misleading."""
     seen = unicodedata.normalize("NFKC", _decoded(component))
     if not component:
-        raise _refused(pointer, "may not be empty, nor hold an empty name between two slashes")
+        raise _refused(pointer, "must not be empty or contain an empty name between two slashes")
     if bad := _FORBIDDEN.search(component) or _FORBIDDEN.search(seen):
         raise _refused(
             pointer,
-            "may not hold control, line-break or text-direction characters, such as"
+            "must not contain control, line-break or text-direction characters, such as"
             f" {_named(bad[0])}",
         )
     if found := _invisible(component) or _invisible(seen):
-        raise _refused(pointer, f"may not hold the invisible character {found}")
+        raise _refused(pointer, f"must not contain the invisible character {found}")
     if _SLASHES.search(component) or _SLASHES.search(seen):
-        raise _refused(pointer, "may not hold backslashes, nor slashes inside a name")
+        raise _refused(pointer, "must not contain backslashes, or slashes inside a name")
     if seen.startswith("."):
-        raise _refused(pointer, "may not hold a name that begins with a dot")
+        raise _refused(pointer, "must not contain a name that begins with a dot")
     if component != component.strip() or seen.endswith("."):
-        raise _refused(pointer, "may not hold a name that begins or ends with a space, or ends "
+        raise _refused(pointer, "must not contain a name that begins or ends with a space, or ends "
                                 "with a dot")  # fmt: skip
     if len(component.encode("utf-8")) > limit:
-        raise _refused(pointer, f"may not hold a name of more than {limit} bytes of UTF-8")
+        raise _refused(pointer, f"must not contain a name of more than {limit} bytes of UTF-8")
 
 
 def _invisible(text: str) -> str:

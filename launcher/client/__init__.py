@@ -39,7 +39,7 @@ __all__ = [
     "Unreachable",
 ]
 
-# a little longer than the launcher itself waits for a server (c.LauncherClient.start_timeout)
+# a little longer than the launcher itself waits for a server (c.Launcher.start_timeout)
 LAUNCH_SECONDS = 330.0
 
 

@@ -70,8 +70,8 @@ class Unfinished(ClientError):
     def __init__(self, launch_id: str, state: str, seconds: float) -> None:
         """Take the last known state, and the seconds that were waited."""
         super().__init__(
-            f"The launch is still {state} after {seconds:g} seconds. It goes on:"
-            f" find({launch_id!r}) says how far it is, cancel({launch_id!r}) ends it."
+            f"The launch is still {state} after {seconds:g} seconds. It continues:"
+            f" find({launch_id!r}) returns its state, cancel({launch_id!r}) cancels it."
         )
         self.launch_id = launch_id
         self.state = state

@@ -87,6 +87,6 @@ class _Parser:
         except (ValueError, RecursionError):
             data = None
         if not isinstance(data, dict):
-            raise UnexpectedAnswer("The stream holds an event that no launcher sends.")
+            raise UnexpectedAnswer("The stream contains an event that is not valid.")
         self.last_id = fields.get("id", self.last_id)
         return Event(fields.get("event", "message"), data)

@@ -102,12 +102,12 @@ class Transport:
         except requests.exceptions.SSLError as error:
             raise Insecure(
                 f"There is no secure connection to {self._url}: its certificate is not trusted, or"
-                " it does not speak https."
+                " the server does not support https."
             ) from error
         except requests.ReadTimeout as error:
             raise Unreachable(
-                f"{self._url} gave no answer in {round(seconds, 1):g} seconds. What was asked for"
-                " may be carried out nevertheless."
+                f"{self._url} did not answer in {round(seconds, 1):g} seconds. The request may have"
+                " been carried out."
             ) from error
         except requests.RequestException as error:
             raise Unreachable(f"The launcher at {self._url} cannot be reached.") from error
@@ -119,7 +119,7 @@ def auth_of(token: str | None, user: str | None, password: str | None) -> reques
         return _Token(token)
     if token is None and user and password is not None:
         if ":" in user:
-            raise ValueError("HTTP Basic (RFC 7617) has no way to send a user name with a colon")
+            raise ValueError("HTTP Basic (RFC 7617) does not allow a colon in a user name")
         # as bytes, for requests would write them in Latin-1
         return HTTPBasicAuth(user.encode(), password.encode())
     raise ValueError("give either a token, or a user and a password")
@@ -128,7 +128,7 @@ def auth_of(token: str | None, user: str | None, password: str | None) -> reques
 class _Token(requests.auth.AuthBase):
     def __init__(self, token: str) -> None:
         if not (token.isascii() and token.isprintable()) or " " in token:
-            raise ValueError("token holds a character that no token holds, or a space")
+            raise ValueError("token contains a space or a character that tokens do not have")
         self._token = token
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -143,7 +143,7 @@ def _checked(url: str) -> str:
             "url must be the launcher's address, as in https://hub.example.org/services/launcher"
         )
     if parts.username is not None or parts.query or parts.fragment:
-        raise ValueError("url may hold no user name, query or fragment")
+        raise ValueError("url must not contain a user name, query or fragment")
     return url.rstrip("/")
 
 

@@ -345,8 +345,8 @@ class LaunchEngine:
         if launch.state == "uploading":
             if launch.attempts >= MAX_ATTEMPTS:
                 raise ContentsFailed(
-                    f"The server runs, but cannot be reached{reason}. Stop it and try again; if it"
-                    " stays so, the hub's administrator has to mend it."
+                    f"The server runs, but cannot be reached{reason}. Stop it and try again; if"
+                    " this does not help, ask the hub's administrator."
                 )
             if launch.attempts > 1:
                 await asyncio.sleep(min(RETRY_SECONDS, 0.1 * 2**launch.attempts))

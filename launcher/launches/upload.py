@@ -71,7 +71,7 @@ class Uploader:
     async def upload(self, launch: Launch, attempt: UploadState) -> Path:
         """Upload the launch's notebook; returns its path. May be repeated after any failure.
 
-        Raises ServerGone, NotOwned, FileExists, and what the contents API deserves.
+        Raises ServerGone, NotOwned, FileExists, InsufficientStorage, NotWritable, ContentsFailed.
         """
         if not launch.attempts:
             await self._contents.probe_unless_known(launch.server)

@@ -43,7 +43,7 @@ def rows(url):
 def test_a_database_that_is_ready_is_written_to_and_nothing_is_left(doctor, database_url):
     before = rows(database_url)
     report = doctor(LAUNCHER_DATABASE_URL=database_url)
-    assert "takes what is written" in report.detail("database", "ok")
+    assert "is writable" in report.detail("database", "ok")
     assert report.status == 0
     assert rows(database_url) == before
 

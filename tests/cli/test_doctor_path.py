@@ -133,7 +133,12 @@ def test_without_an_address_it_is_looked_for_at_the_hubs(prefixed, fakehub):
 
 
 @pytest.mark.parametrize(
-    ("limit", "passes"), [(2**20 - 1, "512 KiB do."), (100_000, "64 KiB do."), (0, "do not either")]
+    ("limit", "passes"),
+    [
+        (2**20 - 1, "Requests of 512 KiB are accepted."),
+        (100_000, "Requests of 64 KiB are accepted."),
+        (0, "Smaller requests fail too."),
+    ],
 )
 def test_a_proxy_with_a_limit_that_is_too_low(prefixed, proxy, limit, passes):
     proxy.limit = limit

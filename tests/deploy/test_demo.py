@@ -135,7 +135,7 @@ def test_a_taken_port_is_left_alone(start):
         taken.listen()
         demo = start(taken.getsockname()[1])
         demo.wait_for("Ctrl-C")
-    used = int(demo.printed(f"Port {demo.port} is taken; using").rstrip("."))
+    used = int(demo.printed(f"Port {demo.port} is in use; using").rstrip("."))
     assert f"http://127.0.0.1:{used}/user/demo/" in demo.printed("Notebook")
     demo.ends_whole(signal.SIGTERM)
 

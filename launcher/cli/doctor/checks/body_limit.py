@@ -7,7 +7,7 @@ from launcher.outbound import OutboundError, Response
 
 NAME = "body-limit"
 
-# what the launcher itself takes (docs/deploy.md)
+# what the launcher itself takes (docs/install.md)
 MOST_BYTES = 2**20
 LEAST_BYTES = 2**10
 SECONDS = 30.0
@@ -50,9 +50,9 @@ async def _largest(site: Site, url: str) -> str:
     while size >= LEAST_BYTES:
         answer = await _send(site, url, size)
         if isinstance(answer, Response) and answer.status != TOO_LARGE:
-            return f"{_named(size)} do."
+            return f"Requests of {_named(size)} are accepted."
         size //= 2
-    return "Smaller ones do not either."
+    return "Smaller requests fail too."
 
 
 def _reason(answer: Response | str) -> str:

@@ -36,7 +36,7 @@ async def check(site: Site) -> Result:
         return _unusable(site, str(error).rstrip("."))
     except StoreUnavailable as error:
         return _unusable(site, f"{_address(site)}: {_first_line(error.__cause__)}")
-    return ok(f"{_address(site)} takes what is written.")
+    return ok(f"{_address(site)} is writable.")
 
 
 def _address(site: Site) -> str:

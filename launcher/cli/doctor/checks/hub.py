@@ -34,7 +34,7 @@ def _judge(version: tuple[int, int, int], found: str) -> Result:
     if version < SAFE[version[0]]:
         safe = ".".join(map(str, SAFE[version[0]]))
         return warning(
-            f"{found} has known security holes, which {safe} has not.", _update(version[0])
+            f"{found} has known security holes, which are fixed in {safe}.", _update(version[0])
         )
     return ok(f"{found}.")
 

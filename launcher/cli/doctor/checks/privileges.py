@@ -27,7 +27,7 @@ async def check(site: Site) -> Result:
 
 def _unfiltered(service: str, version: tuple[int, int, int] | None) -> Result:
     sentence = (
-        "The scope tokens has no filter: whoever holds the launcher's token can make a token of"
+        "The scope tokens has no filter: everybody who has the launcher's token can make a token of"
         " any user, administrators included."
     )
     if version and version < FILTERS_TOKENS:

@@ -28,8 +28,8 @@ async def check(site: Site) -> Result:
     known = await site.version
     if "tokens" not in identity.scopes and known and known < FILTERS_TOKENS:
         return failed(
-            f"JupyterHub {'.'.join(map(str, known))} does not heed the filter of the scope tokens;"
-            " 5.5.3 and later do. Update it, or leave the filter out.",
+            f"JupyterHub {'.'.join(map(str, known))} does not support the filter of the scope"
+            " tokens; 5.5.3 and later do. Update it, or leave the filter out.",
             role(site.settings.service_name, *NEEDED),
         )
     return ok("The token may start servers and make tokens for them.")

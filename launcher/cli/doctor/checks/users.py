@@ -33,7 +33,7 @@ async def check(site: Site) -> Result:
 async def _served(site: Site) -> str:
     """Whom the launcher serves, as far as its own scopes and settings tell."""
     filters = await _filters(site)
-    who = f"Whoever holds the scope {_scope(site)} may use the launcher"
+    who = f"Everybody with the scope {_scope(site)} may use the launcher"
     if not site.settings.strict_scopes:
         who += "; who signs in with a password needs no scope (c.Launcher.strict_scopes)"
     within = f" The launcher's own scope tokens is limited to {', '.join(filters)}."
