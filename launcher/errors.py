@@ -109,6 +109,7 @@ class NamedServerRefused(LauncherError):
     """The hub has no named servers, refuses the name, or the user has too many servers."""
 
     status, title, slug = 409, "The hub refuses this named server", "named-server-refused"
+    is_temporary = True
 
 
 class InTheWay(LauncherError):
@@ -278,6 +279,12 @@ class ServerUnresponsive(LauncherError):
     """The user's server runs, but did not respond within the upload timeout."""
 
     status, title, slug = 504, "The server does not respond", "server-unresponsive"
+
+
+class ServerUnreachable(LauncherError):
+    """The hub says that the user's server runs, and no call reaches it."""
+
+    status, title, slug = 502, "The server cannot be reached", "server-unreachable"
 
 
 class InsufficientStorage(LauncherError):

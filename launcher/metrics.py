@@ -33,7 +33,7 @@ _GAUGES = {
     "launcher_starts_in_flight": "Servers that are being started.",
     "launcher_starts_limit": "How many servers may be started at the same moment.",
     "launcher_starts_failed_in_a_row": "Starts that failed since the last success.",
-    "launcher_start_cooldowns": "Users whose next start waits because their last ones failed.",
+    "launcher_start_cooldowns": "Servers whose next start waits because their last ones failed.",
     "launcher_breaker_state": "1 for the state that the breaker of starts is in, 0 for others.",
 }
 

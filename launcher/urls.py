@@ -97,12 +97,14 @@ def parse_server_name(text: str, pointer: str) -> str:
     """
     if text == "":
         return text
-    if _FORBIDDEN.search(text) or _invisible(text):
+    seen = unicodedata.normalize("NFKC", _decoded(text))
+    if any(_FORBIDDEN.search(name) or _invisible(name) for name in (text, seen)):
         raise _refused(pointer, "must not contain control or invisible characters")
-    try:
-        _quoted(text)
-    except ValueError:
-        raise _refused(pointer, "must be the name of a server, without slashes") from None
+    # a proxy that decodes twice would take these for other paths
+    if _SLASHES.search(text) or _SLASHES.search(seen) or seen in (".", ".."):
+        raise _refused(pointer, "must be the name of a server, without slashes")
+    if text != text.strip():
+        raise _refused(pointer, "must not begin or end with a space")
     return text
 
 

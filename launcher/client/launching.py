@@ -129,7 +129,7 @@ def _left(until: float) -> float:
 def _problem(launch: Mapping[str, Any]) -> LauncherProblem:
     problem = launch.get("problem")
     if not isinstance(problem, dict):
-        cancelled = "The launch was cancelled before its notebook was in the home."
+        cancelled = "The launch was cancelled before its end."
         problem = errors.Cancelled(cancelled).problem()
     status, again = problem.get("status"), problem.get("retry_after")
     return problem_of(

@@ -22,6 +22,7 @@ from launcher.errors import (
     HubUnavailable,
     LaunchAbandoned,
     LauncherError,
+    ServerUnreachable,
     ServerUnresponsive,
     StoreUnavailable,
     fault,
@@ -162,6 +163,8 @@ class LaunchEngine:
 
     def adopt(self, launch: Launch) -> None:
         """Take over a launch whose worker is gone."""
+        if self._knows(launch.id):
+            return  # another worker had taken it over meanwhile; the task here continues
         log.warning("a launch is taken over", extra=_ids(launch))
         self._metrics.takeover()
         if launch.crashes >= MAX_CRASHES and not launch.ended:
@@ -198,7 +201,8 @@ class LaunchEngine:
         task.add_done_callback(functools.partial(self._finished, launch))
 
     def _finished(self, launch: Launch, task: "asyncio.Task[Launch | None]") -> None:
-        del self._running[launch.id]
+        if self._running.get(launch.id) is task:
+            del self._running[launch.id]
         self._keys.pop(launch.id, None)
         self._feed.wake([launch.id])
         if not task.cancelled() and (error := task.exception()):
@@ -341,13 +345,13 @@ class LaunchEngine:
         return waiting
 
     async def _queue_again(self, launch: Launch, reason: str) -> Launch | None:
-        """Queue the launch's server again; raises ContentsFailed, QueueFull, StartsFailing."""
+        """Queue the launch's server again.
+
+        Raises ContentsFailed, ServerUnreachable, QueueFull, StartCooldown, StartsFailing.
+        """
         if launch.state == "uploading":
             if launch.attempts >= MAX_ATTEMPTS:
-                raise ContentsFailed(
-                    f"The server runs, but cannot be reached{reason}. Stop it and try again; if"
-                    " this does not help, ask the hub's administrator."
-                )
+                raise _unreachable(launch, reason)
             if launch.attempts > 1:
                 await asyncio.sleep(min(RETRY_SECONDS, 0.1 * 2**launch.attempts))
         return await self._starter.wait_for(launch)
@@ -355,6 +359,14 @@ class LaunchEngine:
 
 def _ids(launch: Launch) -> dict[str, str | None]:
     return {"launch_id": launch.id, "request_id": launch.request_id}
+
+
+def _unreachable(launch: Launch, reason: str) -> LauncherError:
+    kind = ContentsFailed if launch.notebook else ServerUnreachable
+    return kind(
+        f"The server runs, but cannot be reached{reason}. Stop it and try again; if this does not"
+        " help, ask the hub's administrator."
+    )
 
 
 def _reason(gone: ServerGone) -> str:

@@ -210,7 +210,8 @@ class Starter:
         if not task.cancelled():
             self._unstoppable.discard(server)
             if error := task.exception():
-                log.error("the start of a server was given up", exc_info=error)
+                extra = {"user": server.user, "server": server.name}
+                log.error("the start of a server was given up", exc_info=error, extra=extra)
                 self._crashed.append(server)
 
     async def _finish(

@@ -1,7 +1,7 @@
-"""Failed starts: the circuit breaker for all users, and the cool-down of one user.
+"""Failed starts: the circuit breaker for all users, and the cool-down of one server.
 
 The breaker opens when starts of DIFFERENT_USERS users failed without a success in between. After
-its open time one start is tried (half-open). A user whose own starts fail waits for a cool-down.
+its open time one start is tried (half-open). A server whose own starts fail waits for a cool-down.
 """
 
 import time
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from launcher.server_ref import ServerRef
 from launcher.store.tables import failed_starts, start_cooldowns, start_limit
 
 CLOSED, OPEN, HALF_OPEN = STATES = ("closed", "open", "half-open")
@@ -23,12 +24,12 @@ MOST_DOUBLINGS = 20
 
 @dataclass(frozen=True)
 class BreakerLimits:
-    """How long the breaker stays open, and how long a user waits after a failure."""
+    """How long the breaker stays open, and how long a server waits after a failure."""
 
     hub_failure_limit: int = 0
     """The hub's `consecutive_failure_limit`, at which it exits; 0: no limit."""
     cooldown: float = 10.0
-    """Seconds after a user's first failure; doubled with each further one. 0: no cool-down."""
+    """Seconds after a server's first failure; doubled with each further one. 0: no cool-down."""
     open_seconds: float = 60.0
     """Seconds for which the breaker opens the first time. 0: it never opens."""
 
@@ -52,11 +53,16 @@ _COUNT = failed_starts.insert()
 _USERS = sa.select(sa.func.count(failed_starts.c.user.distinct()))
 _HAS_FAILED = sa.select(failed_starts.c.id).where(failed_starts.c.user == sa.bindparam("this"))
 _FORGET = failed_starts.delete().where(failed_starts.c.at <= sa.bindparam("before"))
-_COOLDOWN = start_cooldowns.select().where(start_cooldowns.c.user == sa.bindparam("this"))
-_END_COOLDOWN = start_cooldowns.delete().where(start_cooldowns.c.user == sa.bindparam("this"))
+_OF_SERVER = sa.and_(
+    start_cooldowns.c.user == sa.bindparam("this"),
+    start_cooldowns.c.server == sa.bindparam("name"),
+)
+_COOLDOWN = start_cooldowns.select().where(_OF_SERVER)
+_END_COOLDOWN = start_cooldowns.delete().where(_OF_SERVER)
 _COOL_DOWN = sa.text(
-    'INSERT INTO start_cooldowns ("user", failures, kind, ends_at)'
-    ' VALUES (:user, :failures, :kind, :ends_at) ON CONFLICT ("user") DO UPDATE SET'
+    'INSERT INTO start_cooldowns ("user", server, failures, kind, ends_at)'
+    " VALUES (:user, :server, :failures, :kind, :ends_at)"
+    ' ON CONFLICT ("user", server) DO UPDATE SET'
     " failures = excluded.failures, kind = excluded.kind, ends_at = excluded.ends_at"
 )
 
@@ -71,19 +77,19 @@ def failed_users() -> sa.Select[tuple[str]]:
     return sa.select(failed_starts.c.user)
 
 
-def cooldown(connection: sa.Connection, user: str) -> tuple[float, str]:
-    """Seconds until the user's cool-down ends (0: none), and the kind of the last failure."""
-    row = connection.execute(_COOLDOWN, {"this": user}).one_or_none()
+def cooldown(connection: sa.Connection, server: ServerRef) -> tuple[float, str]:
+    """Seconds until the server's cool-down ends (0: none), and the kind of the last failure."""
+    row = connection.execute(_COOLDOWN, _key(server)).one_or_none()
     return (max(0.0, row.ends_at - time.time()), row.kind) if row else (0.0, "")
 
 
 def count_failure(
-    connection: sa.Connection, user: str, kind: str, limits: BreakerLimits, asked_at: float
+    connection: sa.Connection, server: ServerRef, kind: str, limits: BreakerLimits, asked_at: float
 ) -> None:
-    """Count a failed start of the user that began at `asked_at`; the hub counts it, too."""
+    """Count a failed start of the server that began at `asked_at`; the hub counts it, too."""
     row, now = connection.execute(_LIMIT).one(), time.time()
-    connection.execute(_COUNT, {"user": user, "kind": kind, "at": now})
-    _cool_down(connection, user, kind, limits, alone=not row.trips)
+    connection.execute(_COUNT, {"user": server.user, "kind": kind, "at": now})
+    _cool_down(connection, server, kind, limits, alone=not row.trips)
     users = connection.execute(_USERS).scalar_one()
     was_a_probe = bool(row.trips) and asked_at >= row.open_until
     if limits.open_seconds and (was_a_probe or (not row.trips and users >= DIFFERENT_USERS)):
@@ -93,9 +99,9 @@ def count_failure(
 
 
 def _cool_down(
-    connection: sa.Connection, user: str, kind: str, limits: BreakerLimits, *, alone: bool
+    connection: sa.Connection, server: ServerRef, kind: str, limits: BreakerLimits, *, alone: bool
 ) -> None:
-    """Begin a cool-down of the user.
+    """Begin a cool-down of the server.
 
     `alone` doubles it with each failure. While the breaker is not closed, the cause is the spawner
     and not the user's server: the cool-down then is not doubled.
@@ -103,18 +109,22 @@ def _cool_down(
     now = time.time()
     old = start_cooldowns.c.ends_at < now - COOLDOWN_KEPT_SECONDS
     connection.execute(start_cooldowns.delete().where(old))
-    row = connection.execute(_COOLDOWN, {"this": user}).one_or_none()
+    row = connection.execute(_COOLDOWN, _key(server)).one_or_none()
     failures = (row.failures if row else 0) + (1 if alone else 0)
     doubled = limits.cooldown * 2 ** min(max(0, failures - 1), MOST_DOUBLINGS)
     seconds = min(doubled if alone else limits.cooldown, MOST_COOLDOWN_SECONDS)
     ends_at = max(now + seconds, row.ends_at if row else 0.0)
-    new = {"user": user, "failures": failures, "kind": kind, "ends_at": ends_at}
-    connection.execute(_COOL_DOWN, new)
+    new = {"user": server.user, "server": server.name, "failures": failures}
+    connection.execute(_COOL_DOWN, {**new, "kind": kind, "ends_at": ends_at})
 
 
-def end_cooldown(connection: sa.Connection, user: str) -> None:
-    """End the user's cool-down, after a success."""
-    connection.execute(_END_COOLDOWN, {"this": user})
+def _key(server: ServerRef) -> dict[str, str]:
+    return {"this": server.user, "name": server.name}
+
+
+def end_cooldown(connection: sa.Connection, server: ServerRef) -> None:
+    """End the server's cool-down, after a success."""
+    connection.execute(_END_COOLDOWN, _key(server))
 
 
 def forget_failures(connection: sa.Connection, before: float) -> int:

@@ -69,9 +69,6 @@ class Launch:
     takeovers: int = 0
     crashes: int = 0
 
-    spec: dict[str, Any] | None = None
-    spec_hash: str | None = None
-
     @property
     def ended(self) -> bool:
         """Whether the launch is done, failed or cancelled."""
@@ -79,7 +76,8 @@ class Launch:
 
 
 # every launch runs these two statements; as text they take a third of the time
-_LATER = ("path", "problem", "spec", "spec_hash")
+_UNUSED = ("spec", "spec_hash")
+_LATER = ("path", "problem", *_UNUSED)
 _NEW = [column.name for column in launches.c if column.name not in _LATER]
 _COLUMNS = ", ".join(f'"{name}"' for name in _NEW)
 _VALUES = ", ".join(f":{name}" for name in _NEW)
@@ -144,6 +142,8 @@ def _row_of(notebook: Notebook | None) -> Mapping[str, Any]:
 def _launch(row: sa.Row[Any]) -> Launch:
     columns = dict(row._mapping)
     notebook = {name: columns.pop(name) for name in _NOTEBOOK}
+    for name in _UNUSED:
+        del columns[name]
     columns["server"] = ServerRef(columns.pop("server_user"), columns["server"])
     opened = Notebook(**notebook) if notebook["experiment"] is not None else None
     return Launch(**columns, notebook=opened)

@@ -54,21 +54,21 @@ def enqueue(connection: sa.Connection, launch: Launch, limits: StartLimits) -> L
             connection, current, **again
         )  # it came up while the upload was tried
     if not starts.is_wanted(connection, launch.server):
-        _admit(connection, launch.server.user, now)
+        _admit(connection, launch.server, now)
     state = "starting" if starts.enqueue(connection, launch.server) else "queued"
     if state == current.state:
         return launch_rows.move(connection, current, **again)
     return launch_rows.move(connection, current, state=state, **again)
 
 
-def _admit(connection: sa.Connection, user: str, now: Status) -> None:
-    """Raise what keeps a server of the user out of the queue."""
-    seconds, kind = breaker.cooldown(connection, user)
+def _admit(connection: sa.Connection, server: ServerRef, now: Status) -> None:
+    """Raise what keeps the server out of the queue."""
+    seconds, kind = breaker.cooldown(connection, server)
     if now.state == OPEN:
         raise _refusal(now, seconds)
     if seconds:
         raise _cooldown(kind, seconds)
-    if now.is_last and breaker.has_failed(connection, user):
+    if now.is_last and breaker.has_failed(connection, server.user):
         raise _refusal(now)
     if now.queued >= now.limits.max_queued:
         raise QueueFull(

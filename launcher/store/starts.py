@@ -142,7 +142,7 @@ def succeeded(
     if ours:
         limit.raise_by_one(connection, at, limits)
     breaker.forget_failures(connection, at)
-    breaker.end_cooldown(connection, server.user)
+    breaker.end_cooldown(connection, server)
     return launch_rows.move_waiting(connection, [server], WAITING, state="uploading")
 
 
@@ -164,7 +164,7 @@ def failed(
         return []
     if counts:
         kind = str(problem["type"]).rpartition(":")[2]
-        breaker.count_failure(connection, server.user, kind, limits, asked_at)
+        breaker.count_failure(connection, server, kind, limits, asked_at)
     return launch_rows.fail_waiting(connection, [server], problem)
 
 

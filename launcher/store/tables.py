@@ -158,6 +158,7 @@ start_cooldowns = sa.Table(
     "start_cooldowns",
     metadata,
     sa.Column("user", sa.String(255), primary_key=True),
+    sa.Column("server", sa.String(255), primary_key=True),
     sa.Column("failures", sa.Integer, nullable=False, comment="in a row, while others succeeded"),
     sa.Column("kind", sa.String(64), nullable=False, comment="of the last one, as above"),
     sa.Column("ends_at", sa.Float, nullable=False),

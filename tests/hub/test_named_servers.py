@@ -96,6 +96,21 @@ def test_the_starts_of_three_servers_survive_a_hub_that_restarts(named_hub, call
     check_all_done(named_hub, slow, launches, "slow-restart")
 
 
+def test_a_named_server_is_started_while_the_default_one_runs(named_hub, caller):
+    """Without a route of its own, the proxy sends its requests to the default server."""
+    gina = caller("gina")
+    assert gina.ended(gina.launch())["state"] == "done"
+    headers = {"Prefer": "respond-async"}
+    started = gina.call("POST", "/launches", headers, json={"server": "gpu"})
+    assert gina.ended(started.json())["state"] == "done"
+    assert named_hub.is_ready("gina", "gpu")
+    assert gina.call("PATCH", "/servers/gpu", json={"state": "stopped"}).status_code in (202, 204)
+    wait_until(lambda: gina.get("/servers/gpu")["state"] == "stopped", what="the stop")
+    changed = gina.call("PATCH", "/servers/gpu", json={"state": "running"})
+    assert gina.ended(changed.json())["state"] == "done"
+    assert named_hub.is_ready("gina", "gpu")
+
+
 def test_two_users_have_servers_of_one_name(named_hub, caller):
     users = {name: caller(name) for name in ("ann", "bea")}
     launches = {name: user.launch(server="gpu") for name, user in users.items()}

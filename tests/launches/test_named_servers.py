@@ -57,9 +57,25 @@ def test_a_launch_without_an_experiment_starts_a_server_and_opens_nothing(client
     user = fakehub.add_user()
     assert location_of(create(client, user)).endswith(f"/user/{user.name}/")
     assert location_of(create(client, user, server="gpu")).endswith(f"/user/{user.name}/gpu/")
-    assert {server.state for server in user.servers.values()} == {"ready"}
+    assert {name: server.state for name, server in user.servers.items()} == {
+        "": "ready",
+        "gpu": "ready",
+    }
     assert user.files == {}
     assert not [line for line in fakehub.lines() if "/api/contents" in line]
+
+
+@pytest.mark.parametrize("how", ["POST", "PATCH"])
+def test_a_named_server_is_started_while_the_default_one_runs(client, fakehub, alice, how):
+    """Without a route of its own, its requests reach the default server."""
+    alice.add_server("gpu")
+    if how == "POST":
+        assert location_of(create(client, alice, server="gpu")).endswith("/gpu/")
+    else:
+        answer = client.patch("/servers/gpu", json={"state": "running"}, headers=alice.auth)
+        wait_for(client, alice, answer.json(), "done")
+    assert alice.servers["gpu"].state == "ready"
+    assert len(gpu_starts(fakehub, alice)) == 1
 
 
 def test_a_server_that_runs_is_opened_without_a_start(client, fakehub, alice):
@@ -87,6 +103,11 @@ def test_a_launch_may_name_its_experiment_in_the_body(client, fakehub):
         {"server": "a/b"},
         {"server": "."},
         {"server": "a\u202eb"},
+        {"server": "a%E2%80%AEb"},
+        {"server": "%2e%2e%2fbob"},
+        {"server": "..%5Cbob"},
+        {"server": "%252e%252e"},
+        {"server": " gpu"},
         {"server": None},
         {"servers": "gpu"},
     ],
@@ -177,12 +198,14 @@ def test_cancelling_a_start_leaves_the_other_server_alone(client, fakehub):
     assert stop_lines(fakehub, user) == [f"DELETE /hub/api/users/{user.name}/servers/gpu"]
 
 
-def test_a_start_that_fails_does_not_hold_back_the_other_server(client, fakehub):
-    user = fakehub.add_user()
-    user.add_server("gpu", starts=[Start(202, "fails", reason="no such image")])
+def test_a_start_that_fails_does_not_hold_back_the_other_server(start_app, fakehub):
+    client, user = start_app(start_cooldown=600), fakehub.add_user()
+    user.add_server("gpu", starts=[Start(202, "fails", reason="no such image")] * 2)
     problem = problem_of(client.launch(user, server="gpu"), 502)
     assert problem["detail"] == "no such image"
     assert location_of(client.launch(user))
+    again = problem_of(client.launch(user, server="gpu"), 429)
+    assert again["type"].endswith(":start-cooldown"), "the other server's success does not end it"
 
 
 @pytest.mark.parametrize("state", ["stopped", "dead"])

@@ -538,13 +538,13 @@ def test_a_user_whose_starts_fail_waits_longer_each_time_and_alone(do, mocker):
     clock = mocker.patch("time.time", return_value=time.time())
     for seconds in (10, 20, 40, 80, 160, 320, 600, 600):
         fail(do, "a")
-        assert do(breaker.cooldown, "a") == (seconds, "spawn-failed")
-        assert do(breaker.cooldown, "b") == (0.0, "")
+        assert do(breaker.cooldown, ServerRef("a")) == (seconds, "spawn-failed")
+        assert do(breaker.cooldown, ServerRef("b")) == (0.0, "")
         clock.return_value += seconds
-    assert do(breaker.cooldown, "a") == (0.0, "spawn-failed")
+    assert do(breaker.cooldown, ServerRef("a")) == (0.0, "spawn-failed")
     fail(do, "a")
     succeed(do, "a")
-    assert do(breaker.cooldown, "a") == (0.0, "")
+    assert do(breaker.cooldown, ServerRef("a")) == (0.0, "")
 
 
 def test_a_success_forgets_the_failures_before_it_and_no_others(do):
@@ -882,6 +882,7 @@ ROWS_OF_0006 = {
         {"launch_id": "4", "seq": 1, "event": "state", "data": {"state": "starting"}, "at": 2.0}
     ],
     "processes": [{"id": "w1", "alive_until": 9.5}],
+    "start_cooldowns": [{"user": "carol", "failures": 2, "kind": "spawn-failed", "ends_at": 9.5}],
     "starts": [
         {"user": "alice", "queued_at": 1.0, "holder": "w1", "asked_at": 2.0, "unwanted": False},
         {"user": "bob", "queued_at": 3.0, "holder": None, "asked_at": None, "unwanted": True},
@@ -924,6 +925,10 @@ def test_rows_of_an_older_version_are_kept(new_database, revision, rows_of):
         }
         launches.insert(connection, a_launch(server=ServerRef("alice", "named"), notebook=None))
         starts.enqueue(connection, ServerRef("alice", "named"))
+        lost = {"launch_id": "no longer there", "seq": 1, "event": "state", "data": {}, "at": 1.0}
+        connection.execute(tables.launch_events.insert().values(lost))
+        cooldown = {"user": "carol", "server": "named", "failures": 1, "kind": "x", "ends_at": 1.0}
+        connection.execute(tables.start_cooldowns.insert().values(cooldown))
     command.downgrade(store._alembic(engine), "0006")
     # what the older version has no place for is gone
     assert stored(engine, rows_of, {}, {}) == rows_of

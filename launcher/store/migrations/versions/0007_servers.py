@@ -100,6 +100,9 @@ def upgrade() -> None:
     )
     op.create_index('starts_in_turn', 'starts', ['queued_at'])
     _copy('starts', '"user", server, queued_at, worker_id, asked_at, unwanted', """"user", '', queued_at, holder, asked_at, unwanted""")
+    _set_aside('start_cooldowns')
+    _cooldowns(sa.Column('server', sa.String(length=255), nullable=False), key=('user', 'server'))
+    _copy('start_cooldowns', '"user", server, failures, kind, ends_at', """"user", '', failures, kind, ends_at""")
     _events('launch_events')
     op.execute('INSERT INTO launch_events SELECT launch_id, seq, event, data, at FROM events')
     op.drop_table('events')
@@ -119,6 +122,17 @@ def _events(name):
     )
 
 
+def _cooldowns(*columns, key):
+    op.create_table('start_cooldowns',
+    sa.Column('user', sa.String(length=255), nullable=False),
+    *columns,
+    sa.Column('failures', sa.Integer(), nullable=False, comment='in a row, while others succeeded'),
+    sa.Column('kind', sa.String(length=64), nullable=False, comment='of the last one, as above'),
+    sa.Column('ends_at', sa.Float(), nullable=False),
+    sa.PrimaryKeyConstraint(*key)
+    )
+
+
 def _workers(name):
     op.create_table(name,
     sa.Column('id', sa.String(length=32), nullable=False),
@@ -128,13 +142,13 @@ def _workers(name):
 
 
 def downgrade() -> None:
-    """Launches without a notebook and starts of named servers are lost: they have no place here."""
+    """Launches without a notebook, and launches and starts on named servers, are lost."""
     _workers('processes')
     op.execute('INSERT INTO processes SELECT id, alive_until FROM workers')
     op.drop_table('workers')
-    _events('events')
-    op.execute('INSERT INTO events SELECT launch_id, seq, event, data, at FROM launch_events')
-    op.drop_table('launch_events')
+    _set_aside('start_cooldowns')
+    _cooldowns(key=('user',))
+    _copy('start_cooldowns', '"user", failures, kind, ends_at', '"user", failures, kind, ends_at', "server = ''")
     _set_aside('starts')
     op.create_table('starts',
     sa.Column('user', sa.String(length=255), nullable=False),
@@ -161,3 +175,9 @@ def downgrade() -> None:
         worker='holder',
     )
     _copy('launches', f'{SHARED}, rounds, holder', f'{SHARED}, attempts, worker_id', "experiment IS NOT NULL AND server = ''")
+    _events('events')
+    op.execute(
+        'INSERT INTO events SELECT launch_id, seq, event, data, at FROM launch_events'
+        ' WHERE launch_id IN (SELECT id FROM launches)'
+    )
+    op.drop_table('launch_events')
