@@ -111,8 +111,8 @@ class Launcher(Application):
     start_cooldown = Integer(
         10,
         min=0,
-        help="""Seconds that a server waits after a failed start. Doubled with each failure in a row,
-        up to ten minutes. 0: no wait.""",
+        help="""Seconds that a server waits after a failed start. Doubled with each failure in a
+        row, up to ten minutes. 0: no wait.""",
     ).tag(config=True)
     breaker_seconds = Integer(
         60,
