@@ -11,11 +11,9 @@ c.JupyterHub.named_server_limit_per_user = 2
 
 
 @pytest.fixture(scope="module")
-def contract_hub(make_hub):
+def contract_hub(make_shared_hub):
     """A real hub with named servers, two for each user."""
-    hub = make_hub(extra=NAMED_SERVERS)
-    yield hub
-    hub.stop()
+    return make_shared_hub(extra=NAMED_SERVERS)
 
 
 @pytest.fixture(params=["fake", "real"])

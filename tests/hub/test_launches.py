@@ -27,17 +27,15 @@ c.JupyterHub.load_roles += [
 
 
 @pytest.fixture(scope="module")
-def portal_hub(make_hub):
+def portal_hub(make_shared_hub):
     """A hub with a portal, whose service may launch for others."""
-    hub = make_hub(extra=ON_BEHALF)
-    yield hub
-    hub.stop()
+    return make_shared_hub(extra=ON_BEHALF)
 
 
 @pytest.fixture(scope="module")
-def launcher(portal_hub, make_launcher):
+def launcher(portal_hub, make_shared_launcher):
     """Four workers beside it."""
-    return make_launcher(portal_hub)
+    return make_shared_launcher(portal_hub)
 
 
 @pytest.fixture
@@ -264,8 +262,6 @@ def test_a_hub_stays_up_whatever_fails(make_hub, make_launcher):
     assert admin.get("/starts")["breaker"] == "open"
     assert admin.call("DELETE", "/starts/failures").json()["breaker"] == "closed"
     assert fine.ended(fine.launch())["state"] == "done"
-    launcher.stop()
-    hub.stop()
 
 
 def test_a_crowd_gets_a_notebook_each_and_the_hub_one_start_each(make_hub, make_launcher):
@@ -288,8 +284,6 @@ def test_a_crowd_gets_a_notebook_each_and_the_hub_one_start_each(make_hub, make_
         assert log.count(f" POST /hub/api/users/{user}/server (") == 1
         # a second time where the first look came before the hub had begun
         assert log.count(f" GET /hub/api/users/{user}/server/progress (") <= 3
-    launcher.stop()
-    hub.stop()
 
 
 def _all_of(caller, **query):

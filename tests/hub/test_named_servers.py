@@ -21,18 +21,16 @@ SERVERS = ("", "gpu", "cpu")
 
 
 @pytest.fixture(scope="module")
-def named_hub(make_hub):
+def named_hub(make_shared_hub):
     """A hub on which each user may have two named servers beside the default one."""
-    hub = make_hub(extra=NAMED_SERVERS)
-    yield hub
-    hub.stop()
+    return make_shared_hub(extra=NAMED_SERVERS)
 
 
 @pytest.fixture(scope="module")
-def launcher(named_hub, make_launcher):
+def launcher(named_hub, make_shared_launcher):
     """Four workers beside it; earlier starts do not hold back later ones."""
     config = "c.Launcher.breaker_seconds = 0\nc.Launcher.start_cooldown = 0\n"
-    launcher = make_launcher(named_hub, config=config)
+    launcher = make_shared_launcher(named_hub, config=config)
     first = Caller(launcher, named_hub.token_of("first"))
     assert first.ended(first.launch())["state"] == "done"
     return launcher

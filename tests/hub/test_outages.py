@@ -10,9 +10,7 @@ from waiting import wait_until
 
 @pytest.fixture
 def own_hub(make_hub):
-    hub = make_hub()
-    yield hub
-    hub.stop()
+    return make_hub()
 
 
 def test_a_hub_that_restarts_is_waited_for(own_hub, make_launcher):
@@ -88,7 +86,6 @@ def test_a_throttled_hub_is_obeyed(make_hub, make_launcher):
     answer = impatient.hello("bob", hub=hub)
     assert "too busy" in problem(answer, 503, "hub-busy")
     assert answer.headers["Retry-After"]
-    hub.stop()
 
 
 def test_a_hub_without_room_says_so(make_hub, make_launcher):
@@ -98,7 +95,6 @@ def test_a_hub_without_room_says_so(make_hub, make_launcher):
     answer = launcher.hello("bob", hub=hub)
     assert "limit exceeded" in problem(answer, 503, "server-limit")
     assert answer.headers["Retry-After"]
-    hub.stop()
 
 
 ELSEWHERE = "c.JupyterHub.authenticator_class = ElsewhereAuthenticator"
@@ -120,4 +116,3 @@ def test_a_hub_without_passwords_asks_for_a_token(make_hub, make_launcher, extra
         answer = launcher.post("/hello", body, auth=("alice", "pässwörd of alice"))
         assert "token" in problem(answer, 401, "unauthorized")
     assert launcher.hello("alice", hub=hub).status_code == 200
-    hub.stop()

@@ -137,14 +137,14 @@ c.JupyterHub.token_expires_in_max_seconds = 300
 
 
 @pytest.fixture(scope="module")
-def group_hub(make_hub):
+def group_hub(make_shared_hub):
     """Its launcher may make tokens for the members of one group, for five minutes at most."""
-    return make_hub(extra=GROUP)
+    return make_shared_hub(extra=GROUP)
 
 
 @pytest.fixture(scope="module")
-def group_launcher(group_hub, make_launcher):
-    return make_launcher(group_hub)
+def group_launcher(group_hub, make_shared_launcher):
+    return make_shared_launcher(group_hub)
 
 
 def report(launcher):

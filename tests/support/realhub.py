@@ -210,52 +210,79 @@ def open_in_lab(hub, location, token):
     return requests.get(contents, headers=headers, timeout=30).json()
 
 
+@contextlib.contextmanager
+def hubs(tmp_path_factory):
+    """Starts hubs, and stops them at the end."""
+    made = []
+
+    def make(base_url="/", extra=""):
+        made.append(RealHub(tmp_path_factory.mktemp("hub"), base_url, extra))
+        return made[-1].start()
+
+    yield make
+    _stop_all(made)
+
+
+@contextlib.contextmanager
+def launchers(tmp_path_factory):
+    """Starts launchers, and stops them at the end."""
+    made = []
+
+    def make(hub, *, workers=4, prefix="", config="", **more):
+        folder = tmp_path_factory.mktemp("launcher")
+        if config:
+            (folder / "launcher_config.py").write_text(config)
+        made.append(RealLauncher(folder, environment(hub, **more), workers, prefix))
+        return made[-1].start()
+
+    yield make
+    _stop_all(made)
+
+
 def _stop_all(things):
     """Stop all of them at the same time, as each takes seconds."""
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda thing: thing.stop(), things))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def make_hub(tmp_path_factory):
-    """Start hubs of a test's own; they end with the session, or by `stop`."""
-    hubs = []
-
-    def make(base_url="/", extra=""):
-        hub = RealHub(tmp_path_factory.mktemp("hub"), base_url, extra)
-        hubs.append(hub)
-        return hub.start()
-
-    yield make
-    _stop_all(hubs)
+    """Start hubs that end with the test."""
+    with hubs(tmp_path_factory) as make:
+        yield make
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
+def make_shared_hub(tmp_path_factory):
+    """Start hubs that end with the tests of the file."""
+    with hubs(tmp_path_factory) as make:
+        yield make
+
+
+@pytest.fixture
 def make_launcher(tmp_path_factory):
-    """Start launchers; they end with the session, or by `stop`."""
-    launchers = []
+    """Start launchers that end with the test."""
+    with launchers(tmp_path_factory) as make:
+        yield make
 
-    def make(hub, *, workers=4, prefix="", config="", **more):
-        folder = tmp_path_factory.mktemp("launcher")
-        if config:
-            (folder / "launcher_config.py").write_text(config)
-        env = environment(hub, **more)
-        launcher = RealLauncher(folder, env, workers, prefix)
-        launchers.append(launcher)
-        return launcher.start()
 
-    yield make
-    _stop_all(launchers)
+@pytest.fixture(scope="module")
+def make_shared_launcher(tmp_path_factory):
+    """Start launchers that end with the tests of the file."""
+    with launchers(tmp_path_factory) as make:
+        yield make
 
 
 @pytest.fixture(scope="session")
-def hub(make_hub):
+def hub(tmp_path_factory):
     """The hub that most tests share, below a path with a space in it."""
-    return make_hub(base_url="/@/space%20word/", extra="c.Spawner.start_timeout = 6")
+    with hubs(tmp_path_factory) as make:
+        yield make(base_url="/@/space%20word/", extra="c.Spawner.start_timeout = 6")
 
 
 @pytest.fixture(scope="session")
-def beside(hub, make_launcher):
+def beside(hub, tmp_path_factory):
     """A launcher with four workers beside `hub`; it starts servers whatever happened before."""
     config = "c.Launcher.breaker_seconds = 0\nc.Launcher.start_cooldown = 0\n"
-    return make_launcher(hub, config=config)
+    with launchers(tmp_path_factory) as make:
+        yield make(hub, config=config)
