@@ -100,6 +100,7 @@ c.Spawner.cmd = [
 ]
 c.Spawner.args = ["--allow-root"]
 c.Spawner.default_url = "/lab"
+c.Spawner.http_timeout = 120  # on a busy machine, a server's imports alone may take 30 s
 c.Spawner.pre_spawn_hook = refuse_without_quota
 c.Spawner.environment = {"JUPYTERHUB_SINGLEUSER_EXTENSION": "1"}
 
