@@ -613,7 +613,7 @@ def test_silence_is_broken_by_heartbeats(client, fakehub, monkeypatch):
     user = fakehub.add_user(starts=[Start(202, seconds=1.5)])
     begun = begin(client, user)
     answer = client.get(f"/launches/{begun['id']}/events", headers=user.auth)
-    assert "\n\n: still here\n\n" in answer.text
+    assert "\n\n: heartbeat\n\n" in answer.text
     assert told(events_of(answer.text))[-1] == "end done"
 
 

@@ -336,7 +336,7 @@ def events_of(launcher):
 
 def test_events_go_on_where_the_stream_broke(service, launcher):
     kind = "text/event-stream; charset=utf-8"
-    first = stream((1, "state", '{"state": "starting"}'), "still here", (2, "progress", "{}"))
+    first = stream((1, "state", '{"state": "starting"}'), "heartbeat", (2, "progress", "{}"))
     service.answers_first(first + b"id: 3\nevent: progress\nda", kind=kind)
     service.loses(2)
     service.answers(stream((3, "progress", "{}"), (4, "end", '{"state": "done"}')), kind=kind)
