@@ -135,7 +135,7 @@ def test_too_few_files_may_be_opened(doctor_process, fakehub, tmp_path):
     before = ("sh", "-c", 'ulimit -n 1024; exec "$0" "$@"')
     report = doctor_process("--json", before=before, env=environment(fakehub, tmp_path))
     said = report.detail("open-files", "warning")
-    assert said == "A worker may open 1024 files: 768 connections in place of 2000."
+    assert said == "A worker may open 1024 files: 768 connections instead of 2000."
     assert report.fix("open-files") == "LimitNOFILE=4096"
 
 

@@ -6,7 +6,7 @@ import click
 
 
 def _address(context: click.Context, option: click.Parameter, value: str) -> str:
-    """The value of --url; raises BadParameter for what is no address."""
+    """The value of --url; raises BadParameter for an invalid URL."""
     try:
         parts = urlsplit(value)
         usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
@@ -18,7 +18,7 @@ def _address(context: click.Context, option: click.Parameter, value: str) -> str
 
 
 def _user(context: click.Context, option: click.Parameter, value: str) -> str:
-    """The value of --user; raises BadParameter for what no user is called."""
+    """The value of --user; raises BadParameter for an invalid user name."""
     from launcher import urls
 
     try:
@@ -34,7 +34,7 @@ def _user(context: click.Context, option: click.Parameter, value: str) -> str:
     default="",
     metavar="ADDRESS",
     callback=_address,
-    help="Where people reach the launcher; by default at the hub's address.",
+    help="The public URL of the launcher. Default: its base path on the hub's host.",
 )
 @click.option(
     "--user",

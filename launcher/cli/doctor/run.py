@@ -38,7 +38,7 @@ def run(*, as_json: bool, url: str, user: str) -> int:
 
 @contextmanager
 def _without_log() -> Iterator[None]:
-    """Write nothing to the log: what the launcher's own code tells it is in the results."""
+    """Discard log messages: the results contain the same information."""
     log = logging.getLogger("launcher")
     propagates, quiet = log.propagate, logging.NullHandler()
     log.addHandler(quiet)

@@ -49,8 +49,8 @@ def _without(public: SplitResult) -> Result:
     if _on_this_machine(public.hostname or ""):
         return skipped("No address begins with https.")
     return warning(
-        f"People reach the hub at {public.scheme}://{public.netloc}, without TLS: passwords and"
-        " tokens can be read on the way.",
+        f"The public URL of the hub is {public.scheme}://{public.netloc}, without TLS: passwords"
+        " and tokens can be read on the way.",
     )
 
 

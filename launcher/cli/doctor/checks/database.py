@@ -1,4 +1,4 @@
-"""The database: is it there, of this version, and does it take what is written?"""
+"""The database: does it exist, is it of this version, and is it writable?"""
 
 import asyncio
 import os
@@ -24,7 +24,7 @@ MOST_SECONDS = 5.0
 
 
 async def check(site: Site) -> Result:
-    """Whether launches can be written down."""
+    """Whether launches can be stored."""
     if site.database_file and not site.database_file.exists():
         return _new_file(site.database_file)
     try:
@@ -45,8 +45,8 @@ def _address(site: Site) -> str:
 
 def _new_file(file: Path) -> Result:
     if reason := why_not_writable(file.parent):
-        return failed(f"{file} cannot be made: {reason}.", _owner(file.parent))
-    return ok(f"{file} does not exist yet; the first start makes it.")
+        return failed(f"{file} cannot be created: {reason}.", _owner(file.parent))
+    return ok(f"{file} does not exist yet; the first start creates it.")
 
 
 async def _write(url: str) -> None:
@@ -69,7 +69,7 @@ async def _migratable(site: Site) -> Result:
     try:
         await asyncio.to_thread(_make_table, url)
     except sa.exc.DatabaseError as error:
-        return failed(f"{address}: no table can be made: {_first_line(error)}.", _grant(url))
+        return failed(f"{address}: no table can be created: {_first_line(error)}.", _grant(url))
     return warning(
         f"{address} is empty or of an earlier version of the launcher. The next start brings it up"
         " to date; make a backup before it."
@@ -87,13 +87,13 @@ def _make_table(url: str) -> None:
 
 
 def _first_line(error: BaseException | None) -> str:
-    """What the driver said."""
+    """The first line of the driver's message."""
     said = store.reason(error).partition("\n")[0]
     return said.strip().rstrip(".:")
 
 
 def _unusable(site: Site, reason: str) -> Result:
-    """The reason, and what SQLite does not say: who may write to the file and beside it."""
+    """The reason, and whether SQLite's file and its folder are writable."""
     file = site.database_file
     if file and (why := why_not_writable(file.parent)):
         return failed(f"{reason}; {why}.", _owner(file.parent))

@@ -31,12 +31,12 @@ def _unfiltered(service: str, version: tuple[int, int, int] | None) -> Result:
         " any user, administrators included."
     )
     if version and version < FILTERS_TOKENS:
-        return warning(f"{sentence} JupyterHub 5.5.3 and later take a group as its filter.")
+        return warning(f"{sentence} JupyterHub 5.5.3 and later support a group as its filter.")
     return warning(
         f"{sentence} Give it for a group of those who launch.",
         lines(
             role(service, "servers", f"tokens!group={GROUP}"),
-            "# jupyterhub_config.py, unless the hub knows such a group already",
+            "# jupyterhub_config.py, unless the hub has such a group already",
             f'c.JupyterHub.load_groups = {{"{GROUP}": {{"users": ["alice", "bob"]}}}}',
         ),
     )

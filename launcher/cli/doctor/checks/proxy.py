@@ -9,7 +9,7 @@ NAME = "proxy"
 
 
 async def check(site: Site) -> Result:
-    """Whether the proxy takes calls."""
+    """Whether the proxy answers."""
     address = site.settings.proxy_url
     found = await ProxyCheck(site.session, address, Outage("the proxy")).check()
     if found.ok:

@@ -16,7 +16,7 @@ async def check(site: Site) -> Result:
             "The hub does not know the launcher's token (JUPYTERHUB_TOKEN).", _service(wanted)
         )
     except HubFails as error:
-        return failed(f"The hub does not say whose token it is. {error}")
+        return failed(f"The hub's response does not identify the owner of the token. {error}")
     if identity.kind != "service":
         return warning(
             f"The token belongs to the {identity.kind} {identity.name}. It ends with that account:"
