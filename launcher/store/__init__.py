@@ -15,10 +15,19 @@ from launcher.outage import Outage
 from launcher.store import deadline
 from launcher.store.engine import ONLY_READS, PAUSE_SECONDS, THREADS, TRIES
 from launcher.store.engine import connect as _connect
-from launcher.store.versions import Outdated, check_version, migrate
+from launcher.store.versions import Outdated, TooNew, check_version, migrate
 from launcher.store.versions import alembic as _alembic
 
-__all__ = ["Outdated", "Store", "_alembic", "_connect", "check_version", "migrate", "reason"]
+__all__ = [
+    "Outdated",
+    "Store",
+    "TooNew",
+    "_alembic",
+    "_connect",
+    "check_version",
+    "migrate",
+    "reason",
+]
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -26,6 +26,10 @@ class Outdated(ConfigError):
     """The tables are those of an earlier version, or there are none yet."""
 
 
+class TooNew(ConfigError):
+    """The tables are those of a later version."""
+
+
 def alembic(engine: sa.Engine) -> Config:
     """Alembic's configuration for that database."""
     config = Config()
@@ -108,7 +112,7 @@ def _refuse_others(engine: sa.Engine, found: tuple[str | None, set[str]]) -> Non
         return
     ours = {"launches", "leases"} <= tables
     if have and ours:
-        raise ConfigError(
+        raise TooNew(
             f"{_named(engine)} belongs to a newer version of the launcher (revision {have}, which"
             " this version does not know). Run that version, or restore an older backup."
         )

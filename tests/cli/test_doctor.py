@@ -196,7 +196,9 @@ def test_who_may_use_the_launcher_is_not_made_up(doctor):
 
 def test_a_proxy_that_redirects(doctor, fakehub):
     fakehub.proxy_answer = page_answer(301, location="https://hub.example.org")
-    assert "it redirects (301)" in doctor().detail("proxy", "failed")
+    report = doctor()
+    assert "it redirects (301)" in report.detail("proxy", "failed")
+    assert report.fix("proxy") == 'c.Launcher.proxy_url = "http://127.0.0.1:8000"'
 
 
 @pytest.mark.parametrize(("seconds", "which"), [(3600, "behind"), (-3600, "ahead of")])

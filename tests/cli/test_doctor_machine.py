@@ -61,8 +61,10 @@ def test_a_database_without_tables_is_brought_up_to_date_by_the_next_start(docto
 
 def test_a_database_of_a_newer_version(doctor, database_url):
     write(database_url, "UPDATE alembic_version SET version_num = 'f00d'")
-    said = doctor(LAUNCHER_DATABASE_URL=database_url).detail("database", "failed")
+    report = doctor(LAUNCHER_DATABASE_URL=database_url)
+    said = report.detail("database", "failed")
     assert "belongs to a newer version of the launcher" in said
+    assert report.fix("database") == ""
 
 
 def test_a_database_of_another_program(doctor, new_database):
@@ -76,6 +78,7 @@ def test_postgresql_that_is_away(doctor, postgres, postgres_url):
     with postgres.away():
         report = doctor(LAUNCHER_DATABASE_URL=postgres_url)
     assert "connection to server" in report.detail("database", "failed")
+    assert report.fix("database").startswith("LAUNCHER_DATABASE_URL=postgresql://")
     assert report.status == 1
 
 
@@ -199,6 +202,8 @@ def test_passwords_that_travel_without_tls(doctor):
         "c.Launcher.proxy_url = os.environ['JUPYTERHUB_URL']"
     )
     assert "without TLS" in report.detail("certificates", "warning")
+    fix = 'c.JupyterHub.public_url = "https://hub.example.org"'
+    assert report.fix("certificates") == fix
 
 
 # a terminal

@@ -51,6 +51,11 @@ def _without(public: SplitResult) -> Result:
     return warning(
         f"The public URL of the hub is {public.scheme}://{public.netloc}, without TLS: passwords"
         " and tokens can be read on the way.",
+        lines(
+            "# jupyterhub_config.py",
+            f'c.JupyterHub.public_url = "https://{public.hostname}"',
+            "# and TLS in front: docs/install.md",
+        ),
     )
 
 

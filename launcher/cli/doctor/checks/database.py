@@ -21,6 +21,10 @@ from launcher.store.versions import address_of
 NAME = "database"
 WRITER = "doctor"
 MOST_SECONDS = 5.0
+SERVER = lines(
+    "# environment of the launcher",
+    "LAUNCHER_DATABASE_URL=postgresql://USER:PASSWORD@HOST/DATABASE",
+)
 
 
 async def check(site: Site) -> Result:
@@ -32,6 +36,8 @@ async def check(site: Site) -> Result:
         await _write(site.settings.database_url)
     except store.Outdated:
         return await _migratable(site)
+    except store.TooNew as error:
+        return failed(str(error))
     except ConfigError as error:
         return _unusable(site, str(error).rstrip("."))
     except StoreUnavailable as error:
@@ -99,7 +105,7 @@ def _unusable(site: Site, reason: str) -> Result:
         return failed(f"{reason}; {why}.", _owner(file.parent))
     if file and not os.access(file, os.W_OK):
         return failed(f"{reason}; the file is not writable.", _owner(file))
-    return failed(f"{reason}.")
+    return failed(f"{reason}.", "" if file else SERVER)
 
 
 def _owner(path: Path) -> str:
