@@ -1,6 +1,7 @@
 """The import rules of the design (docs/architecture)."""
 
 import ast
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -159,3 +160,14 @@ def test_values_never_become_code(path, word):
 def test_every_package_is_on_the_list():
     packages = {package_of(path) for path in MODULES} - {"__init__"}
     assert packages <= MAY_IMPORT.keys()
+
+
+def test_a_class_name_means_one_thing():
+    """Two have the same name in the store and in the public client."""
+    names = Counter(
+        node.name
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+    )
+    assert {name for name, count in names.items() if count > 1} <= {"Event"}

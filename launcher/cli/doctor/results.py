@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Status(StrEnum):
+class Outcome(StrEnum):
     """How a check ended."""
 
     OK = "ok"
@@ -17,7 +17,7 @@ class Status(StrEnum):
 class Result:
     """What one check found."""
 
-    status: Status
+    status: Outcome
     detail: str
     """A sentence or two about it."""
     fix: str = ""
@@ -32,22 +32,22 @@ class Skip(Exception):
 
 def ok(detail: str) -> Result:
     """The result of a check that passed."""
-    return Result(Status.OK, detail)
+    return Result(Outcome.OK, detail)
 
 
 def warning(detail: str, fix: str = "") -> Result:
     """The result for a launcher that works with a configuration that should be changed."""
-    return Result(Status.WARNING, detail, fix)
+    return Result(Outcome.WARNING, detail, fix)
 
 
 def failed(detail: str, fix: str = "") -> Result:
     """The result for a launcher that does not work, or not for all users."""
-    return Result(Status.FAILED, detail, fix)
+    return Result(Outcome.FAILED, detail, fix)
 
 
 def skipped(detail: str) -> Result:
     """The result of a check that could not run."""
-    return Result(Status.SKIPPED, detail)
+    return Result(Outcome.SKIPPED, detail)
 
 
 def lines(*text: str) -> str:

@@ -10,7 +10,7 @@ import click
 
 from launcher import config
 from launcher.cli.doctor import output
-from launcher.cli.doctor.checks import CHECKS, Check
+from launcher.cli.doctor.checks import CHECKS, CheckModule
 from launcher.cli.doctor.checks.configuration import unusable
 from launcher.cli.doctor.results import Result, Skip, skipped
 from launcher.cli.doctor.site import Site, open_site
@@ -76,7 +76,7 @@ async def _results(site: Site) -> AsyncIterator[Result]:
         yield output.cleaned(replace(result, name=check.NAME), site.settings.api_token)
 
 
-async def _result(check: Check, site: Site) -> Result:
+async def _result(check: CheckModule, site: Site) -> Result:
     try:
         return await check.check(site)
     except Skip as reason:

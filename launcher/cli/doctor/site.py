@@ -49,7 +49,7 @@ class HubFails(Skip):
     """The hub's API works, but its response does not identify the owner of the launcher's token."""
 
 
-class TokenRefused(Skip):
+class UnknownToken(Skip):
     """The hub does not know the launcher's token."""
 
     def __init__(self) -> None:
@@ -134,7 +134,7 @@ class Site:
 
     @cached_property
     def identity(self) -> "asyncio.Task[users.Identity]":
-        """The owner of the launcher's token; raises HubAway, HubFails, TokenRefused."""
+        """The owner of the launcher's token; raises HubAway, HubFails, UnknownToken."""
         return _once(self._identity())
 
     @cached_property
@@ -178,7 +178,7 @@ class Site:
         except HubUnavailable as error:
             raise HubFails(error.detail) from error
         if identity is None:
-            raise TokenRefused
+            raise UnknownToken
         return identity
 
     async def _page(self, url: str) -> Page:
