@@ -54,6 +54,17 @@ def migrate(url: str) -> None:
         engine.dispose()
 
 
+def try_to_create_table(url: str) -> None:
+    """Create a table and roll back, as a test of the permission; raises DatabaseError."""
+    engine = connect(url)
+    try:
+        with deadline.until(time.monotonic() + CHECK_SECONDS), engine.connect() as connection:
+            connection.exec_driver_sql("CREATE TABLE launcher_doctor (n INTEGER)")
+            connection.rollback()
+    finally:
+        engine.dispose()
+
+
 def check_version(url: str) -> None:
     """Raise ConfigError if the tables are not those of this version, Outdated for older ones."""
     engine = connect(url)

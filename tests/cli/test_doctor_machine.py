@@ -20,14 +20,14 @@ READ_ONLY += ['mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "
 
 
 def write(url, statement):
-    engine = store._connect(url)
+    engine = store.connect(url)
     with engine.begin() as connection:
         connection.execute(sa.text(statement))
     engine.dispose()
 
 
 def rows(url):
-    engine = store._connect(url)
+    engine = store.connect(url)
     with engine.begin() as connection:
         found = sum(
             connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
@@ -54,7 +54,7 @@ def test_a_database_without_tables_is_brought_up_to_date_by_the_next_start(docto
         write(url, "PRAGMA user_version = 1")  # it makes the file
     report = doctor(LAUNCHER_DATABASE_URL=url)
     assert "The next start brings it up to date" in report.detail("database", "warning")
-    engine = store._connect(url)
+    engine = store.connect(url)
     assert sa.inspect(engine).get_table_names() == []
     engine.dispose()
 

@@ -678,7 +678,7 @@ def test_a_database_that_is_gone_stops_a_launch_before_anything_is_written(
     client = start_app()
     client.launch(alice)
     before = dict(alice.files)
-    engine = store._connect(client.settings.database_url)
+    engine = store.connect(client.settings.database_url)
     with engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE launches")
     engine.dispose()

@@ -199,7 +199,7 @@ def test_what_the_hub_asked_for_is_obeyed_by_all_processes(start_app, fakehub):
 
 
 def pause(client):
-    engine = store._connect(client.settings.database_url)
+    engine = store.connect(client.settings.database_url)
     with engine.begin() as connection:
         until = connection.execute(start_limit.select()).one().paused_until
     engine.dispose()

@@ -122,7 +122,7 @@ def test_a_frozen_postgresql_does_not_stop_the_start(postgres, start_app, postgr
 
 async def test_a_lock_on_a_table_is_503_and_leaves_nobody_waiting_on_the_server(postgres_url):
     opened = store.Store(postgres_url)
-    engine = store._connect(postgres_url)
+    engine = store.connect(postgres_url)
     waiting = sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")
     with engine.begin() as connection:
         connection.exec_driver_sql("LOCK TABLE leases")
@@ -150,7 +150,7 @@ def test_a_long_lock_of_somebody_else_on_sqlite_is_503(start_app, fakehub, tmp_p
 
 async def test_a_stream_of_events_stays_open_while_the_database_is_away(new_sqlite):
     url = new_sqlite()
-    opened, engine = store.Store(url), store._connect(url)
+    opened, engine = store.Store(url), store.connect(url)
     made = await opened.run(launches.insert, a_launch())
     follower = EventStreams(opened, Feed(opened), lambda: False, most_streams=1)
     stream = follower.events(made, after=0)
@@ -174,7 +174,7 @@ async def test_a_stream_of_events_stays_open_while_the_database_is_away(new_sqli
 async def test_an_outage_is_one_line_at_its_begin_and_one_at_its_end(new_sqlite, log, mocker):
     mocker.patch.object(outage, "QUIET_SECONDS", 0.2)
     url = new_sqlite()
-    opened, engine = store.Store(url), store._connect(url)
+    opened, engine = store.Store(url), store.connect(url)
     with engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE leases RENAME TO gone")
     for _ in range(20):
@@ -242,7 +242,7 @@ async def test_a_full_sqlite_is_unavailable_and_the_probe_says_so(new_sqlite, lo
 
 async def test_a_postgresql_without_space_for_new_blocks_is_found_out(postgres_url):
     """Rows may still fit where old ones were."""
-    engine = store._connect(postgres_url)
+    engine = store.connect(postgres_url)
     with engine.begin() as connection:
         name = connection.exec_driver_sql("SELECT current_database()").scalar()
         connection.exec_driver_sql(f"ALTER DATABASE {name} SET temp_file_limit = '64kB'")

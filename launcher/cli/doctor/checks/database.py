@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import time
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -13,14 +12,11 @@ from launcher.cli.doctor.results import Result, failed, lines, ok, warning
 from launcher.cli.doctor.site import Site
 from launcher.errors import ConfigError, StoreUnavailable
 from launcher.outage import Outage
-from launcher.store import Store, deadline, probe
-from launcher.store.engine import connect
-from launcher.store.tables import probes
-from launcher.store.versions import address_of
+from launcher.store import Store, probe
+from launcher.store.versions import address_of, try_to_create_table
 
 NAME = "database"
 WRITER = "doctor"
-MOST_SECONDS = 5.0
 SERVER = lines(
     "# environment of the launcher",
     "LAUNCHER_DATABASE_URL=postgresql://USER:PASSWORD@HOST/DATABASE",
@@ -60,36 +56,22 @@ async def _write(url: str) -> None:
     database = Store(url, Outage("the database"))
     try:
         await database.run(probe.write, WRITER)
-        await database.run(_remove)
+        await database.run(probe.remove, WRITER)
     finally:
         database.close()
-
-
-def _remove(connection: sa.Connection) -> None:
-    connection.execute(probes.delete().where(probes.c.worker_id == WRITER))
 
 
 async def _migratable(site: Site) -> Result:
     """Whether tables can be made, which a start of this version will do; none is left."""
     url, address = site.settings.database_url, _address(site)
     try:
-        await asyncio.to_thread(_make_table, url)
+        await asyncio.to_thread(try_to_create_table, url)
     except sa.exc.DatabaseError as error:
         return failed(f"{address}: no table can be created: {_first_line(error)}.", _grant(url))
     return warning(
         f"{address} is empty or of an earlier version of the launcher. The next start brings it up"
         " to date; make a backup before it."
     )
-
-
-def _make_table(url: str) -> None:
-    engine = connect(url)
-    try:
-        with deadline.until(time.monotonic() + MOST_SECONDS), engine.connect() as connection:
-            connection.exec_driver_sql("CREATE TABLE launcher_doctor (n INTEGER)")
-            connection.rollback()
-    finally:
-        engine.dispose()
 
 
 def _first_line(error: BaseException | None) -> str:
