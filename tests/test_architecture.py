@@ -15,6 +15,7 @@ FOUNDATIONS = {
     "formats",
     "logs",
     "metrics",
+    "nesting",
     "outage",
     "outbound",
     "redaction",

@@ -1,18 +1,13 @@
 """launcher doctor: what is wrong with an installation, and the configuration that fixes it."""
 
-from urllib.parse import urlsplit
-
 import click
 
 
 def _address(context: click.Context, option: click.Parameter, value: str) -> str:
     """The value of --url; raises BadParameter for an invalid URL."""
-    try:
-        parts = urlsplit(value)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        usable = False
-    if value and not usable:
+    from launcher.config.checks import is_http_url
+
+    if value and not is_http_url(value):
         raise click.BadParameter("must be an address such as https://hub.example.org/launcher")
     return value
 

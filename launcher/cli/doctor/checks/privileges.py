@@ -26,14 +26,12 @@ async def check(site: Site) -> Result:
 
 
 def _unfiltered(service: str, version: tuple[int, int, int] | None) -> Result:
-    sentence = (
-        "The scope tokens has no filter: everybody who has the launcher's token can make a token of"
-        " any user, administrators included."
-    )
     if version and version < FILTERS_TOKENS:
-        return warning(f"{sentence} JupyterHub 5.5.3 and later support a group as its filter.")
+        return warning(
+            f"{readiness.UNFILTERED} JupyterHub 5.5.3 and later support a group as its filter."
+        )
     return warning(
-        f"{sentence} Give it for a group of those who launch.",
+        f"{readiness.UNFILTERED} Give it for a group of those who launch.",
         lines(
             role(service, "servers", f"tokens!group={GROUP}"),
             "# jupyterhub_config.py, unless the hub has such a group already",
