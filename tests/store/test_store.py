@@ -97,8 +97,12 @@ def test_a_lease_that_nobody_renewed_runs_out(do, mocker):
     assert do(leases.paths, "one") == []
 
 
-def test_a_lease_outlives_any_single_call():
-    assert leases.LEASE_SECONDS > 2 * outbound.READ_SECONDS
+def test_a_lease_outlives_any_single_call(do, mocker):
+    now = time.time()
+    assert do(leases.acquire, "alice", "a", "one")
+    mocker.patch("time.time", return_value=now + outbound.WHOLE_SECONDS)
+    assert not do(leases.acquire, "alice", "a", "two")
+    assert do(leases.is_held, "alice", "a")
 
 
 def test_one_of_many_threads_gets_a_lease(do):
