@@ -2,14 +2,14 @@
 
     make benchmark
 
-Floors, measured in the same run by a client that knows what it wants and checks nothing:
+Floors, measured in the same run by a client that checks nothing:
 
-- *naive*: ask the hub to start the server, make the directory, put the notebook, as the ancestor of
-  the launcher does;
+- *naive*: ask the hub to start the server, make the directory, put the notebook, as a simple script
+  does;
 - *safe*: put a file under a temporary name, rename it: the least that never overwrites. Like the
   launcher, it sends a server a token of its own, which the hub makes when the first call needs it.
 
-Rounds are interleaved, so that a slow moment of the machine meets all of them alike. Raw samples
+Rounds are interleaved, so that a slow moment of the machine affects all of them. Raw samples
 (seconds) go into a JSON file for each part, medians over the rounds to standard output.
 """
 
@@ -56,8 +56,7 @@ numbers = itertools.count()
 class Bare:
     """The bare client: aiohttp, no checks but the status.
 
-    `tokens` are those of the servers, by user; the naive client has an administrator's, as the
-    ancestor of the launcher had.
+    `tokens` are those of the servers, by user; the naive client has an administrator's token.
     """
 
     tokens: ClassVar[dict[str, str]] = {}
@@ -97,7 +96,7 @@ class Bare:
         await self.call("PUT", url, token=token, json={"type": "directory"}, ok=(200, 201))
 
     async def naive(self, user: str) -> None:
-        """Three calls, in the order of the ancestor."""
+        """Three calls: start, make the directory, put the notebook."""
         await self.start(user)
         await self.directory(user, self.hub.admin_token)
         model = {"type": "notebook", "content": NOTEBOOK}

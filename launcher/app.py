@@ -1,7 +1,6 @@
 """Builds the application from its parts."""
 
 import functools
-import inspect
 import logging
 import mmap
 import uuid
@@ -11,27 +10,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-from connexion import AsyncApp
-from connexion.exceptions import ProblemException
-from connexion.options import SwaggerUIOptions
-from connexion.resolver import Resolution, Resolver
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import Response
 from starlette.routing import Mount
 
 from launcher import auth, keys, outbound, store, web
-from launcher.api import problems
-from launcher.api.bodies import JSONBody, OnlyJSON
-from launcher.api.parameters import Parameters
+from launcher.api import problems, specification
+from launcher.api.bodies import OnlyJSON
 from launcher.api.timing import Timed
 from launcher.auth import Authenticator, AuthPolicy
 from launcher.config import Launcher
 from launcher.contents import Contents
-from launcher.errors import LauncherError, StoreUnavailable
+from launcher.errors import StoreUnavailable
 from launcher.experiments import Catalogue
 from launcher.experiments.faults import MAX_FAULTS
 from launcher.hub import Hub
@@ -58,7 +50,6 @@ log = logging.getLogger("launcher")
 # of one worker; separate, so that servers that do not respond cannot use the hub's connections
 HUB_CONNECTIONS = 256
 SERVER_CONNECTIONS = 512
-SPECIFICATION = Path(__file__).with_name("openapi.yaml")
 
 
 def _only_log() -> None:
@@ -81,9 +72,9 @@ def create_app(
     secret = keys.secret(Path(settings.secret_file))
     shared = _Shared()
     metrics = Metrics(settings.metrics_folder)
-    specification = _specification()
-    methods = problems.Methods(specification["paths"], settings.prefix)
-    api = _api(specification, settings.prefix, methods)
+    document = specification.read()
+    methods = problems.Methods(document["paths"], settings.prefix)
+    api = specification.create_api(document, settings.prefix, methods)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[Mapping[str, Any]]:
@@ -285,68 +276,6 @@ def _policy(settings: Launcher) -> AuthPolicy:
     )
 
 
-def _specification() -> dict[str, Any]:
-    """Read openapi.yaml; with libyaml, which takes a tenth of the time, where PyYAML has it."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    specification: dict[str, Any] = yaml.load(
-        SPECIFICATION.read_text(encoding="utf-8"),
-        Loader=loader,  # noqa: S506 - either is a SafeLoader
-    )
-    return specification
-
-
-def _api(specification: dict[str, Any], prefix: str, methods: problems.Methods) -> AsyncApp:
-    api = AsyncApp(
-        "launcher",
-        specification_dir=str(SPECIFICATION.parent),
-        swagger_ui_options=SwaggerUIOptions(swagger_ui=False),
-    )
-    api.add_api(
-        specification,
-        base_path=prefix or None,
-        resolver=_JSONResolver(),
-        strict_validation=True,
-        validator_map={"parameter": Parameters, "body": {"application/json": JSONBody}},
-    )
-    for function in (auth.token, auth.basic, auth.metrics_reader):
-        _keep_signature(function)
-    api.add_error_handler(LauncherError, problems.launcher_error)
-    http_error = functools.partial(problems.http_error, methods=methods)
-    api.add_error_handler(ProblemException, http_error)
-    api.add_error_handler(HTTPException, http_error)
-    api.add_error_handler(Exception, problems.unexpected)
-    return api
-
-
-class _JSONResolver(Resolver):
-    """Sets the media type of handlers' results to JSON; openapi.yaml declares problem+json, too."""
-
-    def resolve(self, operation: Any) -> Resolution:
-        found = super().resolve(operation)
-        _keep_signature(found.function)
-        return Resolution(_returning_json(found.function), found.operation_id)
-
-
-def _keep_signature(function: Callable[..., Any]) -> None:
-    """Cache the function's signature, which Connexion computes for every request."""
-    function.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
-
-
-def _returning_json(handler: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(handler)
-    async def respond(*args: Any, **kwargs: Any) -> Response | tuple[Any, int, dict[str, str]]:
-        result = await handler(*args, **kwargs)
-        if isinstance(result, Response):
-            return result
-        body, status, *more = result if isinstance(result, tuple) else (result, 200)
-        headers = more[0] if more else {}
-        if status == 204:
-            return Response(status_code=204)
-        return body, status, {"Content-Type": "application/json", **headers}
-
-    return respond
-
-
 def _middleware(settings: Launcher) -> list[Middleware]:
     chain = [Middleware(web.SecurityHeaders)]
     if settings.allowed_origins:
@@ -367,6 +296,3 @@ def _middleware(settings: Launcher) -> list[Middleware]:
             )
         )
     return chain
-
-
-logging.getLogger("connexion").setLevel(logging.ERROR)

@@ -194,7 +194,7 @@ class ProxyRefused(ContentsFailed):
 
 
 class CheckpointFailed(ContentsFailed):
-    """The file was not replaced, because no checkpoint of it could be made."""
+    """The file was not replaced, because no checkpoint of it could be created."""
 
     title, slug = "The file was not replaced", "checkpoint-failed"
 

@@ -104,7 +104,7 @@ def _character(text: str, at: int) -> str:
     """The sentence about one character of a URI, with its percent-encoding."""
     character = text[at]
     if character == "%":
-        return f"holds a % (character {at + 1}) without two hexadecimal digits; write it as %25"
+        return f"contains a % (character {at + 1}) without two hexadecimal digits; write it as %25"
     shown = character if character.isprintable() and character != " " else ""
     name = unicodedata.name(character, f"U+{ord(character):04X}")
     coded = quote(character, safe="", errors="replace")

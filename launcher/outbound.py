@@ -180,6 +180,16 @@ def _reason(error: Exception) -> str:
     return f"the request failed ({type(error).__name__})"
 
 
+def about_redirect(answer: Response) -> str:
+    """Why a redirect is a failure; '' for a response that is none."""
+    if not 300 <= answer.status < 400:
+        return ""
+    return (
+        f"it redirects ({answer.status}), and the launcher follows no redirect: the configured"
+        " address is wrong, such as http in place of https"
+    )
+
+
 def about_certificate(error: Exception) -> str:
     """Why a certificate is refused, from what OpenSSL says of it."""
     if getattr(error, "verify_code", 0) in _OTHER_HOST:

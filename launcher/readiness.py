@@ -43,7 +43,10 @@ HARMLESS = frozenset(
 )
 UNFILTERED = (
     "The scope tokens has no filter: with the launcher's token, a token of any user can be"
-    " requested, administrators included. Give the service tokens!group=<a group of those who"
+    " requested, administrators included."
+)
+_FILTER_IT = (
+    "Give the service tokens!group=<a group of those who"
     " launch> instead (JupyterHub 5.5.3 and later support it); see jupyterhub_config.py.example."
 )
 
@@ -85,12 +88,7 @@ class ProxyCheck:
             )
         except OutboundError as error:
             return str(error)
-        if 300 <= answer.status < 400:
-            return (
-                f"it redirects ({answer.status}), and the launcher follows no redirect: the"
-                " configured address is wrong, such as http in place of https"
-            )
-        return ""
+        return outbound.about_redirect(answer)
 
 
 class Readiness:
@@ -228,7 +226,7 @@ class Readiness:
             )
         if extra := extra_scopes(scopes):
             self._warn_of(extra)
-        return UNFILTERED if "tokens" in scopes else ""
+        return f"{UNFILTERED} {_FILTER_IT}" if "tokens" in scopes else ""
 
     def _warn_of(self, extra: list[str]) -> None:
         advice = (

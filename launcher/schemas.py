@@ -83,7 +83,7 @@ def _unique_items(
 ) -> Iterator[ValidationError]:
     # jsonschema compares all pairs, which takes minutes for some thousand objects
     if unique and isinstance(value, list) and len({_hashable(item) for item in value}) < len(value):
-        yield ValidationError("holds an item twice")
+        yield ValidationError("contains an item twice")
 
 
 def _hashable(value: Any) -> Any:

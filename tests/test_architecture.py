@@ -1,6 +1,8 @@
 """The import rules of the design (docs/architecture)."""
 
 import ast
+import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ FOUNDATIONS = {
     "formats",
     "logs",
     "metrics",
+    "nesting",
     "outage",
     "outbound",
     "redaction",
@@ -44,21 +47,11 @@ MAY_IMPORT = {
     "gunicorn": {"config", "store", "worker"},
     "worker": set(),
     "client": set(),
-    "cli": {
-        "client",
-        "app",
-        "experiments",
-        "config",
-        "hub",
-        "keys",
-        "readiness",
-        "store",
-        "worker",
-    },
+    "cli": {"config", "hub", "keys", "readiness", "store", "worker"},
     "__main__": {"cli"},
 }
 WEB_FRAMEWORKS = {"starlette", "connexion", "swagger_ui_bundle", "flask", "fastapi", "uvicorn"}
-MAY_SERVE = {"auth", "api", "web", "app", "serve"}
+MAY_SERVE = {"api", "web", "app"}
 READS_ENVIRONMENT = {"config", "jupyterhub", "singleuser"}
 # the outermost layer, and what hands a site's files to the parsers of other projects
 CATCHES_EVERYTHING = {"app.py", "experiments/__init__.py"}
@@ -156,6 +149,59 @@ def test_values_never_become_code(path, word):
     assert word not in called | set(imports(path))
 
 
+# INSERT, UPDATE and DELETE of the table `launches`
+WRITES = re.compile(
+    r"(?:INSERT\s+INTO|UPDATE|DELETE\s+FROM)\s+[\"`]?launches\b", re.ASCII | re.IGNORECASE
+)
+WRITES_LAUNCHES = {"store/launches.py", "store/pruning.py"}
+
+
+def writes_launches(tree):
+    """The lines that write to the table, with SQLAlchemy or as text."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if WRITES.search(node.value):
+                yield node.lineno
+        elif isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            of_table = re.fullmatch(r"(?:tables\.)?launches\.(insert|update|delete)", called)
+            function = re.fullmatch(r"(?:\w+\.)*(insert|update|delete)", called)
+            target = ast.unparse(node.args[0]) if node.args else ""
+            if of_table or (function and target in ("launches", "tables.launches")):
+                yield node.lineno
+
+
+@every_module
+def test_only_one_module_and_the_pruning_write_launches(path):
+    if path.relative_to(ROOT).as_posix() not in WRITES_LAUNCHES:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        assert list(writes_launches(tree)) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "launches.insert()",
+        "tables.launches.update().where(True)",
+        "sa.delete(launches)",
+        "sa.text('UPDATE launches SET state = 1')",
+    ],
+)
+def test_every_way_to_write_launches_is_found(source):
+    assert list(writes_launches(ast.parse(source))) == [1]
+
+
 def test_every_package_is_on_the_list():
     packages = {package_of(path) for path in MODULES} - {"__init__"}
     assert packages <= MAY_IMPORT.keys()
+
+
+def test_a_class_name_means_one_thing():
+    """Two have the same name in the store and in the public client."""
+    names = Counter(
+        node.name
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+    )
+    assert {name for name, count in names.items() if count > 1} <= {"Event"}

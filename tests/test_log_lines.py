@@ -112,7 +112,7 @@ def test_a_database_that_is_lost_makes_a_line_for_each_request_and_one_for_itsel
 ):
     client = start_app()
     assert client.launch(alice).status_code == 200
-    engine = store._connect(client.settings.database_url)
+    engine = store.connect(client.settings.database_url)
     with engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE launches RENAME TO gone")
     ids = []

@@ -1,6 +1,6 @@
-"""The demo's hub: one made-up user, servers and homes in the state folder, on loopback alone.
+"""The demo's hub: one user, servers and homes in the state folder, on loopback alone.
 
-For a hub with people on it, take jupyterhub_config.py.example.
+For a hub with real users, use jupyterhub_config.py.example.
 """
 
 import json
@@ -20,17 +20,17 @@ c.JupyterHub.public_url = c.JupyterHub.bind_url
 c.JupyterHub.hub_bind_url = f"http://127.0.0.1:{ports['hub']}"
 c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{ports['proxy_api']}"
 
-# Everybody who knows the password is the one user that there is.
+# There is one user, with this password.
 c.JupyterHub.authenticator_class = "shared-password"
 c.SharedPasswordAuthenticator.user_password = demo["password"]
 c.Authenticator.allowed_users = {demo["user"]}
 
-# Servers run as whoever runs the demo; their homes are in the state folder.
+# Servers run as the user who runs the demo; their homes are in the state folder.
 c.JupyterHub.spawner_class = "simple"
 homes = str(STATE / "home").replace("{", "{{").replace("}", "}}")
 c.SimpleLocalProcessSpawner.home_dir_template = homes + "/{username}"
 c.Spawner.default_url = "/lab"
-# The cheapest start that we know of; jupyterhub_config.py.example says why.
+# The fastest start; jupyterhub_config.py.example explains it.
 c.Spawner.cmd = [
     sys.executable,
     "-c",
@@ -50,7 +50,7 @@ c.JupyterHub.services = [
     },
 ]
 
-# As in jupyterhub_config.py.example, which says why; here the one user is the group.
+# As in jupyterhub_config.py.example, which explains it; here the one user is the group.
 c.JupyterHub.load_groups = {"launcher-users": {"users": [demo["user"]]}}
 c.JupyterHub.load_roles = [
     {

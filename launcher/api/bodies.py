@@ -3,7 +3,7 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
 from connexion.validators import AbstractRequestBodyValidator
@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from launcher.errors import BadRequest, RequestTimeout, TooLarge
+from launcher.nesting import is_deeper_than
 from launcher.schemas import checker_of
 
 MAX_BODY_BYTES = 2**20
@@ -138,24 +139,9 @@ def parse(body: bytes) -> Any:
             "The body contains a number that is too long or not finite, or half of a surrogate"
             " pair."
         ) from error
-    if _is_deep(value):
+    if is_deeper_than(MAX_DEPTH, value):
         raise BadRequest("The body is nested too deeply.")
     return value
-
-
-def _is_deep(value: Any) -> bool:
-    level = [value]
-    for _ in range(MAX_DEPTH):
-        level = [inner for each in level for inner in _inside(each)]
-        if not level:
-            return False
-    return True
-
-
-def _inside(value: Any) -> Iterable[Any]:
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list) else ()
 
 
 def _values(body: bytes) -> int:

@@ -107,7 +107,7 @@ async def _stream(launch: Launch, after: int, page_origin: str | None) -> AsyncI
     parts = here()
     async for happened in parts.event_streams.events(launch, after):
         if happened is None:
-            yield ": still here\n\n"
+            yield ": heartbeat\n\n"
         elif isinstance(happened, Event):
             yield _event(
                 happened.seq, happened.event, {**happened.data, "at": rfc3339(happened.at)}

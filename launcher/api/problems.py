@@ -1,4 +1,4 @@
-"""Turns exceptions into `application/problem+json` (RFC 9457); used by app.py only."""
+"""Turns exceptions into `application/problem+json` (RFC 9457); used by app and specification."""
 
 import json
 import logging

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
-Address = IPv4Address | IPv6Address
+IPAddress = IPv4Address | IPv6Address
 
 UNIX = "unix"
 """In `c.Launcher.trusted_proxies`: every process that may open gunicorn's unix socket."""
@@ -38,7 +38,7 @@ class TrustedProxies:
         networks = tuple(ipaddress.ip_network(name) for name in names if name != UNIX)
         return cls(hops, networks, UNIX in names)
 
-    def include(self, address: Address | None) -> bool:
+    def include(self, address: IPAddress | None) -> bool:
         """Whether the address is a trusted proxy's; None is the peer of a unix socket."""
         if address is None:
             return self.unix
@@ -67,7 +67,7 @@ def is_misconfigured(peer: str, forwarded: str, proxies: TrustedProxies) -> bool
     return bool(forwarded) and trusted != (proxies.hops > 0)
 
 
-def _parse(text: str) -> Address | None:
+def _parse(text: str) -> IPAddress | None:
     """Parse an address that may have brackets, a port or a zone; None if it is not valid.
 
     On a dual-stack socket, an IPv4 address is written as ::ffff:198.51.100.7.
@@ -84,7 +84,7 @@ def _parse(text: str) -> Address | None:
     return address
 
 
-def _counted(address: Address) -> str:
+def _counted(address: IPAddress) -> str:
     """The IPv4 address, or the /64 of an IPv6 address: a site has at least a /64."""
     if isinstance(address, IPv4Address):
         return str(address)

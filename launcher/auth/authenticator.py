@@ -75,7 +75,7 @@ class Authenticator:
         """The owner of a token that may read metrics; raises as `by_token` does."""
         identity = await self._owner(token, where)
         if not (identity.admin or check_scopes({"read:metrics"}, identity.scopes)):
-            raise _refused(identity, "This needs a token that holds the scope read:metrics.")
+            raise _refused(identity, "This needs a token with the scope read:metrics.")
         return identity
 
     async def by_password(self, username: str, password: str, where: Callable[[], str]) -> Identity:
@@ -178,11 +178,11 @@ class Authenticator:
             raise _refused(
                 identity,
                 "This is the token of a service. Launching needs a user's own token, or a service"
-                f" whose role holds the scope {ON_BEHALF}.",
+                f" whose role has the scope {ON_BEHALF}.",
             )
         scope = f"access:services!service={self._policy.service_name}"
         if needs_scope and not check_scopes({scope}, identity.scopes):
-            raise _refused(identity, f"This needs a token that holds the scope {scope}.")
+            raise _refused(identity, f"This needs a token with the scope {scope}.")
         return identity
 
 

@@ -13,7 +13,7 @@ import launcher
 from launcher.errors import ConfigError
 
 
-class Unusable(click.ClickException):
+class InvalidSettings(click.ClickException):
     """A setting is missing or unusable."""
 
     exit_code = 4
@@ -42,7 +42,7 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except ConfigError as error:
-            raise Unusable(str(error)) from error
+            raise InvalidSettings(str(error)) from error
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -1,12 +1,31 @@
-"""launcher config: a configuration file with every setting, its default and what it does."""
+"""launcher config: a configuration file with all settings, their defaults and descriptions."""
+
+import textwrap
+from typing import Any
 
 import click
 
 
 @click.command
 def command() -> None:
-    """Print a configuration file with every setting in it."""
+    """Print a configuration file with all settings."""
     from launcher.config import Launcher
 
-    # the environment does not change what is printed
-    click.echo(Launcher({}).generate_config_file())
+    # without those of traitlets' own log, which have no effect
+    own = Launcher.class_own_traits(config=True)
+    click.echo("c = get_config()  # noqa\n")
+    for name, trait in sorted(own.items()):
+        click.echo(_section(name, trait))
+
+
+def _section(name: str, trait: Any) -> str:
+    """The setting as a comment, so that the file changes nothing until it is edited."""
+    text = textwrap.fill(
+        " ".join(trait.help.split()),
+        width=80,
+        initial_indent="# ",
+        subsequent_indent="# ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return f"{text}\n# c.Launcher.{name} = {trait.default_value_repr()}\n"

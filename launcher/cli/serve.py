@@ -6,7 +6,11 @@ import click
 
 
 @click.command
-@click.option("--bind", help="host:port; by default what the hub says, else 127.0.0.1:8888")
+@click.option(
+    "--bind",
+    help="host:port or unix:PATH. Default: the address in JUPYTERHUB_SERVICE_URL, else"
+    " 127.0.0.1:8888.",
+)
 @click.option("--workers", default=2, show_default=True, help="Number of processes.")
 def command(bind: str | None, workers: int) -> None:
     """Run the service until a signal ends it."""

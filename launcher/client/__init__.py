@@ -128,7 +128,7 @@ class LauncherClient:
         wait: float | None = None,
         idempotency_key: str | None = None,
     ) -> str:
-        """Start a server and return its URL; a named server that does not exist is made.
+        """Start a server and return its URL; a named server that does not exist is created.
 
         The arguments and exceptions are those of `launch`.
         """

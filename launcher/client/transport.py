@@ -116,7 +116,7 @@ class Transport:
 def auth_of(token: str | None, user: str | None, password: str | None) -> requests.auth.AuthBase:
     """Return the authentication for a token, or for a user and password; raises ValueError."""
     if token and user is None and password is None:
-        return _Token(token)
+        return _TokenAuth(token)
     if token is None and user and password is not None:
         if ":" in user:
             raise ValueError("HTTP Basic (RFC 7617) does not allow a colon in a user name")
@@ -125,7 +125,7 @@ def auth_of(token: str | None, user: str | None, password: str | None) -> reques
     raise ValueError("give either a token, or a user and a password")
 
 
-class _Token(requests.auth.AuthBase):
+class _TokenAuth(requests.auth.AuthBase):
     def __init__(self, token: str) -> None:
         if not (token.isascii() and token.isprintable()) or " " in token:
             raise ValueError("token contains a space or a character that tokens do not have")

@@ -63,13 +63,13 @@ class Launcher(Application):
         `launcher.sqlite` in the working directory."""
     ).tag(config=True)
     secret_file = Unicode(
-        help="""The file of the launcher's own secret. It is made, readable by its owner alone, if
-        it does not exist. Default: `launcher_secret` beside an SQLite database, else in the working
-        directory."""
+        help="""The file of the launcher's own secret. It is created, readable only by its owner,
+        if it does not exist. Default: `launcher_secret` beside an SQLite database, else in the
+        working directory."""
     ).tag(config=True)
     experiment_paths = List(
         Unicode(),
-        help="""Directories of a site's own experiments. Each contains one folder for each
+        help="""Directories with the site's experiments. Each contains one folder for each
         experiment.""",
     ).tag(config=True)
     allowed_origins = List(
@@ -81,7 +81,7 @@ class Launcher(Application):
         False,
         help="""Require exact scopes: refuse to launch (503) if the service's token has more scopes
         than the launcher needs, and require from users with a password the scope that users with a
-        token need. The scope `tokens` without a filter is still accepted; `/ready` says how to
+        token need. The scope `tokens` without a filter is still accepted; `/ready` explains how to
         narrow it.""",
     ).tag(config=True)
     start_timeout = Integer(
@@ -176,8 +176,8 @@ class Launcher(Application):
         Unicode(),
         ["127.0.0.0/8", "::1"],
         help="""Addresses and networks of these proxies. The header is ignored from others. `unix`
-        is the peer of a unix socket that gunicorn listens on. With the default, the header is
-        believed from every process on the launcher's own machine.""",
+        is the peer of a unix socket that gunicorn listens on. With the default, the header of
+        every process on the launcher's own machine is trusted.""",
     ).tag(config=True)
 
     def __init__(self, environ: Mapping[str, str] | None = None, **settings: Any) -> None:

@@ -147,14 +147,24 @@ _PUBLIC_NAMES = {
 }
 
 
-def _check_absolute(setting: str, url: str) -> None:
+def is_http_url(url: str) -> bool:
+    """Whether the URL has the scheme http or https, a host and a valid port."""
     try:
         parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-        usable = usable and not (parts.username or parts.query or parts.fragment)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        usable = False
-    if not usable:
+        return False
+
+
+def _is_base(url: str) -> bool:
+    if not is_http_url(url):
+        return False
+    parts = urlsplit(url)
+    return not (parts.username or parts.query or parts.fragment)
+
+
+def _check_absolute(setting: str, url: str) -> None:
+    if not _is_base(url):
         raise ConfigError(
             f"{_PUBLIC_NAMES[setting]} must be an address such as http://127.0.0.1:8000, without a"
             " user name, query or fragment."

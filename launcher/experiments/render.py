@@ -14,6 +14,7 @@ import launcher
 from launcher import schemas
 from launcher.experiments.names import problem_with
 from launcher.experiments.template import Template
+from launcher.nesting import is_deeper_than
 
 # Python 3.11 compiles at most 200 nested brackets
 MAX_DEPTH = 100
@@ -34,18 +35,10 @@ def check_writable(parameters: Mapping[str, Any], pointer: str) -> None:
 
 
 def _too_deep(value: Any) -> str:
-    level = [value]
-    for _ in range(MAX_DEPTH + 1):
-        level = [inner for each in level for inner in _inside(each)]
-        if not level:
-            return ""
-    return f"may have at most {MAX_DEPTH} nested lists and objects"
-
-
-def _inside(value: Any) -> list[Any]:
-    if isinstance(value, dict):
-        return list(value.values())
-    return value if isinstance(value, list) else []
+    # the values in the innermost of MAX_DEPTH lists are one more level
+    if is_deeper_than(MAX_DEPTH + 1, value):
+        return f"may have at most {MAX_DEPTH} nested lists and objects"
+    return ""
 
 
 def render(template: Template, experiment: str, parameters: Mapping[str, Any]) -> dict[str, Any]:

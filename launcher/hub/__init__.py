@@ -84,11 +84,8 @@ def not_from_hub(answer: Response) -> str:
     """
     if answer.status in (502, 503, 504):
         return f"a proxy responds for it ({answer.status}): the hub is down, or is starting"
-    if 300 <= answer.status < 400:
-        return (
-            f"it redirects ({answer.status}), and the launcher follows no redirect: the configured"
-            " address is wrong, such as http in place of https"
-        )
+    if reason := outbound.about_redirect(answer):
+        return reason
     if answer.media_type == "text/html" or (answer.status >= 400 and not answer.is_json):
         return (
             f"it responds with a web page, not with JSON ({answer.status}): the hub is starting,"

@@ -251,7 +251,7 @@ class Start:
             # the process is gone, and the hub still waits for its http_timeout
             raise ServerExited(
                 "The server's process ended before it was ready, and the hub gave no reason. The"
-                " hub's log holds the last output of the process."
+                " hub's log contains the last output of the process."
             ) from error
 
     async def _wait_until_ready(self) -> None:

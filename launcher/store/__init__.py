@@ -13,12 +13,19 @@ import sqlalchemy as sa
 from launcher.errors import StoreUnavailable
 from launcher.outage import Outage
 from launcher.store import deadline
-from launcher.store.engine import ONLY_READS, PAUSE_SECONDS, THREADS, TRIES
-from launcher.store.engine import connect as _connect
-from launcher.store.versions import Outdated, check_version, migrate
-from launcher.store.versions import alembic as _alembic
+from launcher.store.engine import ONLY_READS, PAUSE_SECONDS, THREADS, TRIES, connect
+from launcher.store.versions import Outdated, TooNew, alembic, check_version, migrate
 
-__all__ = ["Outdated", "Store", "_alembic", "_connect", "check_version", "migrate", "reason"]
+__all__ = [
+    "Outdated",
+    "Store",
+    "TooNew",
+    "alembic",
+    "check_version",
+    "connect",
+    "migrate",
+    "reason",
+]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -36,7 +43,7 @@ class Store:
     """Runs units of work: functions of a connection, each in one transaction on a thread."""
 
     def __init__(self, url: str, outage: Outage | None = None) -> None:
-        self._engine = _connect(url)
+        self._engine = connect(url)
         self._reading = self._engine.execution_options(**{ONLY_READS: True})
         # SQLite allows one writing transaction at a time; readers do not wait for it
         one_writer = self._engine.dialect.name == "sqlite"

@@ -32,3 +32,8 @@ def write(connection: sa.Connection, worker_id: str) -> None:
         # PostgreSQL reuses the space of older rows; a new launch may need a new block
         connection.execute(_LITTLE_MEMORY)
         connection.execute(_SORT_ON_DISK).one()
+
+
+def remove(connection: sa.Connection, worker_id: str) -> None:
+    """Remove the row that this worker wrote."""
+    connection.execute(probes.delete().where(probes.c.worker_id == worker_id))

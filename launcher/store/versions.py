@@ -26,6 +26,10 @@ class Outdated(ConfigError):
     """The tables are those of an earlier version, or there are none yet."""
 
 
+class TooNew(ConfigError):
+    """The tables are those of a later version."""
+
+
 def alembic(engine: sa.Engine) -> Config:
     """Alembic's configuration for that database."""
     config = Config()
@@ -46,6 +50,17 @@ def migrate(url: str) -> None:
         command.upgrade(alembic(engine), "head")
     except (sa.exc.DatabaseError, OSError) as error:
         raise _unusable(engine, error) from error
+    finally:
+        engine.dispose()
+
+
+def try_to_create_table(url: str) -> None:
+    """Create a table and roll back, as a test of the permission; raises DatabaseError."""
+    engine = connect(url)
+    try:
+        with deadline.until(time.monotonic() + CHECK_SECONDS), engine.connect() as connection:
+            connection.exec_driver_sql("CREATE TABLE launcher_doctor (n INTEGER)")
+            connection.rollback()
     finally:
         engine.dispose()
 
@@ -108,7 +123,7 @@ def _refuse_others(engine: sa.Engine, found: tuple[str | None, set[str]]) -> Non
         return
     ours = {"launches", "leases"} <= tables
     if have and ours:
-        raise ConfigError(
+        raise TooNew(
             f"{_named(engine)} belongs to a newer version of the launcher (revision {have}, which"
             " this version does not know). Run that version, or restore an older backup."
         )

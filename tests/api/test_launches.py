@@ -274,7 +274,7 @@ def test_repeats_at_once_of_a_key_that_is_free_again_are_one_launch(start_app, f
 def test_a_key_whose_launch_is_not_stored_any_more_is_free(start_app, alice):
     client = start_app()
     first = client.launch(alice, headers=keyed(alice, "k"))
-    engine = store._connect(client.settings.database_url)
+    engine = store.connect(client.settings.database_url)
     with engine.begin() as connection:
         connection.execute(tables.launches.delete())
     engine.dispose()
@@ -324,7 +324,7 @@ def test_a_key_of_another_user_is_another_key(client, fakehub, alice):
 def test_a_key_is_forgotten_after_a_day(start_app, alice):
     client = start_app()
     first = client.launch(alice, headers=keyed(alice, "k"))
-    engine = store._connect(client.settings.database_url)
+    engine = store.connect(client.settings.database_url)
     with engine.begin() as connection:
         connection.exec_driver_sql("UPDATE idempotency_keys SET created_at = created_at - 86401")
     engine.dispose()
@@ -613,7 +613,7 @@ def test_silence_is_broken_by_heartbeats(client, fakehub, monkeypatch):
     user = fakehub.add_user(starts=[Start(202, seconds=1.5)])
     begun = begin(client, user)
     answer = client.get(f"/launches/{begun['id']}/events", headers=user.auth)
-    assert "\n\n: still here\n\n" in answer.text
+    assert "\n\n: heartbeat\n\n" in answer.text
     assert told(events_of(answer.text))[-1] == "end done"
 
 

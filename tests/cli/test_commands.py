@@ -1,5 +1,6 @@
 """The command line itself: its help, what it imports, and how it ends."""
 
+import re
 import subprocess
 import sys
 
@@ -7,7 +8,9 @@ import pytest
 from click.testing import CliRunner
 
 import launcher
+from launcher import config
 from launcher.cli import main
+from launcher.config import Launcher
 
 # each takes tenths of a second to import, or seconds
 SLOW = {"aiohttp", "alembic", "connexion", "gunicorn", "jsonschema", "jupyterhub", "requests"}
@@ -51,6 +54,19 @@ def test_an_unknown_command_is_an_error():
     done = CliRunner().invoke(main, ["nothing"])
     assert done.exit_code == 2
     assert "No such command 'nothing'" in done.output
+
+
+def test_config_prints_the_launchers_settings_and_no_others():
+    printed = CliRunner().invoke(main, ["config"]).output
+    names = re.findall(r"^# c\.(\w+\.\w+) = ", printed, re.MULTILINE)
+    assert names == [f"Launcher.{name}" for name in sorted(Launcher.class_own_traits(config=True))]
+
+
+def test_what_config_prints_can_be_used_as_a_configuration_file(tmp_path):
+    printed = CliRunner().invoke(main, ["config"]).output
+    file = tmp_path / "launcher_config.py"
+    file.write_text(re.sub(r"^# (c\.Launcher\.\w+ =)", r"\1", printed, flags=re.MULTILINE))
+    assert config.read({"LAUNCHER_CONFIG": str(file)}).wait_timeout == 300
 
 
 @pytest.mark.parametrize("word", ["--bind", "--workers"])

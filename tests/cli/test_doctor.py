@@ -95,7 +95,7 @@ def test_nobody_listens_at_the_hubs_address(doctor):
         ("6.0.0", "warning", "security holes"),
         ("5.5.1", "ok", "JupyterHub 5.5.1 at http"),
         ("7.0.0", "warning", "newer"),
-        (None, "failed", "does not say its version"),
+        (None, "failed", "its response has no version"),
     ],
 )
 def test_the_hubs_version(doctor, fakehub, version, status, said):
@@ -191,12 +191,14 @@ def test_tokens_without_a_filter_are_a_warning_with_the_filter(doctor, fakehub):
 def test_who_may_use_the_launcher_is_not_made_up(doctor):
     said = doctor().detail("users", "skipped")
     assert "access:services!service=launcher" in said
-    assert "No API of JupyterHub lists who holds a scope" in said
+    assert "No API of JupyterHub lists the holders of a scope" in said
 
 
 def test_a_proxy_that_redirects(doctor, fakehub):
     fakehub.proxy_answer = page_answer(301, location="https://hub.example.org")
-    assert "it redirects (301)" in doctor().detail("proxy", "failed")
+    report = doctor()
+    assert "it redirects (301)" in report.detail("proxy", "failed")
+    assert report.fix("proxy") == 'c.Launcher.proxy_url = "http://127.0.0.1:8000"'
 
 
 @pytest.mark.parametrize(("seconds", "which"), [(3600, "behind"), (-3600, "ahead of")])

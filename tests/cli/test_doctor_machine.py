@@ -20,14 +20,14 @@ READ_ONLY += ['mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "
 
 
 def write(url, statement):
-    engine = store._connect(url)
+    engine = store.connect(url)
     with engine.begin() as connection:
         connection.execute(sa.text(statement))
     engine.dispose()
 
 
 def rows(url):
-    engine = store._connect(url)
+    engine = store.connect(url)
     with engine.begin() as connection:
         found = sum(
             connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
@@ -54,15 +54,17 @@ def test_a_database_without_tables_is_brought_up_to_date_by_the_next_start(docto
         write(url, "PRAGMA user_version = 1")  # it makes the file
     report = doctor(LAUNCHER_DATABASE_URL=url)
     assert "The next start brings it up to date" in report.detail("database", "warning")
-    engine = store._connect(url)
+    engine = store.connect(url)
     assert sa.inspect(engine).get_table_names() == []
     engine.dispose()
 
 
 def test_a_database_of_a_newer_version(doctor, database_url):
     write(database_url, "UPDATE alembic_version SET version_num = 'f00d'")
-    said = doctor(LAUNCHER_DATABASE_URL=database_url).detail("database", "failed")
+    report = doctor(LAUNCHER_DATABASE_URL=database_url)
+    said = report.detail("database", "failed")
     assert "belongs to a newer version of the launcher" in said
+    assert report.fix("database") == ""
 
 
 def test_a_database_of_another_program(doctor, new_database):
@@ -76,6 +78,7 @@ def test_postgresql_that_is_away(doctor, postgres, postgres_url):
     with postgres.away():
         report = doctor(LAUNCHER_DATABASE_URL=postgres_url)
     assert "connection to server" in report.detail("database", "failed")
+    assert report.fix("database").startswith("LAUNCHER_DATABASE_URL=postgresql://")
     assert report.status == 1
 
 
@@ -135,7 +138,7 @@ def test_too_few_files_may_be_opened(doctor_process, fakehub, tmp_path):
     before = ("sh", "-c", 'ulimit -n 1024; exec "$0" "$@"')
     report = doctor_process("--json", before=before, env=environment(fakehub, tmp_path))
     said = report.detail("open-files", "warning")
-    assert said == "A worker may open 1024 files: 768 connections in place of 2000."
+    assert said == "A worker may open 1024 files: 768 connections instead of 2000."
     assert report.fix("open-files") == "LimitNOFILE=4096"
 
 
@@ -199,6 +202,8 @@ def test_passwords_that_travel_without_tls(doctor):
         "c.Launcher.proxy_url = os.environ['JUPYTERHUB_URL']"
     )
     assert "without TLS" in report.detail("certificates", "warning")
+    fix = 'c.JupyterHub.public_url = "https://hub.example.org"'
+    assert report.fix("certificates") == fix
 
 
 # a terminal

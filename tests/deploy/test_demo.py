@@ -7,13 +7,13 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
 import pytest
 import requests
 from ports import free_port
+from waiting import wait_until
 
 DEMO = Path(__file__).parents[2] / "deploy/demo.py"
 READY_SECONDS = 90
@@ -39,11 +39,13 @@ class Demo:
 
     def wait_for(self, text: str) -> str:
         """Everything printed, once `text` is in it."""
-        deadline = time.monotonic() + READY_SECONDS
-        while text not in self.output:
-            assert self.process.poll() is None, self.output
-            assert time.monotonic() < deadline, self.output
-            time.sleep(0.1)
+
+        def is_printed():
+            output = self.output
+            assert text in output or self.process.poll() is None, output
+            return text in output
+
+        wait_until(is_printed, text, READY_SECONDS)
         return self.output
 
     def printed(self, label: str) -> str:

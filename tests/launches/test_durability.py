@@ -25,7 +25,7 @@ from launcher.store import start_queue
 
 def execute(client, statement):
     """Run a statement on the application's database."""
-    engine = store._connect(client.settings.database_url)
+    engine = store.connect(client.settings.database_url)
     with engine.begin() as connection:
         connection.exec_driver_sql(statement)
     engine.dispose()

@@ -1,7 +1,6 @@
 """What happens to a launch when the hub, the user's server and its contents API do as they do."""
 
 import json
-import time
 import unicodedata
 
 import pytest
@@ -503,20 +502,18 @@ def test_a_start_that_timed_out_on_the_hub_is_504_and_not_repeated(client, fakeh
     assert len(start_lines(fakehub, user)) == 1
 
 
+@pytest.mark.timeout(60)  # the default of start_timeout is 300
 def test_a_server_that_is_never_ready_is_504(start_app, fakehub):
     client = start_app(start_timeout=1)
     user = fakehub.add_user(starts=[Start(202, "never")])
-    began = time.monotonic()
     assert problem_of(client.launch(user), 504)["type"].endswith(":start-timeout")
-    assert time.monotonic() - began < 5
     assert user.files == {}
 
 
-def test_a_throttled_hub_is_asked_again_when_it_said(client, fakehub):
+def test_a_throttled_hub_is_asked_again(client, fakehub):
+    """When it said: see test_what_the_hub_asked_for_is_obeyed_by_all_processes."""
     user = fakehub.add_user(starts=[Start(429, headers=(("Retry-After", "1"),))])
-    began = time.monotonic()
     assert path_of(client.launch(user)) == "lab/hello.ipynb"
-    assert time.monotonic() - began >= 0.9
     assert len(start_lines(fakehub, user)) == 2
 
 
@@ -678,7 +675,7 @@ def test_a_database_that_is_gone_stops_a_launch_before_anything_is_written(
     client = start_app()
     client.launch(alice)
     before = dict(alice.files)
-    engine = store._connect(client.settings.database_url)
+    engine = store.connect(client.settings.database_url)
     with engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE launches")
     engine.dispose()

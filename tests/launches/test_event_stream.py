@@ -161,8 +161,7 @@ async def test_an_id_from_the_future_is_the_last_one_and_makes_nobody_busy(new_s
 
     sa.event.listen(opened._engine, "before_cursor_execute", see)
     tasks = [asyncio.create_task(work) for work in (follow(), feed.run())]
-    while len(looks) < 10:
-        await asyncio.sleep(0.05)
+    await asyncio.to_thread(wait_until, lambda: len(looks) >= 10, "ten looks")
     assert told == [None]
     # and it is not deaf
     await opened.run(launches.end, launch, state="cancelled")

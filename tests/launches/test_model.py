@@ -355,7 +355,7 @@ def service(request, fakehub, tmp_path):
             stdout=log,
             stderr=subprocess.STDOUT,
         )
-    engine = store._connect(database)
+    engine = store.connect(database)
     service = Service(f"http://127.0.0.1:{port}", fakehub, process, engine, tmp_path / "log")
     try:
         wait_until(lambda: up(service), "gunicorn")

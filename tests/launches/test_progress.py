@@ -12,7 +12,7 @@ from launcher.store import launch_events
 
 def told(client, launch):
     """What the spawner said to the launch so far."""
-    engine = store._connect(client.settings.database_url)
+    engine = store.connect(client.settings.database_url)
     with engine.begin() as connection:
         happened = launch_events.since(connection, launch["id"], 0)
     engine.dispose()

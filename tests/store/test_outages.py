@@ -24,8 +24,8 @@ from launcher.launches.feed import Feed
 from launcher.store import launches, leases, probe
 
 UNAVAILABLE = "urn:problem-type:launcher:store-unavailable"
-# what a client waits for, a few times what is promised: the machine may be busy
-PATIENCE = 30
+# for tests that end within seconds unless something hangs
+hangs = pytest.mark.timeout(120, func_only=True)
 
 
 @contextmanager
@@ -95,6 +95,7 @@ def on_postgres(start_app, postgres_url):
     return start_app({"LAUNCHER_DATABASE_URL": postgres_url})
 
 
+@hangs
 def test_a_frozen_postgresql_is_503_for_everybody_and_used_again_afterwards(
     postgres, on_postgres, fakehub, alice
 ):
@@ -103,13 +104,11 @@ def test_a_frozen_postgresql_is_503_for_everybody_and_used_again_afterwards(
     people = [fakehub.add_user(server="ready") for _ in range(24)]
     with frozen(postgres):
         # three times as many as there are threads: those who wait for one are answered as soon
-        began = time.monotonic()
         for answer in at_once(24, lambda n: client.launch(people[n])):
             assert problem_of(answer, 503)["type"] == UNAVAILABLE
         assert client.post("/hello", headers=people[0].basic, json={}).status_code in (400, 503)
         problem_of(client.get("/user", headers=people[0].basic), 503)
         assert client.get("/health").status_code == 200
-        assert time.monotonic() - began < PATIENCE, "it hung"
         wait_until(lambda: client.get("/ready").status_code == 503, "the report")
     wait_until(lambda: client.launch(alice).status_code == 200, "a launch")
     assert all(not person.files for person in people)
@@ -122,7 +121,7 @@ def test_a_frozen_postgresql_does_not_stop_the_start(postgres, start_app, postgr
 
 async def test_a_lock_on_a_table_is_503_and_leaves_nobody_waiting_on_the_server(postgres_url):
     opened = store.Store(postgres_url)
-    engine = store._connect(postgres_url)
+    engine = store.connect(postgres_url)
     waiting = sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")
     with engine.begin() as connection:
         connection.exec_driver_sql("LOCK TABLE leases")
@@ -135,14 +134,13 @@ async def test_a_lock_on_a_table_is_503_and_leaves_nobody_waiting_on_the_server(
     opened.close()
 
 
+@hangs
 def test_a_long_lock_of_somebody_else_on_sqlite_is_503(start_app, fakehub, tmp_path):
     client = start_app()
     people = [fakehub.add_user(server="ready") for _ in range(8)]
     with locked(tmp_path / "launcher.sqlite"):
-        began = time.monotonic()
         for answer in at_once(8, lambda n: client.launch(people[n])):
             assert problem_of(answer, 503)["type"] == UNAVAILABLE
-        assert time.monotonic() - began < PATIENCE, "it hung"
         # who only reads waits for nobody
         assert client.get("/launches", headers=people[0].auth).status_code == 200
     wait_until(lambda: client.launch(people[0]).status_code == 200, "a launch")
@@ -150,7 +148,7 @@ def test_a_long_lock_of_somebody_else_on_sqlite_is_503(start_app, fakehub, tmp_p
 
 async def test_a_stream_of_events_stays_open_while_the_database_is_away(new_sqlite):
     url = new_sqlite()
-    opened, engine = store.Store(url), store._connect(url)
+    opened, engine = store.Store(url), store.connect(url)
     made = await opened.run(launches.insert, a_launch())
     follower = EventStreams(opened, Feed(opened), lambda: False, most_streams=1)
     stream = follower.events(made, after=0)
@@ -174,7 +172,7 @@ async def test_a_stream_of_events_stays_open_while_the_database_is_away(new_sqli
 async def test_an_outage_is_one_line_at_its_begin_and_one_at_its_end(new_sqlite, log, mocker):
     mocker.patch.object(outage, "QUIET_SECONDS", 0.2)
     url = new_sqlite()
-    opened, engine = store.Store(url), store._connect(url)
+    opened, engine = store.Store(url), store.connect(url)
     with engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE leases RENAME TO gone")
     for _ in range(20):
@@ -242,7 +240,7 @@ async def test_a_full_sqlite_is_unavailable_and_the_probe_says_so(new_sqlite, lo
 
 async def test_a_postgresql_without_space_for_new_blocks_is_found_out(postgres_url):
     """Rows may still fit where old ones were."""
-    engine = store._connect(postgres_url)
+    engine = store.connect(postgres_url)
     with engine.begin() as connection:
         name = connection.exec_driver_sql("SELECT current_database()").scalar()
         connection.exec_driver_sql(f"ALTER DATABASE {name} SET temp_file_limit = '64kB'")

@@ -43,7 +43,7 @@ from launcher.store.starts import OwnStart
 @pytest.fixture
 def do(database_url):
     """Runs a unit of work in a transaction of its own."""
-    engine = store._connect(database_url)
+    engine = store.connect(database_url)
 
     def run(work, *args, **kwargs):
         with engine.begin() as connection:
@@ -97,8 +97,12 @@ def test_a_lease_that_nobody_renewed_runs_out(do, mocker):
     assert do(leases.paths, "one") == []
 
 
-def test_a_lease_outlives_any_single_call():
-    assert leases.LEASE_SECONDS > 2 * outbound.READ_SECONDS
+def test_a_lease_outlives_any_single_call(do, mocker):
+    now = time.time()
+    assert do(leases.acquire, "alice", "a", "one")
+    mocker.patch("time.time", return_value=now + outbound.WHOLE_SECONDS)
+    assert not do(leases.acquire, "alice", "a", "two")
+    assert do(leases.is_held, "alice", "a")
 
 
 def test_one_of_many_threads_gets_a_lease(do):
@@ -793,7 +797,7 @@ def test_tries_at_the_same_moment_do_not_slip_through_together(do):
 
 @pytest.fixture
 def engine(database_url):
-    engine = store._connect(database_url)
+    engine = store.connect(database_url)
     yield engine
     engine.dispose()
 
@@ -821,7 +825,7 @@ def test_the_migrations_make_the_tables(engine):
 
 
 def test_the_migrations_make_the_constraints_and_indexes_of_the_tables(engine, new_database):
-    made = store._connect(new_database(migrated=False))
+    made = store.connect(new_database(migrated=False))
     tables.metadata.create_all(made)
     assert described(engine) == described(made)
     made.dispose()
@@ -829,7 +833,7 @@ def test_the_migrations_make_the_constraints_and_indexes_of_the_tables(engine, n
 
 def test_migrations_go_down_and_up_again(database_url, engine):
     before = described(engine)
-    command.downgrade(store._alembic(engine), "base")
+    command.downgrade(store.alembic(engine), "base")
     assert described(engine) == {}
     store.migrate(database_url)
     store.check_version(database_url)
@@ -908,8 +912,8 @@ def stored(engine, rows_of, tables=NEW_TABLES, columns=NEW_COLUMNS):
 @pytest.mark.parametrize(("revision", "rows_of"), [("0001", ROWS_OF_0001), ("0006", ROWS_OF_0006)])
 def test_rows_of_an_older_version_are_kept(new_database, revision, rows_of):
     url = new_database(migrated=False)
-    engine = store._connect(url)
-    command.upgrade(store._alembic(engine), revision)
+    engine = store.connect(url)
+    command.upgrade(store.alembic(engine), revision)
     old = sa.MetaData()
     old.reflect(engine, only=list(rows_of))
     with engine.begin() as connection:
@@ -929,7 +933,7 @@ def test_rows_of_an_older_version_are_kept(new_database, revision, rows_of):
         connection.execute(tables.launch_events.insert().values(lost))
         cooldown = {"user": "carol", "server": "named", "failures": 1, "kind": "x", "ends_at": 1.0}
         connection.execute(tables.start_cooldowns.insert().values(cooldown))
-    command.downgrade(store._alembic(engine), "0006")
+    command.downgrade(store.alembic(engine), "0006")
     # what the older version has no place for is gone
     assert stored(engine, rows_of, {}, {}) == rows_of
     store.migrate(url)
@@ -974,7 +978,7 @@ def test_a_database_of_another_program_stops_the_start_and_is_left_alone(
     new_database, start, revision
 ):
     url = new_database(migrated=False)
-    engine = store._connect(url)
+    engine = store.connect(url)
     with engine.begin() as connection:
         connection.exec_driver_sql("CREATE TABLE spawners (id INTEGER PRIMARY KEY)")
         if revision:  # as JupyterHub's own database has one
@@ -1034,7 +1038,7 @@ def test_postgresql_is_found_by_the_address_that_people_paste(postgres_url, sche
 
 
 def test_a_postgresql_that_vanished_is_noticed(postgres_url):
-    engine = store._connect(f"{postgres_url}&connect_timeout=3")
+    engine = store.connect(f"{postgres_url}&connect_timeout=3")
     with engine.connect() as connection:
         used = connection.connection.dbapi_connection.info.get_parameters()
     engine.dispose()
@@ -1176,7 +1180,7 @@ async def test_whoever_reads_waits_for_nobody_who_writes(database_url):
 
 
 def test_sqlite_takes_turns(new_sqlite):
-    engine = store._connect(new_sqlite())
+    engine = store.connect(new_sqlite())
     with engine.connect() as connection:
         mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
         wait = connection.exec_driver_sql("PRAGMA busy_timeout").scalar()

@@ -8,7 +8,7 @@ from launcher.store import launches, leases
 
 def take(url, number, count):
     """How many of `count` leases this process got."""
-    engine = store._connect(url)
+    engine = store.connect(url)
     got = 0
     for path in range(count):
         with engine.begin() as connection:
@@ -19,7 +19,7 @@ def take(url, number, count):
 
 def write(url, number, count):
     """Write launches down and advance them, each in a transaction of its own."""
-    engine = store._connect(url)
+    engine = store.connect(url)
     for _ in range(count):
         with engine.begin() as connection:
             launch = launches.insert(connection, a_launch(user=f"user {number}"))

@@ -27,7 +27,7 @@ def a_launch(**fields):
 
 
 def stored(settings, launch_id):
-    engine = store._connect(settings.database_url)
+    engine = store.connect(settings.database_url)
     try:
         with engine.begin() as connection:
             return rows.find(connection, launch_id)
@@ -48,7 +48,7 @@ def left_by_a_dead_process(settings, user, *, state, path="lab/x.ipynb", **field
         ),
         worker_id="0" * 32, **fields,
     )  # fmt: skip
-    engine = store._connect(settings.database_url)
+    engine = store.connect(settings.database_url)
     with engine.begin() as connection:
         rows.insert(connection, launch)
         store.leases.acquire(connection, user.name, path, launch_id)
@@ -63,7 +63,7 @@ def ended(settings, launch_id):
 
 def write(client, *statements):
     """Change what is in the database, as time or another process would."""
-    engine = store._connect(client.settings.database_url)
+    engine = store.connect(client.settings.database_url)
     with engine.begin() as connection:
         for statement in statements:
             statement(connection) if callable(statement) else connection.execute(statement)
@@ -72,7 +72,7 @@ def write(client, *statements):
 
 def has_queued(client, user):
     """Whether a launch of the user has gone into the queue, and maybe on from there."""
-    engine = store._connect(client.settings.database_url)
+    engine = store.connect(client.settings.database_url)
     with engine.begin() as connection:
         theirs = (tables.launches.c.user == user.name) & (tables.launches.c.attempts > 0)
         found = connection.execute(tables.launches.select().where(theirs)).first()

@@ -1,24 +1,19 @@
 """launcher doctor: what is wrong with an installation, and the configuration that fixes it."""
 
-from urllib.parse import urlsplit
-
 import click
 
 
 def _address(context: click.Context, option: click.Parameter, value: str) -> str:
-    """The value of --url; raises BadParameter for what is no address."""
-    try:
-        parts = urlsplit(value)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        usable = False
-    if value and not usable:
+    """The value of --url; raises BadParameter for an invalid URL."""
+    from launcher.config.checks import is_http_url
+
+    if value and not is_http_url(value):
         raise click.BadParameter("must be an address such as https://hub.example.org/launcher")
     return value
 
 
 def _user(context: click.Context, option: click.Parameter, value: str) -> str:
-    """The value of --user; raises BadParameter for what no user is called."""
+    """The value of --user; raises BadParameter for an invalid user name."""
     from launcher import urls
 
     try:
@@ -34,7 +29,7 @@ def _user(context: click.Context, option: click.Parameter, value: str) -> str:
     default="",
     metavar="ADDRESS",
     callback=_address,
-    help="Where people reach the launcher; by default at the hub's address.",
+    help="The public URL of the launcher. Default: its base path on the hub's host.",
 )
 @click.option(
     "--user",

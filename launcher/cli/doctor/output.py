@@ -14,13 +14,13 @@ from rich.table import Table
 from rich.text import Text
 
 import launcher
-from launcher.cli.doctor.results import Result, Status
+from launcher.cli.doctor.results import Outcome, Result
 
 STYLES = {
-    Status.OK: "green",
-    Status.WARNING: "yellow",
-    Status.FAILED: "bold red",
-    Status.SKIPPED: "dim",
+    Outcome.OK: "green",
+    Outcome.WARNING: "yellow",
+    Outcome.FAILED: "bold red",
+    Outcome.SKIPPED: "dim",
 }
 NAME_WIDTH = 13
 STATUS_WIDTH = 7
@@ -29,10 +29,10 @@ INDENT = "    "
 SHORTEST_TOKEN = 8
 # what is counted, in this order
 COUNTED = {
-    Status.FAILED: "failed",
-    Status.WARNING: "with a warning",
-    Status.OK: "ok",
-    Status.SKIPPED: "skipped",
+    Outcome.FAILED: "failed",
+    Outcome.WARNING: "with a warning",
+    Outcome.OK: "ok",
+    Outcome.SKIPPED: "skipped",
 }
 
 Progress = Callable[[str], AbstractContextManager[object]]
@@ -126,4 +126,4 @@ def document(results: Sequence[Result]) -> str:
 
 def is_ok(results: Sequence[Result]) -> bool:
     """Whether no check failed."""
-    return all(result.status != Status.FAILED for result in results)
+    return all(result.status != Outcome.FAILED for result in results)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Status(StrEnum):
+class Outcome(StrEnum):
     """How a check ended."""
 
     OK = "ok"
@@ -17,13 +17,13 @@ class Status(StrEnum):
 class Result:
     """What one check found."""
 
-    status: Status
+    status: Outcome
     detail: str
     """A sentence or two about it."""
     fix: str = ""
-    """Lines to be put where their first line, a comment, says; '' when there are none."""
+    """Lines to add to the file that the first line, a comment, names; '' if there are none."""
     name: str = ""
-    """The check's name, which is filled in by whoever runs it."""
+    """The check's name, set by `run`."""
 
 
 class Skip(Exception):
@@ -31,25 +31,25 @@ class Skip(Exception):
 
 
 def ok(detail: str) -> Result:
-    """All is well."""
-    return Result(Status.OK, detail)
+    """The result of a check that passed."""
+    return Result(Outcome.OK, detail)
 
 
 def warning(detail: str, fix: str = "") -> Result:
-    """The launcher works, and something is better changed."""
-    return Result(Status.WARNING, detail, fix)
+    """The result for a launcher that works with a configuration that should be changed."""
+    return Result(Outcome.WARNING, detail, fix)
 
 
 def failed(detail: str, fix: str = "") -> Result:
-    """The launcher does not work, or not for everybody."""
-    return Result(Status.FAILED, detail, fix)
+    """The result for a launcher that does not work, or not for all users."""
+    return Result(Outcome.FAILED, detail, fix)
 
 
 def skipped(detail: str) -> Result:
-    """The check could not be made."""
-    return Result(Status.SKIPPED, detail)
+    """The result of a check that could not run."""
+    return Result(Outcome.SKIPPED, detail)
 
 
 def lines(*text: str) -> str:
-    """A fix: the first line says in which file the others belong."""
+    """A fix: the first line names the file for the others."""
     return "\n".join(text)

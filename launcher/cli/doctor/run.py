@@ -10,7 +10,7 @@ import click
 
 from launcher import config
 from launcher.cli.doctor import output
-from launcher.cli.doctor.checks import CHECKS, Check
+from launcher.cli.doctor.checks import CHECKS, CheckModule
 from launcher.cli.doctor.checks.configuration import unusable
 from launcher.cli.doctor.results import Result, Skip, skipped
 from launcher.cli.doctor.site import Site, open_site
@@ -38,7 +38,7 @@ def run(*, as_json: bool, url: str, user: str) -> int:
 
 @contextmanager
 def _without_log() -> Iterator[None]:
-    """Write nothing to the log: what the launcher's own code tells it is in the results."""
+    """Discard log messages: the results contain the same information."""
     log = logging.getLogger("launcher")
     propagates, quiet = log.propagate, logging.NullHandler()
     log.addHandler(quiet)
@@ -76,7 +76,7 @@ async def _results(site: Site) -> AsyncIterator[Result]:
         yield output.cleaned(replace(result, name=check.NAME), site.settings.api_token)
 
 
-async def _result(check: Check, site: Site) -> Result:
+async def _result(check: CheckModule, site: Site) -> Result:
     try:
         return await check.check(site)
     except Skip as reason:

@@ -42,14 +42,14 @@ class HubAway(Skip):
         super().__init__("The hub cannot be reached.")
         self.reason = reason
         self.base_path = base_path
-        """Where the hub says that it is, when that is not where it was looked for."""
+        """The base path in the hub's own response, if it differs from the configured one."""
 
 
 class HubFails(Skip):
-    """The hub's API answers, and not to the question whose token the launcher has."""
+    """The hub's API works, but its response does not identify the owner of the launcher's token."""
 
 
-class TokenRefused(Skip):
+class UnknownToken(Skip):
     """The hub does not know the launcher's token."""
 
     def __init__(self) -> None:
@@ -67,14 +67,14 @@ class Root:
 
 @dataclass(frozen=True)
 class Page:
-    """What somebody answered at an address of the launcher: `answer` is None when nobody did."""
+    """The response at an address of the launcher; `answer` is None if there was none."""
 
     answer: Response | None
     reason: str = ""
 
     @property
     def from_launcher(self) -> bool:
-        """Whether the launcher said that it is healthy."""
+        """Whether it is the launcher's response to /health."""
         return self.body == {"ok": True}
 
     @property
@@ -92,7 +92,7 @@ class Site:
     def __init__(
         self, settings: Launcher, session: outbound.Session, *, url: str = "", user: str = ""
     ) -> None:
-        """`url` is where people reach the launcher, `user` somebody who wants to use it."""
+        """`url` is the public URL of the launcher, `user` the name of a user to check."""
         self.settings = settings
         self.session = session
         self.user = user
@@ -116,7 +116,7 @@ class Site:
 
     @property
     def public_url(self) -> str:
-        """Where people reach the launcher, '' when the settings do not tell."""
+        """The public URL of the launcher, '' if the settings do not contain it."""
         if self._url or not self.settings.prefix:
             return self._url
         hub = urlsplit(self.settings.public_url())
@@ -129,26 +129,26 @@ class Site:
 
     @cached_property
     def version(self) -> "asyncio.Task[tuple[int, int, int] | None]":
-        """The hub's version, None when it does not say; raises HubAway."""
+        """The hub's version, None if its response has none; raises HubAway."""
         return _once(self._version())
 
     @cached_property
     def identity(self) -> "asyncio.Task[users.Identity]":
-        """Whose token the launcher has; raises HubAway, HubFails, TokenRefused."""
+        """The owner of the launcher's token; raises HubAway, HubFails, UnknownToken."""
         return _once(self._identity())
 
     @cached_property
     def local(self) -> "asyncio.Task[Page]":
-        """What the launcher answers on its own machine."""
+        """The launcher's response on its own machine."""
         return _once(self._page(self.local_url))
 
     @cached_property
     def public(self) -> "asyncio.Task[Page]":
-        """What is answered where people reach the launcher."""
+        """The response at the public URL."""
         return _once(self._page(self.public_url))
 
     async def served(self) -> str:
-        """The address at which the launcher answers, people's own if possible; raises Skip."""
+        """A URL at which the launcher answers, the public one if possible; raises Skip."""
         if self.public_url and (await self.public).from_launcher:
             return self.public_url
         if (await self.local).from_launcher:
@@ -178,7 +178,7 @@ class Site:
         except HubUnavailable as error:
             raise HubFails(error.detail) from error
         if identity is None:
-            raise TokenRefused
+            raise UnknownToken
         return identity
 
     async def _page(self, url: str) -> Page:

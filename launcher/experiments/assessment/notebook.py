@@ -2,9 +2,9 @@
 # # How well does a model do?
 #
 # This notebook runs a hydrological model and compares the discharge that it simulates with the
-# discharge that a station observed: in a hydrograph, and in four measures of fit. The model is
-# spoken to through the [Basic Model Interface](https://bmi.csdms.io) (BMI), the same for every
-# model, by [grpc4bmi](https://grpc4bmi.readthedocs.io); the observations come through
+# discharge that a station observed: in a hydrograph, and in four measures of fit. The
+# notebook calls the model through the [Basic Model Interface](https://bmi.csdms.io) (BMI), the same
+# for every model, by [grpc4bmi](https://grpc4bmi.readthedocs.io); the observations come through
 # [eWaterCycle](https://ewatercycle.readthedocs.io).
 #
 # The next cell says which model, which data files, which configuration, and which station. Change
@@ -36,7 +36,7 @@ setup = {
 # %% [markdown]
 # ## What this notebook needs
 #
-# Where a package is missing, the next cell says how to install it.
+# If a package is missing, the next cell prints how to install it.
 
 # %%
 from importlib.util import find_spec
@@ -168,8 +168,8 @@ def inside(directory, name):
 
 
 # %% [markdown]
-# GitHub no longer speaks Subversion. What such an address of GitHub names, with `trunk`, `branches`
-# or `tags` in it, is a folder of a git repository, and is fetched with git.
+# GitHub no longer supports Subversion. What such an address of GitHub names, with `trunk`,
+# `branches` or `tags` in it, is a folder of a git repository, and is fetched with git.
 
 # %%
 github_svn = re.compile(
@@ -301,10 +301,10 @@ config
 # %% [markdown]
 # ## Point the configuration to the input
 #
-# Models differ in how they are told where their input is. Three have lines of their own:
+# Each model has its own setting for the input path. The notebook sets it for three models:
 #
 # - PCR-GLOBWB has an input and an output directory in its `globalOptions`,
-# - wflow wants its configuration among the data files, and its path in `model.configfile`,
+# - wflow needs its configuration among the data files, and its path in `model.configfile`,
 # - Walrus reads one file, named in `data`.
 
 
@@ -324,7 +324,7 @@ def point_wflow(config):
 
 
 def point_walrus(config):
-    """Name the one file that holds rain, evaporation and discharge."""
+    """Name the one file that contains rain, evaporation and discharge."""
     named = [path for path in data_files if path.name == PurePosixPath(config["data"]).name]
     if not named and len(data_files) != 1:
         raise FileNotFoundError(f"The data files hold no {config['data']!r}, which Walrus reads.")
@@ -335,7 +335,7 @@ def point_walrus(config):
 # %% [markdown]
 # For any other model a rule has to do. An entry called `input_dir` or `output_dir` (or `inputDir`,
 # `output-directory`, and so on) gets that directory, and an entry that names one of the data files
-# gets the full path of that file. If your model wants something else, change `config` before it
+# gets the full path of that file. If your model needs something else, change `config` before it
 # is written.
 
 
@@ -411,7 +411,7 @@ print(f"The model's configuration: {config_file}")
 
 # %%
 def start_model(image):
-    """Start the model's process or container, and return the client that speaks to it."""
+    """Start the model's process or container, and return the client that calls it."""
     if image.startswith("python:"):
         return start_process(image.removeprefix("python:"))
     if docker_answers():
@@ -718,7 +718,7 @@ plt.show()
 # %% [markdown]
 # ## Go on from here
 #
-# - `both` holds the compared days, also kept as `compared.csv` in the folder of this run.
+# - `both` contains the compared days, also kept as `compared.csv` in the folder of this run.
 # - The first steps of a run tell more of its initial state than of the model:
 #   `both["2000-03":]` leaves out what comes before March 2000.
 # - Change `config` before it is written, and run the notebook from there.

@@ -2,7 +2,7 @@
 # # Run a model through its Basic Model Interface
 #
 # This notebook gets the input of a model, points the model's configuration to it, and runs the
-# model in its container. The model is spoken to through the [Basic Model
+# model in its container. The notebook calls the model through the [Basic Model
 # Interface](https://bmi.csdms.io) (BMI), the same for every model, by
 # [grpc4bmi](https://grpc4bmi.readthedocs.io).
 #
@@ -27,7 +27,7 @@ setup = {
 # %% [markdown]
 # ## What this notebook needs
 #
-# Where a package is missing, the next cell says how to install it.
+# If a package is missing, the next cell prints how to install it.
 
 # %%
 from importlib.util import find_spec
@@ -151,8 +151,8 @@ def inside(directory, name):
 
 
 # %% [markdown]
-# GitHub no longer speaks Subversion. What such an address of GitHub names, with `trunk`, `branches`
-# or `tags` in it, is a folder of a git repository, and is fetched with git.
+# GitHub no longer supports Subversion. What such an address of GitHub names, with `trunk`,
+# `branches` or `tags` in it, is a folder of a git repository, and is fetched with git.
 
 # %%
 github_svn = re.compile(
@@ -284,10 +284,10 @@ config
 # %% [markdown]
 # ## Point the configuration to the input
 #
-# Models differ in how they are told where their input is. Three have lines of their own:
+# Each model has its own setting for the input path. The notebook sets it for three models:
 #
 # - PCR-GLOBWB has an input and an output directory in its `globalOptions`,
-# - wflow wants its configuration among the data files, and its path in `model.configfile`,
+# - wflow needs its configuration among the data files, and its path in `model.configfile`,
 # - Walrus reads one file, named in `data`.
 
 
@@ -307,7 +307,7 @@ def point_wflow(config):
 
 
 def point_walrus(config):
-    """Name the one file that holds rain, evaporation and discharge."""
+    """Name the one file that contains rain, evaporation and discharge."""
     named = [path for path in data_files if path.name == PurePosixPath(config["data"]).name]
     if not named and len(data_files) != 1:
         raise FileNotFoundError(f"The data files hold no {config['data']!r}, which Walrus reads.")
@@ -318,7 +318,7 @@ def point_walrus(config):
 # %% [markdown]
 # For any other model a rule has to do. An entry called `input_dir` or `output_dir` (or `inputDir`,
 # `output-directory`, and so on) gets that directory, and an entry that names one of the data files
-# gets the full path of that file. If your model wants something else, change `config` before it
+# gets the full path of that file. If your model needs something else, change `config` before it
 # is written.
 
 
@@ -394,7 +394,7 @@ print(f"The model's configuration: {config_file}")
 
 # %%
 def start_model(image):
-    """Start the model's process or container, and return the client that speaks to it."""
+    """Start the model's process or container, and return the client that calls it."""
     if image.startswith("python:"):
         return start_process(image.removeprefix("python:"))
     if docker_answers():
@@ -568,7 +568,7 @@ def field_of(model, variable):
 
 
 def lines(get, grid, number):
-    """Where the rows or columns of the grid lie; their numbers, when the model cannot say."""
+    """Coordinates of the grid's rows or columns; their numbers if the model returns none."""
     try:
         return get(grid, np.empty(number))
     except (grpc.RpcError, ValueError):  # not made for this grid, or not as many as there should be
@@ -616,7 +616,7 @@ pd.DataFrame({"unit": units}).rename_axis("output variable")
 
 # %%
 def show_field(field, index, title):
-    """Plot a map with the recorded place, or cells in their order, or just say the value."""
+    """Plot a map with the recorded place, or cells in their order, or just print the value."""
     unit = field.attrs["units"]
     if field.size == 1:
         return print(f"{title}: {field.item():.6g} {unit}")

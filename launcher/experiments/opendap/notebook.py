@@ -14,8 +14,8 @@ opendap = "https://thredds-test.unidata.ucar.edu/thredds/dodsC/satellite/goes16/
 # %% [markdown]
 # ## What this notebook needs
 #
-# xarray and matplotlib, and netCDF4, which speaks OPeNDAP. Where one is missing, the next cell says
-# how to install it.
+# xarray and matplotlib, and netCDF4, which supports OPeNDAP. If one is missing, the next cell
+# prints how to install it.
 
 # %%
 from importlib.util import find_spec
@@ -67,7 +67,7 @@ dataset
 # ## Choose a variable
 #
 # The first variable with numbers on a map (two dimensions or more) is taken; where there is no such
-# variable, the first with numbers along one dimension. Bounds of cells are passed over.
+# variable, the first with numbers along one dimension. Bounds of cells are skipped.
 
 
 # %%
@@ -80,7 +80,7 @@ bounds = {dataset[name].attrs.get("bounds") for name in dataset.variables}
 names = [name for name, variable in dataset.data_vars.items() if is_plottable(variable)]
 names = [name for name in names if name not in bounds]
 if not names:
-    raise LookupError("This dataset holds no variable with numbers that could be plotted.")
+    raise LookupError("This dataset contains no variable with numbers that could be plotted.")
 
 on_a_map = [name for name in names if sum(size > 1 for size in dataset[name].shape) > 1]
 variable = dataset[(on_a_map or names)[0]]

@@ -1,11 +1,12 @@
 # %% [markdown]
 # # Three clicks to a hydrological experiment
 #
-# A model, a region and a period: three choices make an experiment. This notebook finds the model, a
-# parameter set and forcing for them in [eWaterCycle](https://ewatercycle.readthedocs.io), runs the
-# model day by day, and plots the discharge at the outlet of the region.
+# This notebook finds a model, a parameter set and forcing for a region and a period in
+# [eWaterCycle](https://ewatercycle.readthedocs.io), runs the model day by day, and plots the
+# discharge at the outlet of the region.
 #
-# The next cell holds the three choices. Change one and run the notebook again.
+# The next cell contains the model, the region and the period. Change one and run the notebook
+# again.
 
 # %% tags=["parameters"]
 setup = {
@@ -48,7 +49,7 @@ plt.rcParams["text.parse_math"] = False  # a "$" in a name is a "$"
 # %% [markdown]
 # ## The period
 #
-# In UTC, as eWaterCycle wants it.
+# In UTC, as eWaterCycle requires.
 
 # %%
 start, end = (pd.to_datetime(setup["period"][edge], utc=True) for edge in ("start", "end"))
@@ -105,7 +106,7 @@ Model
 # %% [markdown]
 # ## The parameter set
 #
-# A parameter set fits when it was made for this model and bears the name of the region. Rivers have
+# A parameter set fits if it was made for this model and has the name of the region. Rivers have
 # names in several languages, and some of these are known here. What is configured on this machine
 # goes first; after that come the examples of the plugins, which are downloaded.
 
@@ -143,7 +144,7 @@ def find_parameter_set():
                 ewatercycle.parameter_sets.add_to_config(found)
             return found
     names = ", ".join(sorted({*here, *examples})) or "none at all"
-    missing = f"No parameter set of {Model.__name__} bears the name {setup['region']!r}."
+    missing = f"No parameter set of {Model.__name__} has the name {setup['region']!r}."
     raise LookupError(f"{missing} There are: {names}.")
 
 
@@ -178,7 +179,7 @@ kinds
 
 # %%
 def prepared():
-    """The forcing of the model's kinds in every folder that bears the name of the region."""
+    """The forcing of the model's kinds in every folder that has the name of the region."""
     for place in (CFG.parameterset_dir, CFG.output_dir, Path.home() / "forcing"):
         for description in sorted(Path(place).glob("*/ewatercycle_forcing.yaml")):
             if is_of_region(description.parent.name):

@@ -27,7 +27,7 @@ from launcher.cli.doctor.results import Result
 from launcher.cli.doctor.site import Site
 
 
-class Check(Protocol):
+class CheckModule(Protocol):
     """A module in here."""
 
     NAME: str
@@ -36,7 +36,7 @@ class Check(Protocol):
         """What there is to say of the site."""
 
 
-CHECKS: tuple[Check, ...] = (
+CHECKS: tuple[CheckModule, ...] = (
     configuration,
     hub,
     certificates,

@@ -7,7 +7,7 @@ from launcher.outbound import OutboundError, Response
 
 NAME = "body-limit"
 
-# what the launcher itself takes (docs/install.md)
+# the launcher's own limit (docs/install.md)
 MOST_BYTES = 2**20
 LEAST_BYTES = 2**10
 SECONDS = 30.0
@@ -15,7 +15,7 @@ TOO_LARGE = 413
 
 
 async def check(site: Site) -> Result:
-    """Whether the largest body that the launcher takes reaches it; nothing is changed by it."""
+    """Whether the largest body that the launcher accepts reaches it; nothing is changed by it."""
     url = await site.served()
     answer = await _send(site, url, MOST_BYTES)
     if isinstance(answer, Response) and answer.status != TOO_LARGE:

@@ -49,8 +49,13 @@ def _without(public: SplitResult) -> Result:
     if _on_this_machine(public.hostname or ""):
         return skipped("No address begins with https.")
     return warning(
-        f"People reach the hub at {public.scheme}://{public.netloc}, without TLS: passwords and"
-        " tokens can be read on the way.",
+        f"The public URL of the hub is {public.scheme}://{public.netloc}, without TLS: passwords"
+        " and tokens can be read on the way.",
+        lines(
+            "# jupyterhub_config.py",
+            f'c.JupyterHub.public_url = "https://{public.hostname}"',
+            "# and TLS in front: docs/install.md",
+        ),
     )
 
 

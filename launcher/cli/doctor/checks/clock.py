@@ -7,7 +7,7 @@ from launcher.cli.doctor.site import Site
 
 NAME = "clock"
 
-# processes of several machines take each other for dead when their clocks differ by 12 s
+# with a difference of 12 s, workers on other machines count as dead
 MOST_SECONDS = 5.0
 
 

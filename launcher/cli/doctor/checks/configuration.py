@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from launcher import config
-from launcher.cli.doctor.results import Result, Status, lines, ok
+from launcher.cli.doctor.results import Outcome, Result, lines, ok
 from launcher.cli.doctor.site import Site
 from launcher.config import CONFIG_FILE
 from launcher.errors import ConfigError
@@ -32,7 +32,7 @@ def _sources(path: Path) -> str:
 
 def unusable(sentence: str) -> Result:
     """The result for settings that the launcher cannot run with."""
-    return Result(Status.FAILED, sentence, _missing(), NAME)
+    return Result(Outcome.FAILED, sentence, _missing(), NAME)
 
 
 def _missing() -> str:

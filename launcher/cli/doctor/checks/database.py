@@ -1,8 +1,7 @@
-"""The database: is it there, of this version, and does it take what is written?"""
+"""The database: does it exist, is it of this version, and is it writable?"""
 
 import asyncio
 import os
-import time
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -13,18 +12,19 @@ from launcher.cli.doctor.results import Result, failed, lines, ok, warning
 from launcher.cli.doctor.site import Site
 from launcher.errors import ConfigError, StoreUnavailable
 from launcher.outage import Outage
-from launcher.store import Store, deadline, probe
-from launcher.store.engine import connect
-from launcher.store.tables import probes
-from launcher.store.versions import address_of
+from launcher.store import Store, probe
+from launcher.store.versions import address_of, try_to_create_table
 
 NAME = "database"
 WRITER = "doctor"
-MOST_SECONDS = 5.0
+SERVER = lines(
+    "# environment of the launcher",
+    "LAUNCHER_DATABASE_URL=postgresql://USER:PASSWORD@HOST/DATABASE",
+)
 
 
 async def check(site: Site) -> Result:
-    """Whether launches can be written down."""
+    """Whether launches can be stored."""
     if site.database_file and not site.database_file.exists():
         return _new_file(site.database_file)
     try:
@@ -32,6 +32,8 @@ async def check(site: Site) -> Result:
         await _write(site.settings.database_url)
     except store.Outdated:
         return await _migratable(site)
+    except store.TooNew as error:
+        return failed(str(error))
     except ConfigError as error:
         return _unusable(site, str(error).rstrip("."))
     except StoreUnavailable as error:
@@ -45,8 +47,8 @@ def _address(site: Site) -> str:
 
 def _new_file(file: Path) -> Result:
     if reason := why_not_writable(file.parent):
-        return failed(f"{file} cannot be made: {reason}.", _owner(file.parent))
-    return ok(f"{file} does not exist yet; the first start makes it.")
+        return failed(f"{file} cannot be created: {reason}.", _owner(file.parent))
+    return ok(f"{file} does not exist yet; the first start creates it.")
 
 
 async def _write(url: str) -> None:
@@ -54,52 +56,38 @@ async def _write(url: str) -> None:
     database = Store(url, Outage("the database"))
     try:
         await database.run(probe.write, WRITER)
-        await database.run(_remove)
+        await database.run(probe.remove, WRITER)
     finally:
         database.close()
-
-
-def _remove(connection: sa.Connection) -> None:
-    connection.execute(probes.delete().where(probes.c.worker_id == WRITER))
 
 
 async def _migratable(site: Site) -> Result:
     """Whether tables can be made, which a start of this version will do; none is left."""
     url, address = site.settings.database_url, _address(site)
     try:
-        await asyncio.to_thread(_make_table, url)
+        await asyncio.to_thread(try_to_create_table, url)
     except sa.exc.DatabaseError as error:
-        return failed(f"{address}: no table can be made: {_first_line(error)}.", _grant(url))
+        return failed(f"{address}: no table can be created: {_first_line(error)}.", _grant(url))
     return warning(
         f"{address} is empty or of an earlier version of the launcher. The next start brings it up"
         " to date; make a backup before it."
     )
 
 
-def _make_table(url: str) -> None:
-    engine = connect(url)
-    try:
-        with deadline.until(time.monotonic() + MOST_SECONDS), engine.connect() as connection:
-            connection.exec_driver_sql("CREATE TABLE launcher_doctor (n INTEGER)")
-            connection.rollback()
-    finally:
-        engine.dispose()
-
-
 def _first_line(error: BaseException | None) -> str:
-    """What the driver said."""
+    """The first line of the driver's message."""
     said = store.reason(error).partition("\n")[0]
     return said.strip().rstrip(".:")
 
 
 def _unusable(site: Site, reason: str) -> Result:
-    """The reason, and what SQLite does not say: who may write to the file and beside it."""
+    """The reason, and whether SQLite's file and its folder are writable."""
     file = site.database_file
     if file and (why := why_not_writable(file.parent)):
         return failed(f"{reason}; {why}.", _owner(file.parent))
     if file and not os.access(file, os.W_OK):
         return failed(f"{reason}; the file is not writable.", _owner(file))
-    return failed(f"{reason}.")
+    return failed(f"{reason}.", "" if file else SERVER)
 
 
 def _owner(path: Path) -> str:

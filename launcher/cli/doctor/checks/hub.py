@@ -22,7 +22,7 @@ async def check(site: Site) -> Result:
     except HubAway as away:
         return failed(f"{address} cannot be used: {away.reason}.", _move(site.settings, away))
     if version is None:
-        return failed(f"{address} answers, but not as a JupyterHub: it does not say its version.")
+        return failed(f"{address} answers, but not as a JupyterHub: its response has no version.")
     return _judge(version, f"JupyterHub {'.'.join(map(str, version))} at {address}")
 
 

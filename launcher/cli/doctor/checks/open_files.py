@@ -9,13 +9,13 @@ WANTED = 4096
 
 
 async def check(site: Site) -> Result:
-    """Whether a worker can take as many connections as it is meant to."""
+    """Whether a worker can accept as many connections as configured."""
     from launcher import worker
 
     files, most = worker.open_files(), worker.most_connections(worker.CONNECTIONS)
     if most == worker.CONNECTIONS:
         return ok(f"A worker may open {files} files: {most} connections.")
     return warning(
-        f"A worker may open {files} files: {most} connections in place of {worker.CONNECTIONS}.",
+        f"A worker may open {files} files: {most} connections instead of {worker.CONNECTIONS}.",
         lines("# systemd, in [Service] (Docker: --ulimit nofile=4096)", f"LimitNOFILE={WANTED}"),
     )

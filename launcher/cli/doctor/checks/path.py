@@ -32,13 +32,13 @@ async def _without_prefix(site: Site) -> Result:
     if not (await site.local).from_launcher:
         raise Skip(f"The launcher does not run: it does not answer at {site.local_url}.")
     return ok(
-        f"The launcher answers at {site.local_url}. Where people reach it is not known:"
-        " `launcher doctor --url ADDRESS` checks the way there."
+        f"The launcher answers at {site.local_url}. The public URL is not known:"
+        " `launcher doctor --url ADDRESS` checks it."
     )
 
 
 def _launchers_words(page: Page) -> str:
-    """What the launcher itself says of a path that a proxy changed, '' when it did not answer."""
+    """The launcher's problem about a path that a proxy changed, '' if it did not respond."""
     problem = page.body
     if not isinstance(problem, dict):
         return ""
@@ -57,7 +57,7 @@ def _keep_path(site: Site) -> str:
 
 
 def _routes(site: Site) -> str:
-    """How the hub's proxy, or another one, learns where the launcher is."""
+    """The configuration of the hub's proxy, or of another one, that routes to the launcher."""
     name = site.settings.service_name
     if site.settings.prefix.endswith(f"/services/{name}"):
         return lines(

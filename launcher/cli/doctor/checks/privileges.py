@@ -1,8 +1,8 @@
 """What the launcher's token allows beyond what the launcher needs."""
 
 from launcher import readiness
-from launcher.cli.doctor.checks.scopes import GROUP, NEEDED, role
-from launcher.cli.doctor.results import Result, Status, lines, ok, warning
+from launcher.cli.doctor.checks.scopes import GROUP, ROLE_SCOPES, role
+from launcher.cli.doctor.results import Outcome, Result, lines, ok, warning
 from launcher.cli.doctor.site import Site
 from launcher.hub.version import FILTERS_TOKENS
 
@@ -18,25 +18,23 @@ async def check(site: Site) -> Result:
     scopes = (await site.identity).scopes
     service = site.settings.service_name
     if extra := readiness.extra_scopes(scopes):
-        status = Status.FAILED if site.settings.strict_scopes else Status.WARNING
-        return Result(status, _too_many(extra), role(service, *NEEDED))
+        status = Outcome.FAILED if site.settings.strict_scopes else Outcome.WARNING
+        return Result(status, _too_many(extra), role(service, *ROLE_SCOPES))
     if "tokens" not in scopes:
         return ok("The token allows no more than the launcher needs.")
     return _unfiltered(service, await site.version)
 
 
 def _unfiltered(service: str, version: tuple[int, int, int] | None) -> Result:
-    sentence = (
-        "The scope tokens has no filter: everybody who has the launcher's token can make a token of"
-        " any user, administrators included."
-    )
     if version and version < FILTERS_TOKENS:
-        return warning(f"{sentence} JupyterHub 5.5.3 and later take a group as its filter.")
+        return warning(
+            f"{readiness.UNFILTERED} JupyterHub 5.5.3 and later support a group as its filter."
+        )
     return warning(
-        f"{sentence} Give it for a group of those who launch.",
+        f"{readiness.UNFILTERED} Give it for a group of those who launch.",
         lines(
             role(service, "servers", f"tokens!group={GROUP}"),
-            "# jupyterhub_config.py, unless the hub knows such a group already",
+            "# jupyterhub_config.py, unless the hub has such a group already",
             f'c.JupyterHub.load_groups = {{"{GROUP}": {{"users": ["alice", "bob"]}}}}',
         ),
     )

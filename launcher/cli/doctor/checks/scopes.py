@@ -6,7 +6,7 @@ from launcher.cli.doctor.site import Site
 from launcher.hub.version import FILTERS_TOKENS
 
 NAME = "scopes"
-NEEDED = ("servers", "tokens")
+ROLE_SCOPES = ("servers", "tokens")
 GROUP = "launcher-users"
 
 
@@ -24,12 +24,12 @@ async def check(site: Site) -> Result:
     identity = await site.identity
     if missing := readiness.missing_scopes(identity.scopes):
         sentence = f"The launcher's token lacks the scope {' and '.join(missing)}."
-        return failed(sentence, role(site.settings.service_name, *NEEDED))
+        return failed(sentence, role(site.settings.service_name, *ROLE_SCOPES))
     known = await site.version
     if "tokens" not in identity.scopes and known and known < FILTERS_TOKENS:
         return failed(
             f"JupyterHub {'.'.join(map(str, known))} does not support the filter of the scope"
             " tokens; 5.5.3 and later do. Update it, or leave the filter out.",
-            role(site.settings.service_name, *NEEDED),
+            role(site.settings.service_name, *ROLE_SCOPES),
         )
     return ok("The token may start servers and make tokens for them.")

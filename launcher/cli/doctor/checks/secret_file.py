@@ -12,7 +12,7 @@ NAME = "secret-file"
 
 
 async def check(site: Site) -> Result:
-    """Whether the secret can be read by the launcher alone, or be made."""
+    """Whether the secret can be read by the launcher alone, or be created."""
     return _look(Path(site.settings.secret_file))
 
 
@@ -21,10 +21,10 @@ def _look(path: Path) -> Result:
         return _existing(path)
     if reason := why_not_writable(path.parent):
         return failed(
-            f"{path} cannot be made: {reason}.",
+            f"{path} cannot be created: {reason}.",
             lines("# launcher_config.py", "c.Launcher.secret_file = '<a path that is writable>'"),
         )
-    return ok(f"{path} does not exist yet; the first start makes it.")
+    return ok(f"{path} does not exist yet; the first start creates it.")
 
 
 def _existing(path: Path) -> Result:

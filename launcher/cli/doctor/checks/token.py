@@ -1,7 +1,7 @@
 """The launcher's token."""
 
 from launcher.cli.doctor.results import Result, failed, lines, ok, warning
-from launcher.cli.doctor.site import HubFails, Site, TokenRefused
+from launcher.cli.doctor.site import HubFails, Site, UnknownToken
 
 NAME = "token"
 
@@ -11,12 +11,12 @@ async def check(site: Site) -> Result:
     wanted = site.settings.service_name
     try:
         identity = await site.identity
-    except TokenRefused:
+    except UnknownToken:
         return failed(
             "The hub does not know the launcher's token (JUPYTERHUB_TOKEN).", _service(wanted)
         )
     except HubFails as error:
-        return failed(f"The hub does not say whose token it is. {error}")
+        return failed(f"The hub's response does not identify the owner of the token. {error}")
     if identity.kind != "service":
         return warning(
             f"The token belongs to the {identity.kind} {identity.name}. It ends with that account:"

@@ -25,7 +25,7 @@ async def check(site: Site) -> Result:
     if site.user:
         return await _named(site)
     return skipped(
-        f"{await _served(site)} No API of JupyterHub lists who holds a scope:"
+        f"{await _served(site)} No API of JupyterHub lists the holders of a scope:"
         " `launcher doctor --user NAME` checks one user."
     )
 
@@ -46,7 +46,7 @@ def _scope(site: Site) -> str:
 
 async def _named(site: Site) -> Result:
     if "tokens" in readiness.missing_scopes((await site.identity).scopes):
-        raise Skip("Checking a user takes the scope tokens, which the launcher's token lacks.")
+        raise Skip("Checking a user requires the scope tokens, which the launcher's token lacks.")
     try:
         return await _named_by_tokens(site)
     except NoToken:
@@ -57,7 +57,7 @@ async def _named_by_tokens(site: Site) -> Result:
     """What tokens of the user tell; raises NoToken."""
     if not await _may_have(site, _scope(site)):
         return failed(
-            f"{site.user} does not hold the scope {_scope(site)}, which a token needs.",
+            f"{site.user} does not have the scope {_scope(site)}, which a token needs.",
             _user_role(site),
         )
     if not await _may_have(site, f"access:servers!server={site.user}/"):
