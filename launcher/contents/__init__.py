@@ -96,14 +96,17 @@ class Contents:
     )
 
     async def probe(self, server: ServerRef) -> None:
-        """Raise ServerGone if the proxy has no route to the server. Sends no token."""
+        """Raise ServerGone if the server does not respond. Sends no token.
+
+        Without a route to a named server, the proxy asks the default server, which answers 404.
+        """
         url = urls.join(self.proxy_url, *server.url_segments, "api")
         try:
             async with self._slot(server):
                 answer = await outbound.fetch(self.session, "GET", url, kind="contents.probe")
         except OutboundError as error:
             raise ServerGone from error
-        if answer.status in GONE_STATUSES:
+        if answer.status in GONE_STATUSES or answer.status == 404:
             raise refusals.gone(answer)
 
     async def probe_unless_known(self, server: ServerRef) -> None:
