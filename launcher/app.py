@@ -32,6 +32,7 @@ from launcher.launches.engine import LaunchEngine
 from launcher.launches.event_stream import EventStreams
 from launcher.launches.feed import Feed
 from launcher.launches.recovery import Recovery
+from launcher.launches.servers import Servers
 from launcher.launches.starter import Starter
 from launcher.launches.upload import Uploader
 from launcher.logs import RequestId
@@ -161,6 +162,7 @@ class _Building:
                     hub=hub,
                     launches=launches,
                     starter=starter,
+                    servers=Servers(database, hub, feed, starter),
                     feed=feed,
                     event_streams=EventStreams(
                         database, feed, self.stopping, most_streams=settings.max_streams_per_user

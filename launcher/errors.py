@@ -124,6 +124,12 @@ class Cancelled(LauncherError):
     status, title, slug = 409, "The launch was cancelled", "cancelled"
 
 
+class ServerStopped(LauncherError):
+    """The user's server was stopped during the launch."""
+
+    status, title, slug = 409, "The server was stopped", "server-stopped"
+
+
 class Ended(LauncherError):
     """The launch has ended, so it cannot be cancelled."""
 

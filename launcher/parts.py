@@ -10,6 +10,7 @@ from launcher.hub import Hub
 from launcher.launches.engine import LaunchEngine
 from launcher.launches.event_stream import EventStreams
 from launcher.launches.feed import Feed
+from launcher.launches.servers import Servers
 from launcher.launches.starter import Starter
 from launcher.metrics import Gauges, Metrics
 from launcher.readiness import Readiness
@@ -24,6 +25,7 @@ class Parts:
     hub: Hub
     launches: LaunchEngine
     starter: Starter
+    servers: Servers
     feed: Feed
     event_streams: EventStreams
     authenticator: Authenticator

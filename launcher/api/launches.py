@@ -51,8 +51,13 @@ async def create(body: dict[str, Any], user: Identity) -> Result:
     # validation fills in the default server where the notebook names none
     if (notebook.get("server") or server) != server:
         raise BadRequest("server and notebook.server are different; leave one of them out.")
-    notebook = {**notebook, "server": server}
-    return await open_notebook(body["experiment"], notebook, body.get("parameters", {}), user)
+    return await open_notebook(
+        body["experiment"],
+        {**notebook, "server": server},
+        body.get("parameters", {}),
+        user,
+        server_pointer="/server" if body.get("server") else "/notebook/server",
+    )
 
 
 async def get(launch_id: str, user: Identity) -> dict[str, Any]:

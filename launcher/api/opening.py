@@ -20,14 +20,17 @@ async def open_notebook(
     notebook: dict[str, Any],
     parameters: dict[str, Any],
     user: Identity,
+    *,
     pointer: str = "/parameters",
+    server_pointer: str = "/notebook/server",
 ) -> Result:
     """Launch a notebook, wait as the header Prefer says, and return its location.
 
-    `pointer` is the JSON pointer of the parameters in the body.
+    `pointer` and `server_pointer` are the JSON pointers of the parameters and the server's name in
+    the body.
     """
     target = NotebookTarget.parse(notebook)
-    server = urls.parse_server_name(notebook.get("server", ""), "/notebook/server")
+    server = urls.parse_server_name(notebook.get("server", ""), server_pointer)
     rendered = here().experiments.find(experiment).render(parameters, pointer)
     return await _open(user, server, NotebookRequest(experiment, parameters, rendered, target))
 
@@ -38,18 +41,20 @@ async def open_server(server: str, user: Identity) -> Result:
 
 
 async def start_server(server: str, user: Identity) -> Result:
-    """Begin to start a server; returns its launch."""
-    return await _response(await _begin(user, server, None))
+    """Begin to start a server; returns its launch, a new one each time."""
+    return await _response(await _begin(user, server, None, key=None))
 
 
 async def _open(user: Identity, server: str, notebook: NotebookRequest | None) -> Result:
     seconds = _seconds_to_wait()
-    launch = await _begin(user, server, notebook)
+    launch = await _begin(user, server, notebook, key=_idempotency_key())
     return await _response(await here().launches.ended(launch, seconds))
 
 
-async def _begin(user: Identity, server: str, notebook: NotebookRequest | None) -> Launch:
-    parts, key = here(), _idempotency_key()
+async def _begin(
+    user: Identity, server: str, notebook: NotebookRequest | None, *, key: str | None
+) -> Launch:
+    parts = here()
     await parts.readiness.require()
     target = await on_behalf.target(user)
     request = LaunchRequest(

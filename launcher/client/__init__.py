@@ -110,7 +110,7 @@ class LauncherClient:
     def servers(self) -> dict[str, dict[str, Any]]:
         """Return your servers by name: `state`, `url` and more.
 
-        The default server has the empty name and is listed while it runs.
+        The default server has the empty name and is always listed.
         """
         found: dict[str, dict[str, Any]]
         found = self._get("servers", fields={"servers": dict})["servers"]
@@ -137,13 +137,16 @@ class LauncherClient:
         return launching.launch(self._transport, call, seconds)
 
     def stop_server(self, name: str = "") -> None:
-        """Stop a server; a named one stays listed. Does not wait until it has stopped."""
+        """Stop a server and cancel its launches; a named server stays listed. Does not wait."""
         self._transport.call(
             "PATCH", *_server_path(name), body={"state": "stopped"}, fields=_STOPPED
         )
 
     def remove_server(self, name: str) -> None:
-        """Stop a named server and remove it; the files in the home stay. Does not wait."""
+        """Stop a named server, cancel its launches and remove it; does not wait.
+
+        The files in the home stay.
+        """
         self._transport.call("DELETE", "servers", name, fields=_STOPPED)
 
     def preview(self, name: str, /, **parameters: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from launcher.errors import (
     LauncherError,
     NamedServerRefused,
     ServerLimit,
+    ServerStopped,
     SpawnFailed,
     SpawnRefused,
     StartTimeout,
@@ -19,6 +20,7 @@ from launcher.redaction import redact
 
 # the hub's Retry-After is 30 to 60 s; more is an error, or comes from a proxy
 MAX_RETRY_SECONDS = 300.0
+_NOT_ENABLED = "Named servers are not enabled"
 
 
 def readable(message: object) -> str:
@@ -35,6 +37,8 @@ def per_cent(value: object) -> int | None:
 
 def failure(reason: str) -> LauncherError:
     """The error for the reason in a progress stream, which `readable` returned."""
+    if reason == "Spawn cancelled":
+        return ServerStopped("The server was stopped while it started.")
     text = reason.removeprefix("Spawn failed:").strip()
     if not text:
         # the TimeoutError of the spawner's start_timeout has no text
@@ -59,11 +63,17 @@ def retry_after(answer: Response) -> float:
 def refusal(answer: Response) -> LauncherError:
     """The error for a start that the hub, its hook or its spawner refuses."""
     reason = readable(servers.message(answer))
-    if "Named servers are not enabled" in reason:
+    if re.search(f"{_NOT_ENABLED}|maximum of \\d+ named servers|nvalid server_name", reason):
+        return named_server_refusal(answer)
+    return SpawnRefused(reason or "The hub refused to start the server and gave no reason.")
+
+
+def named_server_refusal(answer: Response) -> NamedServerRefused:
+    """The error for a request about a named server that the hub refuses with 400."""
+    reason = readable(servers.message(answer))
+    if _NOT_ENABLED in reason:
         return NamedServerRefused(
             "This hub has no named servers (c.JupyterHub.allow_named_servers is False). Leave"
             " `server` out to use the default server."
         )
-    if re.search(r"maximum of \d+ named servers|nvalid server_name", reason):
-        return NamedServerRefused(reason)
-    return SpawnRefused(reason or "The hub refused to start the server and gave no reason.")
+    return NamedServerRefused(reason or "The hub refused the request and gave no reason.")

@@ -1,9 +1,8 @@
-"""The state of users' servers at the hub, and requests to start and stop them."""
+"""The state of users' servers at the hub, and requests to start them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 from typing import Any
 
 from launcher.errors import UnknownUser
@@ -43,14 +42,52 @@ async def state(hub: Hub, server: ServerRef) -> ServerState:
     )
 
 
-async def find_all(hub: Hub, user: str) -> dict[str, dict[str, Any]]:
-    """The hub's models of the user's servers by name, stopped named servers included.
+@dataclass(frozen=True)
+class Server:
+    """A user's server, for the user: `state` is running, starting, stopping or stopped."""
 
-    The default server is included only while it runs. Raises HubUnavailable, HubRefused,
-    UnknownUser.
+    name: str
+    display_name: str
+    state: str
+    url: str | None
+    started: str | None
+    last_activity: str | None
+
+    @classmethod
+    def from_model(cls, name: str, model: Mapping[str, Any]) -> "Server":
+        """The server in a model of the hub; a stopped one if the model is empty."""
+        return cls(
+            name=name,
+            display_name=str(model.get("display_name") or name),
+            state=_state(model),
+            url=model.get("url"),
+            started=model.get("started"),
+            last_activity=model.get("last_activity"),
+        )
+
+
+# after its restart the hub checks whether servers still run; one that is renamed does not run
+_STATES = {"spawn": "starting", "check": "starting", "stop": "stopping", "rename": "stopped"}
+
+
+def _state(model: Mapping[str, Any]) -> str:
+    if pending := model.get("pending"):
+        return _STATES.get(pending, "stopped")
+    return "running" if model.get("ready") is True else "stopped"
+
+
+async def find_all(hub: Hub, user: str) -> dict[str, Server]:
+    """The user's servers by name, stopped ones and always the default one included.
+
+    Raises HubUnavailable, HubRefused, UnknownUser.
     """
     models = (await _user(hub, user, query={"include_stopped_servers": "1"}))["servers"]
-    return {name: model for name, model in models.items() if isinstance(model, dict)}
+    # the hub lists a default server that is stopped only if it ran before
+    return {
+        name: Server.from_model(name, model)
+        for name, model in {"": {}, **models}.items()
+        if isinstance(model, dict)
+    }
 
 
 async def canonical_name(hub: Hub, user: str) -> str:
@@ -60,7 +97,7 @@ async def canonical_name(hub: Hub, user: str) -> str:
 
 async def _user(hub: Hub, user: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
     answer = await hub.call("GET", "users", user, kind="hub.state", query=query)
-    _raise_for_access(answer, user)
+    raise_for_access(answer, user)
     if answer.status != 200:
         raise hub.unavailable(f"it responds with status {answer.status}")
     try:
@@ -85,28 +122,8 @@ async def post_start(hub: Hub, server: ServerRef) -> Response:
     The request may be repeated, unless the start failed.
     """
     answer = await hub.call("POST", *server.api_segments, kind="hub.start", seconds=START_SECONDS)
-    _raise_for_access(answer, server.user)
+    raise_for_access(answer, server.user)
     return answer
-
-
-class Stop(Enum):
-    """The outcome of a request to stop a server."""
-
-    DONE = "done"
-    PENDING = "pending"
-    REFUSED = "refused"
-
-
-async def stop(hub: Hub, server: ServerRef, *, remove: bool = False) -> Stop:
-    """Stop the server, or its start; `remove` also deletes a named server.
-
-    Stop.REFUSED if the launcher's role lacks the scope delete:servers. Raises HubUnavailable.
-    """
-    body: Any = {"remove": True} if remove else None
-    answer = await hub.call(
-        "DELETE", *server.api_segments, kind="hub.stop", seconds=START_SECONDS, json=body
-    )
-    return {202: Stop.PENDING, 204: Stop.DONE}.get(answer.status, Stop.REFUSED)
 
 
 def message(answer: Response) -> str:
@@ -117,7 +134,8 @@ def message(answer: Response) -> str:
         return ""
 
 
-def _raise_for_access(answer: Response, user: str) -> None:
+def raise_for_access(answer: Response, user: str) -> None:
+    """Raise UnknownUser or HubRefused if the hub's response says so."""
     if answer.status == 404:
         raise UnknownUser(
             f"The hub does not know the user {user!r} any more. Sign in to the hub once, then try"

@@ -80,6 +80,8 @@ class Start:
         self._last_response_at = time.monotonic()
         self.began = self._taken_over
         """Whether the launcher began the start, as far as is known."""
+        self.lost = False
+        """Whether the start ended and the hub gave no reason."""
         self.accepted_at: float | None = None
         """When the hub accepted the request, by the monotonic clock."""
 
@@ -92,8 +94,8 @@ class Start:
         """Run the start; returns when the server is ready.
 
         `limit` bounds the start, `patience` the time for which the hub may be down; both in
-        seconds. Raises Throttled, NotBegun, SpawnFailed, SpawnRefused, StartTimeout, ServerLimit,
-        HubUnavailable, HubRefused, UnknownUser.
+        seconds. Raises Throttled, NotBegun, SpawnFailed, SpawnRefused, StartTimeout, ServerStopped,
+        ServerLimit, HubUnavailable, HubRefused, UnknownUser.
         """
         if self._taken_over:
             limit = max(1.0, limit - max(0.0, time.time() - self._requested_at))
@@ -132,6 +134,7 @@ class Start:
                 if self._taken_over:
                     raise NotBegun from error
                 if not self._hub_was_away:
+                    self.lost = True
                     raise SpawnFailed("The server's start ended without a reason.") from error
                 # the hub was restarted: begin again
                 self._hub_was_away = self.began = self._certain = False
@@ -246,6 +249,7 @@ class Start:
             async with asyncio.timeout(REASON_SECONDS):
                 await self._wait_until_ready()
         except _StartLost as error:
+            self.lost = True
             raise SpawnFailed(reason or "The hub gave no reason.") from error
         except TimeoutError as error:
             # the process is gone, and the hub still waits for its http_timeout

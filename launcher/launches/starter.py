@@ -9,14 +9,14 @@ from contextlib import suppress
 
 from launcher.errors import (
     LauncherError,
+    NotFound,
     SpawnFailed,
     SpawnRefused,
     StartTimeout,
     StoreUnavailable,
     fault,
 )
-from launcher.hub import Hub, servers
-from launcher.hub.servers import Stop
+from launcher.hub import Hub, servers, stops
 from launcher.hub.starts import NotBegun, Start, Throttled
 from launcher.hub.version import IGNORES_REFUSALS, version
 from launcher.launches.feed import Feed
@@ -257,7 +257,7 @@ class Starter:
         except NotBegun:
             return StartNotBegun()
         except LauncherError as error:
-            return StartFailed(error.problem(), await self._counts(error))
+            return StartFailed(error.problem(), await self._counts(error), lost=start.lost)
         if start.accepted_at:
             self._metrics.phase_took("start", start.accepted_at - began)
             self._metrics.phase_took("ready", time.monotonic() - start.accepted_at)
@@ -291,9 +291,14 @@ class Starter:
         """Whether nothing of ours is left at the hub, which takes a second to stop a start."""
         if not await start.is_ours():
             return True
-        with suppress(LauncherError):
-            if await servers.stop(self._hub, server) is not Stop.REFUSED:
-                return True
+        try:
+            await stops.stop(self._hub, server)
+        except NotFound:
+            return True  # it was removed meanwhile
+        except LauncherError:
+            pass
+        else:
+            return True
         # it continues, and the hub counts its outcome
         self._unstoppable.add(server)
         return False

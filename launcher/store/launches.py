@@ -368,6 +368,17 @@ def fail_waiting(
     return ids
 
 
+def cancel_on(
+    connection: sa.Connection, server: ServerRef, problem: Mapping[str, object]
+) -> list[str]:
+    """Cancel the launches under way on the server; returns their ids.
+
+    Their workers then remove their files.
+    """
+    end: dict[str, Any] = {"state": "cancelled", "problem": dict(problem)}
+    return [launch_id for launch_id, _ in _change_waiting(connection, [server], ACTIVE, **end)]
+
+
 def record_progress(
     connection: sa.Connection, server: ServerRef, messages: Sequence[Mapping[str, object]]
 ) -> list[str]:

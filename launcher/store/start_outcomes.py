@@ -32,12 +32,22 @@ class StartFailed:
     problem: Mapping[str, object]
     counts: bool
     """Whether the hub counts it among its failures in a row."""
+    lost: bool = False
+    """Whether the hub gave no reason, as for a start that was stopped."""
 
     def record(
         self, connection: sa.Connection, server: ServerRef, worker_id: str, limits: StartLimits
     ) -> list[str]:
         """Record it; returns the ids of the launches that failed."""
-        return starts.failed(connection, server, worker_id, self.problem, self.counts, limits)
+        return starts.failed(
+            connection,
+            server,
+            worker_id,
+            self.problem,
+            limits,
+            counts=self.counts,
+            lost=self.lost,
+        )
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ if that worker dies.
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -47,7 +48,7 @@ _MINE = _THIS & (starts.c.worker_id == sa.bindparam("by"))
 _IS_WANTED = sa.select(starts.c.user).where(_THIS)
 _IS_UNWANTED = sa.select(starts.c.user).where(_THIS & starts.c.unwanted)
 _IS_MINE = sa.select(starts.c.user).where(_MINE)
-_FINISH = starts.delete().where(_MINE).returning(starts.c.asked_at)
+_FINISH = starts.delete().where(_MINE).returning(starts.c.asked_at, starts.c.unwanted)
 _ENQUEUE = sa.text(
     'INSERT INTO starts ("user", server, queued_at, unwanted)'
     " VALUES (:this_user, :this_server, :now, :no)"
@@ -134,10 +135,12 @@ def succeeded(
 ) -> list[str]:
     """Record that the server has run since `at`; returns the ids of its launches, which continue.
 
-    `ours` says whether the launcher began the start; only then does it raise the limit.
+    `ours` says whether the launcher began the start; only then does it raise the limit. An unwanted
+    start proves nothing: the hub reports some starts as ready that were stopped.
     """
     limit.lock(connection)
-    if _finish(connection, server, worker_id) is None:
+    ended = _finish(connection, server, worker_id)
+    if ended is None or ended.unwanted:
         return []
     if ours:
         limit.raise_by_one(connection, at, limits)
@@ -151,30 +154,32 @@ def failed(
     server: ServerRef,
     worker_id: str,
     problem: Mapping[str, object],
-    counts: bool,
     limits: StartLimits,
+    *,
+    counts: bool,
+    lost: bool,
 ) -> list[str]:
     """Record that the start failed; returns the ids of its launches, which fail with it.
 
-    `counts` says whether the hub counts it among the failures in a row.
+    `counts` says whether the hub counts it among the failures in a row, and `lost` that the hub
+    gave no reason: if it is unwanted, too, it was stopped.
     """
     limit.lock(connection)
-    asked_at = _finish(connection, server, worker_id)
-    if asked_at is None:
+    ended = _finish(connection, server, worker_id)
+    if ended is None:
         return []
-    if counts:
+    if counts and not (lost and ended.unwanted):
         kind = str(problem["type"]).rpartition(":")[2]
-        breaker.count_failure(connection, server, kind, limits, asked_at)
+        breaker.count_failure(connection, server, kind, limits, ended.asked_at)
     return launch_rows.fail_waiting(connection, [server], problem)
 
 
-def _finish(connection: sa.Connection, server: ServerRef, worker_id: str) -> float | None:
-    """When the start that ends now was begun; None when the worker is not responsible (any more).
+def _finish(connection: sa.Connection, server: ServerRef, worker_id: str) -> Any:
+    """The row of the start that ends now; None when the worker is not responsible (any more).
 
     Repeated after a lost acknowledgement, it changes nothing.
     """
-    asked_at: float | None = connection.execute(_FINISH, _mine(server, worker_id)).scalar()
-    return asked_at
+    return connection.execute(_FINISH, _mine(server, worker_id)).one_or_none()
 
 
 def throttled(
@@ -224,7 +229,7 @@ def refuse_queued(
 
 
 def drop_unwanted(connection: sa.Connection, server: ServerRef) -> None:
-    """After a cancelled launch: when no other launch waits for the server, drop its start."""
+    """After a launch was cancelled: if no other one waits for the server, drop its start."""
     if not launch_rows.is_waited_for(connection, server):
         here = (starts.c.user == server.user) & (starts.c.server == server.name)
         connection.execute(starts.delete().where(here & starts.c.asked_at.is_(None)))

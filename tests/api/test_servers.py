@@ -2,8 +2,8 @@
 
 import pytest
 from application import problem_of
-from fakehub import Server, Start
-from launching import ADMIN, begin, cancel, linked, wait_for
+from fakehub import Server, Start, json_answer
+from launching import ADMIN, begin, cancel, keyed, linked, wait_for
 from waiting import wait_until
 
 
@@ -85,6 +85,26 @@ def test_a_service_has_no_servers(client, fakehub, portal, name, method):
     assert fakehub.beyond_identification == []
 
 
+def test_the_default_server_is_listed_also_where_the_hub_leaves_it_out(client, fakehub):
+    user = fakehub.add_user()
+    user.add_server("gpu", "ready")
+    gpu = {"name": "gpu", "pending": None, "ready": True, "url": "/user/x/gpu/"}
+    model = json_answer({"name": user.name, "servers": {"gpu": gpu}}, 200)
+    fakehub.hub_answers.append(("GET", f"/users/{user.name}", model))
+    assert states(client, user) == {"": "stopped", "gpu": "running"}
+
+
+@NAMES
+@pytest.mark.parametrize(
+    ("was", "pending", "state"),
+    [("ready", "check", "starting"), ("stopped", "rename", "stopped")],
+)
+def test_what_else_a_hub_may_be_doing_with_a_server(client, both, name, was, pending, state):
+    """After its restart a hub checks the servers that ran; JupyterHub 6 renames stopped ones."""
+    both.servers[name].state, both.servers[name].pending_besides = was, pending
+    assert states(client, both)[name] == state
+
+
 # stopped and started
 
 
@@ -103,6 +123,8 @@ def test_a_server_that_takes_its_time_to_stop_is_202_until_it_has(client, both, 
     answer = client.patch(path_to(name), json={"state": "stopped"}, headers=both.auth)
     assert answer.status_code == 202, answer.text
     assert (answer.json()["name"], answer.json()["state"]) == (name, "stopping")
+    assert answer.headers["location"] == path_to(name)
+    assert int(answer.headers["retry-after"]) > 0
     wait_until(lambda: states(client, both)[name] == "stopped", "the stop")
     answer = client.patch(path_to(name), json={"state": "stopped"}, headers=both.auth)
     assert answer.status_code == 204, answer.text
@@ -120,6 +142,19 @@ def test_a_server_that_is_to_run_is_started_by_a_launch(client, fakehub, name):
     assert states(client, user) == {n: "running" if n == name else "stopped" for n in user.servers}
     again = client.patch(path_to(name), json={"state": "running"}, headers=user.auth)
     assert again.status_code == 204, again.text
+
+
+def test_a_start_takes_no_idempotency_key(client, fakehub):
+    user = fakehub.add_user()
+    key = keyed(user, "k")
+    first = client.post("/launches", json={}, headers=key)
+    assert first.status_code == 200, first.text
+    user.server = "stopped"
+    answer = client.patch("/server", json={"state": "running"}, headers=key)
+    assert answer.status_code == 202, answer.text
+    assert linked(answer) != linked(first)
+    wait_for(client, user, answer.json(), "done")
+    assert user.server == "ready"
 
 
 @pytest.mark.parametrize("body", [{}, {"state": "removed"}, {"state": "running", "x": 1}, []])
@@ -174,6 +209,51 @@ def test_a_launcher_that_may_not_stop_servers_says_so(client, fakehub, both, nam
     problem = problem_of(client.delete(path_to(name), headers=both.auth), 503)
     assert "delete:servers" in problem["detail"]
     assert both.servers[name].state == "ready"
+
+
+def refuses(fakehub, name, status, message):
+    """The hub answers so to the next request to stop the server."""
+    answer = json_answer({"status": status, "message": message}, status)
+    fakehub.hub_answers.append(("DELETE", path_to(name), answer))
+
+
+def test_a_server_that_is_removed_twice_at_once_is_removed(client, fakehub, both):
+    refuses(fakehub, "gpu", 404, f"{both.name} has no server named 'gpu'")
+    assert client.delete("/servers/gpu", headers=both.auth).status_code == 204
+
+
+def test_a_server_that_is_gone_when_it_is_to_be_stopped_is_404(client, fakehub, both):
+    refuses(fakehub, "gpu", 404, f"{both.name} has no server named 'gpu'")
+    answer = client.patch("/servers/gpu", json={"state": "stopped"}, headers=both.auth)
+    assert "'gpu'" in problem_of(answer, 404)["detail"]
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "problem", "ours"),
+    [
+        (400, "Named servers are not enabled.", "named-server-refused", 409),
+        (400, "Cannot stop a server while it is being renamed", "named-server-refused", 409),
+        (404, "Not Found", "unknown-user", 409),
+        (401, "Missing or invalid credentials.", "hub-refused", 503),
+        (403, "Missing or invalid credentials.", "hub-refused", 503),
+        (500, "Internal Server Error", "hub-unavailable", 503),
+        (503, "Service Unavailable", "hub-unavailable", 503),
+    ],
+)
+def test_why_a_hub_did_not_stop_a_server(client, fakehub, both, status, message, problem, ours):
+    refuses(fakehub, "gpu", status, message)
+    found = problem_of(client.delete("/servers/gpu", headers=both.auth), ours)
+    assert found["type"].endswith(f":{problem}")
+    assert "delete:servers" not in found["detail"]
+
+
+def test_of_two_requests_at_once_that_stop_a_start_none_fails(client, fakehub, both):
+    """The hub's answer to one of them is a 500, while it stops the server for the other one."""
+    both.servers["gpu"].state, both.servers["gpu"].polls_until_stopped = "stopping", 5
+    refuses(fakehub, "gpu", 500, "Internal Server Error")
+    answer = client.delete("/servers/gpu", headers=both.auth)
+    assert answer.status_code == 202, answer.text
+    wait_until(lambda: "gpu" not in states(client, both), "the removal")
 
 
 # the hub

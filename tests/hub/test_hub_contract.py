@@ -3,6 +3,8 @@
 JupyterHub 5 and 6 run this (`make test-hubs`); what only one of them answers says so.
 """
 
+import json
+
 import jupyterhub
 import pytest
 from contract import path_of
@@ -123,8 +125,15 @@ def test_a_server_that_is_stopped_is_gone_from_the_model(side):
 def test_a_start_can_be_stopped(side):
     user = side.add_user("never")
     assert side.start(user).status_code == 202
-    assert side.stop(user).status_code in (202, 204)
+    with side.api("GET", *path_of(user), "progress", stream=True) as stream:
+        lines = filter(None, stream.iter_lines())
+        assert b"Server requested" in next(lines)
+        assert side.stop(user).status_code in (202, 204)
+        last = json.loads(list(lines)[-1].removeprefix(b"data:"))
+    # no failure, and not the truth either: the hub takes it for ready in the second until it stops
+    assert last.get("ready") or last["message"] == "Spawn cancelled"
     side.has_stopped(user)
+    assert side.progress(user)[0].status_code in (400, 404)
 
 
 def test_a_server_that_never_started_is_stopped(side):

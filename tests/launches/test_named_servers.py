@@ -118,6 +118,14 @@ def test_a_launch_that_contradicts_itself_is_400(client, fakehub, alice, body):
     assert fakehub.beyond_identification == []
 
 
+@pytest.mark.parametrize("pointer", ["/server", "/notebook/server"])
+def test_a_name_that_is_none_is_pointed_at_where_it_was(client, alice, pointer):
+    body = {"experiment": "hello", "notebook": {"directory": "a"}}
+    (body if pointer == "/server" else body["notebook"])["server"] = "a/b"
+    problem = problem_of(create(client, alice, **body), 400)
+    assert [error["pointer"] for error in problem["errors"]] == [pointer]
+
+
 def test_a_key_of_one_server_is_422_for_another(client, fakehub):
     user, key = fakehub.add_user(), {"Idempotency-Key": "k"}
     first = location_of(create(client, user, key, server="gpu"))

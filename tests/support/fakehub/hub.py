@@ -46,6 +46,9 @@ class FakeHub:
         self.named_server_limit_per_user = 0  # 0: none
         self.broken_streams = 0  # progress streams that end in the middle
         self.stop_seconds = 0.0
+        # what the stream of a start that is stopped ends with: "ready", as nearly always on 5.2.1
+        # and 6.1.1, or "Spawn cancelled", when the start had not got far
+        self.interrupted_says = "ready"
         self.may_stop = True  # whether the launcher's token holds delete:servers
         self.most_seconds = 0  # token_expires_in_max_seconds
         self.revoking = 0  # tokens that no server accepts, as if they were revoked at once
@@ -119,6 +122,11 @@ class FakeHub:
             if server.state == "spawning":
                 server.state, server.failure = "stopped", ""
                 self.loop.call_soon_threadsafe(server.ended.set)
+
+    def stop_at_the_hub(self, user: User) -> None:
+        """Stop the user's default server, as the hub's own page does."""
+        stopping = users_api.stop(self, user, "", {})
+        asyncio.run_coroutine_threadsafe(stopping, self.loop).result()
 
     # the wire
 

@@ -66,15 +66,18 @@ class Server:
     polls_until_stopped: int = 0  # of the model, until a pending stop is over
     dies_after_ready: int = 0  # times that it is gone by the time it is used
     removed_when_stopped: bool = False
+    interrupted: bool = False  # whether its last start was stopped
+    pending_besides: str = ""  # "check" after a restart of the hub, or "rename"
 
     @property
     def pending(self) -> str | None:
-        return {"spawning": "spawn", "stopping": "stop"}.get(self.state)
+        known = {"spawning": "spawn", "stopping": "stop"}
+        return self.pending_besides or known.get(self.state)
 
     @property
     def is_ready(self) -> bool:
         """Whether the hub takes it for ready."""
-        return self.state in ("ready", "dead")
+        return self.state in ("ready", "dead") and not self.pending_besides
 
 
 class _OfDefaultServer:

@@ -39,7 +39,7 @@ async def answer(hub, request: web.BaseRequest, call: Call, path: str) -> web.St
         case "POST", []:
             return await _start(hub, user, server)
         case "DELETE", []:
-            return await _stop(hub, user, server, json.loads(call.body or b"null") or {})
+            return await stop(hub, user, server, json.loads(call.body or b"null") or {})
         case "GET", ["progress"]:
             return await _progress(hub, request, user, server)
     return refusal(405, "Method Not Allowed")
@@ -174,6 +174,8 @@ async def _start(hub, user: User, name: str) -> web.Response:
         with suppress(TimeoutError):
             async with asyncio.timeout(start.answers_after):
                 await server.ended.wait()
+    if server.interrupted:
+        return refusal(500, "Internal Server Error")
     if start.status in (201, 202):
         return web.Response(status=start.status, content_type="text/plain")
     model = {"status": start.status, "message": start.message}
@@ -183,6 +185,7 @@ async def _start(hub, user: User, name: str) -> web.Response:
 def _begin(hub, server: Server, start: Start) -> None:
     server.state, server.failure, server.ended = "spawning", "", asyncio.Event()
     server.started, server.begun = datetime.now(UTC).isoformat(), start
+    server.interrupted = False
     hub.count_starts()
     loop = asyncio.get_running_loop()
     loop.call_later(start.seconds, _end, hub, server, start, server.ended)
@@ -203,7 +206,7 @@ def _end(hub, server: Server, start: Start, ended: asyncio.Event) -> None:
         ended.set()
 
 
-async def _stop(hub, user: User, name: str, body: dict) -> web.Response:
+async def stop(hub, user: User, name: str, body: dict) -> web.Response:
     if not hub.may_stop:
         text = "Action is not authorized with current scopes; requires any of [delete:servers]"
         return refusal(403, text)
@@ -221,10 +224,10 @@ async def _stop(hub, user: User, name: str, body: dict) -> web.Response:
         server.removed_when_stopped |= remove
         return web.Response(status=202)
     if server.state == "spawning":
-        # a start that is interrupted stays pending for a second
-        await asyncio.sleep(hub.stop_seconds)
-        server.failure = "Spawn failed: "
+        # a start that is interrupted is taken for a server that is ready, for a second
+        server.state, server.interrupted = "dead", True
         server.ended.set()
+        await asyncio.sleep(hub.stop_seconds)
     server.state = "stopped"
     if remove:
         user.servers.pop(name, None)
@@ -251,7 +254,9 @@ async def _progress(hub, request, user: User, name: str) -> web.StreamResponse:
     await _spawners_events(response, server)
     if server.state == "spawning":
         await server.ended.wait()
-    if server.is_ready:
+    if server.interrupted and hub.interrupted_says != "ready":
+        await _event(response, {"progress": 100, "failed": True, "message": hub.interrupted_says})
+    elif server.is_ready or server.interrupted:
         url = url_of(user, server)
         event = {"progress": 100, "ready": True, "message": f"Server ready at {url}", "url": url}
         await _event(response, event)
