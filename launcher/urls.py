@@ -30,6 +30,8 @@ _SELECTED = ("So", "Sm", "Po", "Pd")
 _BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 _FORBIDDEN = re.compile(f"[\\x00-\\x1f\\x7f-\\x9f\u2028\u2029\ufeff\ud800-\udfff{_BIDI}]")
 _SLASHES = re.compile(r"[/\\\u2044\u2215\u2216\u29f5\u29f8\ufe68\uff0f\uff3c]")
+# below /user/NAME/: the contents API, and JupyterLab
+_DEFAULT_SERVERS_PATHS = ("api", "lab")
 
 
 def join(base: str, *segments: str, query: Mapping[str, str] | None = None) -> str:
@@ -106,6 +108,15 @@ def parse_server_name(text: str, pointer: str) -> str:
     if text != text.strip():
         raise _refused(pointer, "must not begin or end with a space")
     return text
+
+
+def parse_new_server_name(text: str, pointer: str) -> str:
+    """As `parse_server_name`, for a server that may be created; raises BadRequest."""
+    name = parse_server_name(text, pointer)
+    if name in _DEFAULT_SERVERS_PATHS:
+        # the proxy would send the requests of the default server to the new one
+        raise _refused(pointer, "must not be api or lab, which are paths of the default server")
+    return name
 
 
 def _check(component: str, pointer: str, limit: int) -> None:

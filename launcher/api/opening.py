@@ -30,14 +30,14 @@ async def open_notebook(
     the body.
     """
     target = NotebookTarget.parse(notebook)
-    server = urls.parse_server_name(notebook.get("server", ""), server_pointer)
+    server = urls.parse_new_server_name(notebook.get("server", ""), server_pointer)
     rendered = here().experiments.find(experiment).render(parameters, pointer)
     return await _open(user, server, NotebookRequest(experiment, parameters, rendered, target))
 
 
 async def open_server(server: str, user: Identity) -> Result:
     """Start a server, wait as the header Prefer says, and return its URL."""
-    return await _open(user, urls.parse_server_name(server, "/server"), None)
+    return await _open(user, urls.parse_new_server_name(server, "/server"), None)
 
 
 async def start_server(server: str, user: Identity) -> Result:

@@ -108,6 +108,8 @@ def test_a_launch_may_name_its_experiment_in_the_body(client, fakehub):
         {"server": "..%5Cbob"},
         {"server": "%252e%252e"},
         {"server": " gpu"},
+        {"server": "api"},
+        {"server": "lab"},
         {"server": None},
         {"servers": "gpu"},
     ],
@@ -135,7 +137,7 @@ def test_a_key_of_one_server_is_422_for_another(client, fakehub):
     assert set(user.servers) == {"", "gpu"}
 
 
-@pytest.mark.parametrize("name", ["my server", "Größe?#%", "a.b@c~d", "100%", "server", "lab"])
+@pytest.mark.parametrize("name", ["my server", "Größe?#%", "a.b@c~d", "100%", "server"])
 def test_a_name_that_jupyterhub_5_takes_is_quoted_everywhere(start_app, fakehub, name):
     fakehub.version = "5.4.3"
     client, user = start_app(), fakehub.add_user()
