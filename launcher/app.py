@@ -23,6 +23,7 @@ from launcher.api.timing import Timed
 from launcher.auth import Authenticator, AuthPolicy
 from launcher.config import Launcher
 from launcher.contents import Contents
+from launcher.contents.calls import Calls
 from launcher.errors import StoreUnavailable
 from launcher.experiments import Catalogue
 from launcher.experiments.faults import MAX_FAULTS
@@ -205,7 +206,8 @@ class _Building:
         self, database: Store, tokens: ServerTokens, starter: Starter, feed: Feed
     ) -> LaunchEngine:
         settings = self.settings
-        contents = Contents(self.to_servers, settings.proxy_url, tokens, settings.home_path)
+        calls = Calls(self.to_servers, settings.proxy_url, tokens)
+        contents = Contents(calls, settings.home_path)
         return LaunchEngine(
             database,
             Uploader(database, contents),

@@ -74,7 +74,7 @@ class Uploader:
         Raises ServerGone, NotOwned, FileExists, InsufficientStorage, NotWritable, ContentsFailed.
         """
         if not launch.attempts:
-            await self._contents.probe_unless_known(launch.server)
+            await self._contents.calls.probe_unless_known(launch.server)
         wanted, launch = launch, await self._spelled(launch)
         if launch is not wanted:
             attempt.sure_until = 0.0  # the lease is for the other spelling
@@ -110,7 +110,7 @@ class Uploader:
 
     async def require_server(self, launch: Launch) -> None:
         """Raise ServerGone when the launch's server does not run."""
-        await self._contents.probe(launch.server)
+        await self._contents.calls.probe(launch.server)
 
     async def discard(self, launch: Launch) -> None:
         """Remove the temporary file of an upload that is not continued."""
@@ -120,7 +120,7 @@ class Uploader:
 
     def prepare(self, launch: Launch) -> None:
         """Request the token of the launch's server while the server starts."""
-        self._contents.prepare(launch.server)
+        self._contents.calls.prepare(launch.server)
 
     async def _spelled(self, launch: Launch) -> Launch:
         """The launch with its directory as it is spelled in the home."""
