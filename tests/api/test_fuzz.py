@@ -78,6 +78,8 @@ OF_EVERY_ANSWER = {
 SAID_IN_WORDS = (
     "/notebook/directory",
     "/notebook/filename",
+    "/notebook/server",
+    "/server",
     "/parameters",
     "/opendap",
     "/setup/period/end",

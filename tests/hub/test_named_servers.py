@@ -138,6 +138,23 @@ def test_a_server_is_stopped_and_started_and_removed(named_hub, caller):
     assert len(notebooks(named_hub, "carol")) == 2
 
 
+@pytest.mark.parametrize("method", ["PATCH", "DELETE"])
+def test_a_server_that_is_stopped_while_it_starts_is_nobodys_failure(named_hub, caller, method):
+    user = f"slow-{method.lower()}"
+    slow = caller(user)
+    launch = slow.launch(server="gpu")
+    wait_until(lambda: named_hub.servers(user).get("gpu", {}).get("pending") == "spawn")
+    body = {"json": {"state": "stopped"}} if method == "PATCH" else {}
+    assert slow.call(method, "/servers/gpu", **body).status_code in (202, 204)
+    end = slow.ended(launch)
+    assert (end["state"], end["problem"]["type"].rpartition(":")[2]) == (
+        "cancelled",
+        "server-stopped",
+    )
+    # a failed start would be followed by a cool-down
+    assert slow.ended(slow.launch(server="gpu"))["state"] == "done"
+
+
 def test_the_hubs_limit_of_servers_is_told(named_hub, caller):
     dave = caller("dave")
     for server in ("one", "two"):

@@ -404,7 +404,7 @@ def fail(do, user, *, counts=True, limits=LIMITS):
     """A start of the user's server that failed; the ids of the launches that failed with it."""
     if not do(starts.is_wanted, ServerRef(user)):
         begin(do, user)
-    return do(starts.failed, ServerRef(user), "one", PROBLEM, counts, limits)
+    return do(starts.failed, ServerRef(user), "one", PROBLEM, limits, counts=counts, lost=False)
 
 
 def succeed(do, user, *, at=None, ours=True, limits=LIMITS):
