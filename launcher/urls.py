@@ -34,6 +34,10 @@ _SLASHES = re.compile(r"[/\\\u2044\u2215\u2216\u29f5\u29f8\ufe68\uff0f\uff3c]")
 _DEFAULT_SERVERS_PATHS = ("api", "lab")
 
 
+HomePath = tuple[str, ...]
+"""The segments of a path below the home."""
+
+
 def join(base: str, *segments: str, query: Mapping[str, str] | None = None) -> str:
     """Append the segments to `base`, each quoted as JupyterHub quotes it.
 

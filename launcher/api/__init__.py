@@ -1,8 +1,13 @@
 """Handlers of the operations in openapi.yaml, with one module per tag."""
 
+from typing import Any
+
 from connexion import request
 
 from launcher.parts import Parts
+
+# body, status and, if there are any, headers
+Answer = tuple[dict[str, Any], int] | tuple[dict[str, Any], int, dict[str, str]]
 
 
 def here() -> Parts:

@@ -4,8 +4,8 @@ import dataclasses
 from typing import Any
 
 from launcher import urls
-from launcher.api import here
-from launcher.api.opening import Result, open_notebook
+from launcher.api import Answer, here
+from launcher.api.opening import open_notebook
 from launcher.experiments import Experiment
 from launcher.hub.users import Identity
 from launcher.launches.request import NotebookTarget
@@ -25,7 +25,7 @@ async def get(experiment: str) -> dict[str, Any]:
     return _summary(here().experiments.find(experiment))
 
 
-async def launch(experiment: str, body: dict[str, Any], user: Identity) -> Result:
+async def launch(experiment: str, body: dict[str, Any], user: Identity) -> Answer:
     """Render the experiment, and open it on the user's own server."""
     return await open_notebook(experiment, body["notebook"], body["parameters"], user)
 

@@ -13,12 +13,12 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from launcher import logs
-from launcher.api import here, on_behalf, origin, query_parameter, request_header
+from launcher.api import Answer, here, on_behalf, origin, query_parameter, request_header
 from launcher.api.launch_resource import resource, rfc3339
-from launcher.api.opening import Result, open_notebook, open_server
+from launcher.api.opening import open_notebook, open_server
 from launcher.errors import BadRequest
 from launcher.hub.users import Identity
-from launcher.store.launch_events import Event
+from launcher.store.launch_events import LaunchEvent
 from launcher.store.launches import Launch
 
 PAGE = 50
@@ -36,7 +36,7 @@ async def list_all(user: Identity) -> dict[str, Any]:
     return {"launches": [await resource(launch) for launch in found], "next": more}
 
 
-async def create(body: dict[str, Any], user: Identity) -> Result:
+async def create(body: dict[str, Any], user: Identity) -> Answer:
     """Start a server, and open an experiment's notebook on it if the body names one."""
     server = body.get("server", "")
     if "experiment" not in body:
@@ -113,7 +113,7 @@ async def _stream(launch: Launch, after: int, page_origin: str | None) -> AsyncI
     async for happened in parts.event_streams.events(launch, after):
         if happened is None:
             yield ": heartbeat\n\n"
-        elif isinstance(happened, Event):
+        elif isinstance(happened, LaunchEvent):
             yield _event(
                 happened.seq, happened.event, {**happened.data, "at": rfc3339(happened.at)}
             )

@@ -4,15 +4,13 @@ import re
 from typing import Any
 
 from launcher import logs, urls
-from launcher.api import here, on_behalf, origin, request_header
+from launcher.api import Answer, here, on_behalf, origin, request_header
 from launcher.api.launch_resource import location, path_of, resource
 from launcher.errors import BadRequest, Cancelled, LauncherError, from_problem
 from launcher.hub.users import Identity
 from launcher.launches.request import LaunchRequest, NotebookRequest, NotebookTarget
 from launcher.server_ref import ServerRef
 from launcher.store.launches import Launch
-
-Result = tuple[dict[str, Any], int, dict[str, str]]
 
 
 async def open_notebook(
@@ -23,7 +21,7 @@ async def open_notebook(
     *,
     pointer: str = "/parameters",
     server_pointer: str = "/notebook/server",
-) -> Result:
+) -> Answer:
     """Launch a notebook, wait as the header Prefer says, and return its location.
 
     `pointer` and `server_pointer` are the JSON pointers of the parameters and the server's name in
@@ -35,17 +33,17 @@ async def open_notebook(
     return await _open(user, server, NotebookRequest(experiment, parameters, rendered, target))
 
 
-async def open_server(server: str, user: Identity) -> Result:
+async def open_server(server: str, user: Identity) -> Answer:
     """Start a server, wait as the header Prefer says, and return its URL."""
     return await _open(user, urls.parse_new_server_name(server, "/server"), None)
 
 
-async def start_server(server: str, user: Identity) -> Result:
+async def start_server(server: str, user: Identity) -> Answer:
     """Begin to start a server; returns its launch, a new one each time."""
     return await _response(await _begin(user, server, None, key=None))
 
 
-async def _open(user: Identity, server: str, notebook: NotebookRequest | None) -> Result:
+async def _open(user: Identity, server: str, notebook: NotebookRequest | None) -> Answer:
     seconds = _seconds_to_wait()
     launch = await _begin(user, server, notebook, key=_idempotency_key())
     return await _response(await here().launches.ended(launch, seconds))
@@ -70,7 +68,7 @@ async def _begin(
     return launch
 
 
-async def _response(launch: Launch) -> Result:
+async def _response(launch: Launch) -> Answer:
     status = {"Link": f'<{path_of(launch)}>; rel="status"'}
     if not launch.ended:
         headers = {**status, "Location": path_of(launch), "Retry-After": "2"}

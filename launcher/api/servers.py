@@ -4,14 +4,12 @@ from dataclasses import asdict
 from typing import Any
 
 from launcher import logs, urls
-from launcher.api import here, on_behalf
+from launcher.api import Answer, here, on_behalf
 from launcher.api.opening import start_server
 from launcher.errors import Forbidden
 from launcher.hub.servers import Server
 from launcher.hub.users import Identity
 from launcher.server_ref import ServerRef
-
-Result = tuple[dict[str, Any], int] | tuple[dict[str, Any], int, dict[str, str]]
 
 
 async def list_all(user: Identity) -> dict[str, Any]:
@@ -30,22 +28,22 @@ async def get(server_name: str, user: Identity) -> dict[str, Any]:
     return asdict(await here().servers.find(_own(user, server_name)))
 
 
-async def change_default(body: dict[str, Any], user: Identity) -> Result:
+async def change_default(body: dict[str, Any], user: Identity) -> Answer:
     """Stop or start the caller's default server."""
     return await _change(_own(user, ""), body["state"], user)
 
 
-async def change(server_name: str, body: dict[str, Any], user: Identity) -> Result:
+async def change(server_name: str, body: dict[str, Any], user: Identity) -> Answer:
     """Stop or start one of the caller's servers; a stopped one stays listed."""
     return await _change(_own(user, server_name), body["state"], user)
 
 
-async def stop_default(user: Identity) -> Result:
+async def stop_default(user: Identity) -> Answer:
     """Stop the caller's default server, which cannot be removed."""
     return _stopping(await here().servers.stop(_own(user, "")))
 
 
-async def remove(server_name: str, user: Identity) -> Result:
+async def remove(server_name: str, user: Identity) -> Answer:
     """Stop one of the caller's named servers, and remove it."""
     return _stopping(await here().servers.stop(_own(user, server_name), remove=True))
 
@@ -56,7 +54,7 @@ def _own(user: Identity, name: str) -> ServerRef:
     return ServerRef(user.name, urls.parse_server_name(name, "/server_name"))
 
 
-async def _change(server: ServerRef, state: str, user: Identity) -> Result:
+async def _change(server: ServerRef, state: str, user: Identity) -> Answer:
     if state == "stopped":
         return _stopping(await here().servers.stop(server))
     if (await here().servers.find(server)).state == "running":
@@ -64,7 +62,7 @@ async def _change(server: ServerRef, state: str, user: Identity) -> Result:
     return await start_server(server.name, user)
 
 
-def _stopping(server: Server | None) -> Result:
+def _stopping(server: Server | None) -> Answer:
     """The response for a server that is being stopped; None: it is stopped."""
     if server is None:
         return {}, 204

@@ -16,7 +16,7 @@ from typing import Any
 
 from launcher import outbound, urls
 from launcher.contents import refusals
-from launcher.contents.calls import Ambiguous, Calls, Path
+from launcher.contents.calls import Ambiguous, Calls
 from launcher.contents.refusals import ServerError, ServerGone
 from launcher.errors import (
     ContentsFailed,
@@ -28,6 +28,7 @@ from launcher.errors import (
 )
 from launcher.outbound import OutboundError, Response
 from launcher.server_ref import ServerRef
+from launcher.urls import HomePath
 
 __all__ = ["Ambiguous", "Contents", "OtherText", "ServerGone"]
 
@@ -51,7 +52,7 @@ class Contents:
     """The home below the server's root, see urls.below_root. Paths are relative to the home."""
 
     async def put_text(
-        self, server: ServerRef, path: Path, text: str, *, directories_first: bool = False
+        self, server: ServerRef, path: HomePath, text: str, *, directories_first: bool = False
     ) -> datetime | None:
         """Write a file, replacing an existing one; creates missing directories.
 
@@ -79,8 +80,8 @@ class Contents:
     async def rename(
         self,
         server: ServerRef,
-        source: Path,
-        target: Path,
+        source: HomePath,
+        target: HomePath,
         text: str,
         written: datetime | None = None,
     ) -> bool:
@@ -103,7 +104,7 @@ class Contents:
             raise OtherText
         return True
 
-    async def exists(self, server: ServerRef, path: Path) -> bool:
+    async def exists(self, server: ServerRef, path: HomePath) -> bool:
         """Whether the name exists, in the Unicode form NFC or NFD. Raises ServerGone.
 
         True also for links that a rename would replace: a dangling link is found, and a link to
@@ -111,7 +112,7 @@ class Contents:
         """
         return any([await self.kind(server, (*path[:-1], name)) for name in _spellings(path[-1])])
 
-    async def kind(self, server: ServerRef, path: Path) -> str:
+    async def kind(self, server: ServerRef, path: HomePath) -> str:
         """The type of the entry: file, notebook, directory, unknown, or '' without one.
 
         Raises ServerGone.
@@ -131,7 +132,7 @@ class Contents:
         self._expect(answer, (200,), server, path)
         return str(answer.json().get("type") or "unknown")
 
-    async def find_directory(self, server: ServerRef, path: Path) -> Path:
+    async def find_directory(self, server: ServerRef, path: HomePath) -> HomePath:
         """The directory as it is spelled in the home: as requested, or in the Unicode form NFD.
 
         Raises ServerGone. A name that is the same in both forms needs no request.
@@ -144,7 +145,7 @@ class Contents:
             found += (name,)
         return found
 
-    async def holds(self, server: ServerRef, path: Path, text: str) -> bool:
+    async def holds(self, server: ServerRef, path: HomePath, text: str) -> bool:
         """Whether the file exists and contains the text (ASCII). Raises ServerGone."""
         query = {"content": "1", "type": "file", "format": "text"}
         try:
@@ -155,7 +156,7 @@ class Contents:
             raise refusals.explained(error) from error
         return answer.status == 200 and bool(answer.body)
 
-    async def make_checkpoint(self, server: ServerRef, path: Path) -> str:
+    async def make_checkpoint(self, server: ServerRef, path: HomePath) -> str:
         """Make a checkpoint of the file; returns its id.
 
         Raises ServerGone, Ambiguous, InsufficientStorage, CheckpointFailed.
@@ -183,7 +184,7 @@ class Contents:
             pass
         raise refusals.no_checkpoint("The server gave no reason.")
 
-    async def restore(self, server: ServerRef, path: Path, checkpoint: str) -> bool:
+    async def restore(self, server: ServerRef, path: HomePath, checkpoint: str) -> bool:
         """Restore the file and its time from the checkpoint; False if that failed.
 
         Raises ServerGone, Ambiguous.
@@ -193,7 +194,7 @@ class Contents:
             return answer.status == 204
         return False
 
-    async def delete(self, server: ServerRef, path: Path) -> None:
+    async def delete(self, server: ServerRef, path: HomePath) -> None:
         """Remove a file; a failure, or no response within DELETE_SECONDS, is ignored."""
         try:
             async with asyncio.timeout(DELETE_SECONDS):
@@ -201,7 +202,7 @@ class Contents:
         except (ServerGone, Ambiguous, ServerError, LauncherError, TimeoutError):
             return  # a temporary file of the launcher stays in the home
 
-    async def _make_directories(self, server: ServerRef, path: Path) -> None:
+    async def _make_directories(self, server: ServerRef, path: HomePath) -> None:
         for depth in range(1, len(path) + 1):
             try:
                 await self._make_directory(server, path[:depth])
@@ -225,7 +226,7 @@ class Contents:
                     " c.Launcher.home_path."
                 ) from error
 
-    async def _make_directory(self, server: ServerRef, path: Path) -> None:
+    async def _make_directory(self, server: ServerRef, path: HomePath) -> None:
         model = {"type": "directory"}
         try:
             await self._put(server, path, model)
@@ -237,7 +238,7 @@ class Contents:
             if await self.kind(server, path) != "directory":
                 raise
 
-    async def shows(self, server: ServerRef, path: Path, text: str) -> bool:
+    async def shows(self, server: ServerRef, path: HomePath, text: str) -> bool:
         """Whether the server shows the notebook with the cells of `text`.
 
         False if jupytext pairs the notebook with another text file. Raises ServerGone, Ambiguous.
@@ -251,20 +252,22 @@ class Contents:
         return False
 
     async def _put(
-        self, server: ServerRef, path: Path, model: Mapping[str, Any]
+        self, server: ServerRef, path: HomePath, model: Mapping[str, Any]
     ) -> datetime | None:
         answer = await self._call("PUT", server, path, json=model)
         self._expect(answer, (200, 201), server, path)
         return _last_modified(answer.json())
 
-    async def _call(self, method: str, server: ServerRef, path: Path, **options: Any) -> Response:
+    async def _call(
+        self, method: str, server: ServerRef, path: HomePath, **options: Any
+    ) -> Response:
         return await self.calls.call(method, server, self._below_root(server, path), **options)
 
-    def _below_root(self, server: ServerRef, path: Path) -> Path:
+    def _below_root(self, server: ServerRef, path: HomePath) -> HomePath:
         return (*urls.below_root(self.home_path, server.user), *path)
 
     def _expect(
-        self, answer: Response, statuses: Sequence[int], server: ServerRef, path: Path
+        self, answer: Response, statuses: Sequence[int], server: ServerRef, path: HomePath
     ) -> None:
         """Raise an error unless status, media type and content are those of a success."""
         try:

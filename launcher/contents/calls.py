@@ -1,7 +1,7 @@
 """Requests to users' servers through the proxy, each with a token for this one server."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -13,8 +13,7 @@ from launcher.contents.refusals import GONE_STATUSES, ServerError, ServerGone, T
 from launcher.errors import HubRefused, UploadRefused
 from launcher.outbound import OutboundError, Response, ResponseTooLarge, Session
 from launcher.server_ref import ServerRef
-
-Path = Sequence[str]
+from launcher.urls import HomePath
 
 # concurrent requests to one server: a slow server must not use all connections
 CALLS_PER_SERVER = 16
@@ -93,7 +92,7 @@ class Calls:
         self,
         method: str,
         server: ServerRef,
-        path: Path,
+        path: HomePath,
         *,
         action: str = "",
         query: Mapping[str, str] | None = None,

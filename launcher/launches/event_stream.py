@@ -11,7 +11,7 @@ from launcher.errors import StoreUnavailable, TooManyRequests
 from launcher.launches.feed import Feed
 from launcher.store import Store, launch_events
 from launcher.store import launches as launch_rows
-from launcher.store.launch_events import Event
+from launcher.store.launch_events import LaunchEvent
 from launcher.store.launches import Launch
 
 # proxies close connections that are silent for a minute
@@ -58,7 +58,9 @@ class EventStreams:
         self._feed = feed
         self._stopping = stopping
 
-    async def events(self, launch: Launch, after: int) -> AsyncIterator[Event | Launch | None]:
+    async def events(
+        self, launch: Launch, after: int
+    ) -> AsyncIterator[LaunchEvent | Launch | None]:
         """The events after the `after`-th change as they happen, and the launch once it has ended.
 
         None is a heartbeat. An event `queue` has a position in the queue and the number of the
@@ -66,7 +68,7 @@ class EventStreams:
         last change. While the database is away, there are only heartbeats.
         """
         if after < 0:
-            yield Event(0, "state", {"state": "queued"}, launch.created_at)
+            yield LaunchEvent(0, "state", {"state": "queued"}, launch.created_at)
         seq = min(max(after, 0), launch.seq)
         while not self._stopping():
             try:
@@ -88,13 +90,13 @@ class EventStreams:
             async for beat in self._until_changed(now, seq):
                 yield beat
 
-    async def _until_changed(self, launch: Launch, seq: int) -> AsyncIterator[Event | None]:
+    async def _until_changed(self, launch: Launch, seq: int) -> AsyncIterator[LaunchEvent | None]:
         """Positions in the queue and heartbeats, until the launch changes."""
         last, silent = None, 0.0
         while not self._stopping():
             place = await self._place(launch)
             if place not in (None, last):
-                yield Event(seq, "queue", {"position": place}, launch.updated_at)
+                yield LaunchEvent(seq, "queue", {"position": place}, launch.updated_at)
                 last, silent = place, 0.0
             elif silent >= HEARTBEAT_SECONDS:
                 yield None
@@ -112,5 +114,7 @@ class EventStreams:
             return None
 
 
-def _look(connection: sa.Connection, launch_id: str, seq: int) -> tuple[Launch | None, list[Event]]:
+def _look(
+    connection: sa.Connection, launch_id: str, seq: int
+) -> tuple[Launch | None, list[LaunchEvent]]:
     return launch_rows.find(connection, launch_id), launch_events.since(connection, launch_id, seq)

@@ -4,8 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from launcher.errors import ContentsFailed
 from launcher.store.launches import Notebook
-
-Path = tuple[str, ...]
+from launcher.urls import HomePath
 
 # the user's server says whether a name is taken, and may say yes for ever
 MAX_NAMES = 100
@@ -45,7 +44,7 @@ class CandidateNames:
         self._filename = notebook.filename
         self._left = MAX_NAMES
 
-    def path(self, number: int) -> Path:
+    def path(self, number: int) -> HomePath:
         """The path to try after `number` others; raises ContentsFailed after MAX_NAMES."""
         self._left -= 1
         name = candidate(self._filename, number)

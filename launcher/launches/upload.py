@@ -20,8 +20,7 @@ from launcher.launches.filenames import CandidateNames, first_free
 from launcher.store import Store, leases
 from launcher.store import launches as launch_rows
 from launcher.store.launches import Launch, Notebook
-
-Path = tuple[str, ...]
+from launcher.urls import HomePath
 
 MAX_LOOKS = 5
 LEASE_POLL_SECONDS = 0.05
@@ -44,7 +43,7 @@ class NotOwned(Exception):
     """The launch was cancelled, or another worker has taken it over."""
 
 
-def _temporary(launch: Launch, takeovers: int) -> Path:
+def _temporary(launch: Launch, takeovers: int) -> HomePath:
     # without the filename, which may have the maximum length; different for each worker, because
     # one that was thought dead may still run; a notebook, because a pre_save_hook may require that
     number = f".{takeovers}" if takeovers else ""
@@ -57,7 +56,7 @@ def _notebook(launch: Launch) -> Notebook:
     return launch.notebook
 
 
-def _directory(launch: Launch) -> Path:
+def _directory(launch: Launch) -> HomePath:
     return tuple(_notebook(launch).directory.split("/"))
 
 
@@ -68,7 +67,7 @@ class Uploader:
         self._store = store
         self._contents = contents
 
-    async def upload(self, launch: Launch, attempt: UploadState) -> Path:
+    async def upload(self, launch: Launch, attempt: UploadState) -> HomePath:
         """Upload the launch's notebook; returns its path. May be repeated after any failure.
 
         Raises ServerGone, NotOwned, FileExists, InsufficientStorage, NotWritable, ContentsFailed.
@@ -148,7 +147,7 @@ class Uploader:
         for earlier in range(takeovers):
             await self._contents.delete(launch.server, _temporary(launch, earlier))
 
-    async def _placed_before(self, launch: Launch) -> Path | None:
+    async def _placed_before(self, launch: Launch) -> HomePath | None:
         """Where an earlier attempt without an answer left the notebook, if it did."""
         for text in await self._store.read(leases.paths, launch.id):
             path = tuple(text.split("/"))
@@ -157,7 +156,7 @@ class Uploader:
                 return path
         return None
 
-    async def _put(self, launch: Launch, path: Path) -> datetime | None:
+    async def _put(self, launch: Launch, path: HomePath) -> datetime | None:
         """Upload, again where no answer came; returns when it was written."""
         unanswered: Ambiguous | None = None
         for _ in range(MAX_LOOKS):
@@ -177,11 +176,11 @@ class Uploader:
     async def _name(
         self,
         launch: Launch,
-        temporary: Path,
+        temporary: HomePath,
         attempt: UploadState,
         written: datetime | None,
         is_taken: Awaitable[bool],
-    ) -> Path:
+    ) -> HomePath:
         """Rename the temporary file to a name that is free.
 
         `is_taken` says so of the wanted name; `written` is when the file was.
@@ -203,13 +202,13 @@ class Uploader:
                 )
             number = await first_free(lambda n: self._is_taken(launch, names.path(n)), after=number)
 
-    async def _acquire(self, launch: Launch, path: Path) -> bool:
+    async def _acquire(self, launch: Launch, path: HomePath) -> bool:
         taken = await self._store.run(_acquire, launch, "/".join(path))
         if taken is None:
             raise NotOwned
         return taken
 
-    async def _is_taken(self, launch: Launch, path: Path) -> bool:
+    async def _is_taken(self, launch: Launch, path: HomePath) -> bool:
         """Whether a launch holds the path, or something in the home has it."""
         is_held = await self._store.read(_is_held, launch, "/".join(path))
         if is_held is None:
@@ -219,8 +218,8 @@ class Uploader:
     async def _rename(
         self,
         launch: Launch,
-        temporary: Path,
-        path: Path,
+        temporary: HomePath,
+        path: HomePath,
         written: datetime | None,
         *,
         is_free: bool,
@@ -252,18 +251,18 @@ class Uploader:
                 return renamed or (unsure and await self._was_renamed(launch, temporary, path))
         raise ServerGone from unanswered
 
-    async def _was_renamed(self, launch: Launch, temporary: Path, path: Path) -> bool:
+    async def _was_renamed(self, launch: Launch, temporary: HomePath, path: HomePath) -> bool:
         """Whether an earlier call renamed the launch's notebook after all."""
         if not await self._is_ours(launch, path):
             return False
         await self._contents.delete(launch.server, temporary)  # uploaded again meanwhile
         return True
 
-    async def _is_ours(self, launch: Launch, path: Path) -> bool:
+    async def _is_ours(self, launch: Launch, path: HomePath) -> bool:
         # the id is in the notebook's metadata, and cannot be chosen by a user
         return await self._contents.holds(launch.server, path, launch.id)
 
-    async def _replace(self, launch: Launch, attempt: UploadState) -> Path:
+    async def _replace(self, launch: Launch, attempt: UploadState) -> HomePath:
         """Replace the file, after a checkpoint of it."""
         path = (*_directory(launch), _notebook(launch).filename)
         for _ in range(LEASE_POLLS):
@@ -287,7 +286,7 @@ class Uploader:
             raise ServerGone from error
         return path
 
-    async def _restore(self, launch: Launch, path: Path, checkpoint: str) -> None:
+    async def _restore(self, launch: Launch, path: HomePath, checkpoint: str) -> None:
         """Restore what was replaced by a notebook that jupytext would not open; raises InTheWay."""
         if not checkpoint:
             await self._contents.delete(launch.server, path)

@@ -11,7 +11,7 @@ from launcher.store.tables import launch_events
 
 
 @dataclass(frozen=True)
-class Event:
+class LaunchEvent:
     """An event of a launch: its `seq`-th change."""
 
     seq: int
@@ -44,7 +44,7 @@ def append(
         connection.execute(_INSERT, rows)
 
 
-def since(connection: sa.Connection, launch_id: str, seq: int) -> list[Event]:
+def since(connection: sa.Connection, launch_id: str, seq: int) -> list[LaunchEvent]:
     """The events of the launch after its `seq`-th change, in order."""
     found = connection.execute(_SINCE, {"this": launch_id, "after": seq})
-    return [Event(**row._mapping) for row in found]
+    return [LaunchEvent(**row._mapping) for row in found]
