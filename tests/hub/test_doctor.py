@@ -69,14 +69,14 @@ def test_a_role_that_is_wrong_and_the_one_that_the_doctor_writes(make_hub, docto
     assert report.status == 1
     assert report.detail("scopes", "failed").endswith("lacks the scope tokens.")
     assert "access:servers (access user servers" in report.detail("privileges", "warning")
-    assert "takes the scope tokens" in report.detail("users", "skipped")
+    assert "requires the scope tokens" in report.detail("users", "skipped")
     hub.stop()
     hub = make_hub(extra=roles(report.fix("scopes"), NO_USERS))
     hub.add_user("alice")
     better = doctor(hub, "--user", "alice")
     assert better.statuses["scopes"] == "ok"
     assert better.statuses["privileges"] == "warning"
-    assert "alice does not hold the scope access:services" in better.detail("users", "failed")
+    assert "alice does not have the scope access:services" in better.detail("users", "failed")
     hub.stop()
     hub = make_hub(extra=f"{narrowed(better)}\n{roles(role_in(better), better.fix('users'))}")
     hub.add_user("alice")
