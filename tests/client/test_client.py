@@ -165,7 +165,7 @@ def test_an_answer_that_does_not_come(service):
     service.silent = True
     with (
         LauncherClient(service.url, token="secret", start_timeout=0.1) as launcher,
-        pytest.raises(Unreachable, match=r"no answer in 0\.1 seconds"),
+        pytest.raises(Unreachable, match=r"did not answer in 0\.1 seconds"),
     ):
         launcher.launch("hello", directory="d")
 

@@ -167,7 +167,7 @@ def test_a_launch_that_fails_raises_its_problem(
 def test_a_launch_that_takes_longer_than_one_waits_goes_on(ask, fakehub):
     user = fakehub.add_user(starts=[Start(202, seconds=2.5)])
     client = ask(user)
-    with pytest.raises(Unfinished, match="It goes on") as caught:
+    with pytest.raises(Unfinished, match="It continues") as caught:
         client.launch("hello", **PLACE, wait=1)
     assert caught.value.state == "starting"
     wait_until(lambda: client.find(caught.value.launch_id)["state"] == "done", "the end")
