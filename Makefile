@@ -13,7 +13,7 @@ PROXY := node_modules/.bin
 # three files at a time: most tests wait, but a hub waits 30 s at most for a service that starts
 WORKERS := -n 3 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help run docs test test-fuzz test-model benchmark benchmark-burst benchmark-streams test-system test-notebooks test-hubs lint debian development clean
+.PHONY: help run docs test test-slow test-fuzz test-model benchmark benchmark-burst benchmark-streams test-system test-notebooks test-hubs lint debian development clean
 
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -22,8 +22,11 @@ run: ## start a JupyterHub with the launcher here, and launch a first notebook
 	@$(PYTHON) deploy/install.py demo
 	@$(BIN)/python deploy/demo.py --port $(PORT)
 
-test: development ## run the tests that need no root
-	@PATH="$(CURDIR)/$(BIN):$(CURDIR)/.node/$(PROXY):$$PATH" $(BIN)/pytest $(WORKERS) -m "not system" $(PYTEST)
+test: development ## run the tests, without the long ones and those that need root
+	@PATH="$(CURDIR)/$(BIN):$(CURDIR)/.node/$(PROXY):$$PATH" $(BIN)/pytest $(WORKERS) -m "not system and not slow" $(PYTEST)
+
+test-slow: development ## run the long tests: restarts, killed workers, crowds, an installed wheel
+	@PATH="$(CURDIR)/$(BIN):$(CURDIR)/.node/$(PROXY):$$PATH" $(BIN)/pytest $(WORKERS) -m "slow and not system" $(PYTEST)
 
 test-system: debian ## run the tests that need root and Debian's packages
 	@$(PYTHON) deploy/install.py system
@@ -36,7 +39,7 @@ test-notebooks: ## execute the experiments' notebooks, with models and data on t
 test-hubs: development ## run the real-hub tests on older JupyterHubs too (21 min, 800 MB)
 	@$(PYTHON) deploy/install.py hubs $(HUBS)
 	@failed=0; for hub in $(HUBS); do venv=$(CURDIR)/.hubs/$$hub/.venv; echo "JupyterHub $$hub:"; \
-	PATH="$$venv/bin:$(CURDIR)/.node/$(PROXY):$$PATH" $$venv/bin/pytest tests/hub $(PYTEST) \
+	PATH="$$venv/bin:$(CURDIR)/.node/$(PROXY):$$PATH" $$venv/bin/pytest -n 2 --dist loadfile tests/hub $(PYTEST) \
 	|| failed=1; done; exit $$failed
 
 docs: ## build the documentation into docs/_build/html

@@ -175,6 +175,7 @@ def test_the_states_of_the_breaker_make_a_line_each_over_all_processes(fakehub, 
     assert opened[0]["failed_in_a_row"] == 3
 
 
+@pytest.mark.slow
 def test_several_workers_make_one_line_for_each_change(fakehub, tmp_path):
     """Away, back, and the breaker open: one line each, though every worker notices."""
     settings = "c.Launcher.start_cooldown = 0\nc.Launcher.breaker_seconds = 600\n"

@@ -488,6 +488,7 @@ def lines_of(log, event):
     return [line for line in log.read_text().splitlines() if event in line]
 
 
+@pytest.mark.slow
 def test_a_disk_without_space_kills_no_worker(fakehub, alice, reader, tmp_path):
     full = tmp_path / "full"
     full.mkdir()

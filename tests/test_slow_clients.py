@@ -152,6 +152,7 @@ async def test_asyncio_is_heard_through_that_filter():
 # a process that has to end
 
 
+@pytest.mark.slow
 def test_a_process_that_ends_itself_is_replaced(fakehub, tmp_path):
     with serving(fakehub, tmp_path, *HASTY, workers=1) as served:
         before = worker_of(served).pid
@@ -162,6 +163,7 @@ def test_a_process_that_ends_itself_is_replaced(fakehub, tmp_path):
         assert "this process ends" in served.log.read_text()
 
 
+@pytest.mark.slow
 def test_a_process_that_does_not_end_in_order_is_ended(fakehub, tmp_path):
     """A request that never ends, or an event loop that hangs, does not keep it."""
     with serving(fakehub, tmp_path, *HASTY, "--graceful-timeout", "3600") as served:

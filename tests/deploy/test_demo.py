@@ -131,6 +131,7 @@ def test_what_is_printed_works_and_nothing_stays(start, number):
     demo.ends_whole(number)
 
 
+@pytest.mark.slow
 def test_a_taken_port_is_left_alone(start):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -142,6 +143,7 @@ def test_a_taken_port_is_left_alone(start):
     demo.ends_whole(signal.SIGTERM)
 
 
+@pytest.mark.slow
 def test_the_password_and_what_is_in_the_home_outlast_a_run(start, state):
     kept = state / "home/demo/demo/hello.ipynb"
     kept.parent.mkdir(parents=True)

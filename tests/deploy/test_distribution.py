@@ -93,6 +93,8 @@ def contents(archive):
         }
 
 
+pytestmark = pytest.mark.slow
+
 ARCHIVES = ("*.whl", "sdist/*.tar.gz", "sdist/*.whl")
 
 

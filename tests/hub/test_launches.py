@@ -208,6 +208,7 @@ def slow_starts(portal_hub, make_launcher, request):
     launcher.stop()
 
 
+@pytest.mark.slow
 def test_six_starts_survive_the_death_of_every_worker(slow_starts):
     launcher, all_done = slow_starts
     for pid in workers(launcher):
@@ -216,6 +217,7 @@ def test_six_starts_survive_the_death_of_every_worker(slow_starts):
     assert launcher.log.count("a launch is taken over") >= 6
 
 
+@pytest.mark.slow
 def test_six_starts_survive_the_death_of_the_launcher(slow_starts):
     launcher, all_done = slow_starts
     os.killpg(launcher.gunicorn.process.pid, signal.SIGKILL)
@@ -224,6 +226,7 @@ def test_six_starts_survive_the_death_of_the_launcher(slow_starts):
     assert all_done()
 
 
+@pytest.mark.slow
 def test_six_starts_survive_that_the_launcher_restarts(slow_starts):
     launcher, all_done = slow_starts
     launcher.stop()
@@ -234,6 +237,7 @@ def test_six_starts_survive_that_the_launcher_restarts(slow_starts):
 BREAKABLE = ON_BEHALF + "c.Spawner.consecutive_failure_limit = 5\n"
 
 
+@pytest.mark.slow
 def test_a_hub_stays_up_whatever_fails(make_hub, make_launcher):
     hub = make_hub(extra=BREAKABLE)
     launcher = make_launcher(hub, config="c.Launcher.hub_failure_limit = 5\n")
@@ -264,6 +268,7 @@ def test_a_hub_stays_up_whatever_fails(make_hub, make_launcher):
     assert fine.ended(fine.launch())["state"] == "done"
 
 
+@pytest.mark.slow
 def test_a_crowd_gets_a_notebook_each_and_the_hub_one_start_each(make_hub, make_launcher):
     users = [f"crowd-{n}" for n in range(60)]
     with fake_user_servers(token="") as servers:

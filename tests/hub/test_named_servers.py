@@ -13,6 +13,8 @@ from callers import Caller, notebooks, workers
 from realhub import problem
 from waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 NAMED_SERVERS = """
 c.JupyterHub.allow_named_servers = True
 c.JupyterHub.named_server_limit_per_user = 2

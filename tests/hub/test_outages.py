@@ -7,6 +7,8 @@ import requests
 from realhub import RealLauncher, environment, problem
 from waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def own_hub(make_hub):
