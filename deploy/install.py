@@ -51,6 +51,7 @@ OLD_BUILDERS = ("setuptools<80", "wheel")
 NOTEBOOKS = "tests/notebooks/"
 # what the real-hub tests import, beside the launcher and the hub
 HUB_TESTS = ("jupyterlab", "psutil", "pytest", "pytest-asyncio", "pytest-mock", "pytest-timeout")
+HUB_TESTS += ("pytest-xdist",)
 DEFINED_BY = (
     "setup.cfg",
     "pyproject.toml",
