@@ -30,7 +30,7 @@ test-slow: development ## run the long tests: restarts, killed workers, crowds, 
 
 test-system: debian ## run the tests that need root and Debian's packages
 	@$(PYTHON) deploy/install.py system
-	@PATH="$(SYSTEM)/.venv/bin:$(SYSTEM)/.node/$(PROXY):$$PATH:/usr/sbin:/sbin" $(SYSTEM)/.venv/bin/pytest -m system tests/system tests/deploy $(PYTEST)
+	@PATH="$(SYSTEM)/.venv/bin:$(SYSTEM)/.node/$(PROXY):$$PATH:/usr/sbin:/sbin" $(SYSTEM)/.venv/bin/pytest -m system tests/system tests/deploy/test_deploy.py $(PYTEST)
 
 test-notebooks: ## execute the experiments' notebooks, with models and data on this machine
 	@$(PYTHON) deploy/install.py notebooks
