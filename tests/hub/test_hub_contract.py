@@ -53,7 +53,11 @@ def test_a_token_that_is_none_is_403(side):
     [("GET", ()), ("POST", ("server",)), ("DELETE", ("server",)), ("GET", ("server", "progress"))],
 )
 def test_a_user_who_does_not_exist_is_404(side, method, path):
-    message(side.api(method, "users", "nobody", *path), 404)
+    answer = side.api(method, "users", "nobody", *path)
+    if method == "DELETE" and jupyterhub.version_info < (5, 5, 4):
+        assert answer.status_code in (404, 500)  # JupyterHub 5.2.1 fails
+    else:
+        message(answer, 404)
 
 
 # starts
