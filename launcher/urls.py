@@ -33,7 +33,6 @@ _SLASHES = re.compile(r"[/\\\u2044\u2215\u2216\u29f5\u29f8\ufe68\uff0f\uff3c]")
 # below /user/NAME/: the contents API, and JupyterLab
 _DEFAULT_SERVERS_PATHS = ("api", "lab")
 
-
 HomePath = tuple[str, ...]
 """The segments of a path below the home."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from launcher.errors import UnknownUser
+from launcher.errors import NotFound, UnknownUser
 from launcher.hub import Hub, refused
 from launcher.outbound import OutboundError, Response
 from launcher.server_ref import ServerRef
@@ -124,6 +124,11 @@ async def post_start(hub: Hub, server: ServerRef) -> Response:
     answer = await hub.call("POST", *server.api_segments, kind="hub.start", seconds=START_SECONDS)
     raise_for_access(answer, server.user)
     return answer
+
+
+def does_not_exist(server: ServerRef) -> NotFound:
+    """The error for a named server that does not exist."""
+    return NotFound(f"There is no server {server.name!r}. GET /servers lists yours.")
 
 
 def message(answer: Response) -> str:

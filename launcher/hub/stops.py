@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from launcher.errors import HubRefused, LauncherError, NotFound
+from launcher.errors import HubRefused, LauncherError
 from launcher.hub import Hub, servers
 from launcher.hub.responses import named_server_refusal
 from launcher.outbound import Response
@@ -27,7 +27,7 @@ async def stop(hub: Hub, server: ServerRef, *, remove: bool = False) -> bool:
     if answer.status == 404 and "has no server named" in servers.message(answer):
         if remove:
             return True
-        raise NotFound(f"There is no server {server.name!r}. GET /servers lists yours.")
+        raise servers.does_not_exist(server)
     raise _refusal(hub, server, answer)
 
 

@@ -201,8 +201,7 @@ class LaunchEngine:
         task.add_done_callback(functools.partial(self._finished, launch))
 
     def _finished(self, launch: Launch, task: "asyncio.Task[Launch | None]") -> None:
-        if self._running.get(launch.id) is task:
-            del self._running[launch.id]
+        del self._running[launch.id]
         self._keys.pop(launch.id, None)
         self._feed.wake([launch.id])
         if not task.cancelled() and (error := task.exception()):

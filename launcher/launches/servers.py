@@ -11,6 +11,8 @@ from launcher.server_ref import ServerRef
 from launcher.store import Store, limit, starts
 from launcher.store import launches as launch_rows
 
+_STOPPED = ServerStopped("The server was stopped before the launch was done.").problem()
+
 
 class Servers:
     """The servers of all users."""
@@ -32,7 +34,7 @@ class Servers:
         """One server; raises NotFound, and as `find_all` does."""
         found = (await self.find_all(server.user)).get(server.name)
         if found is None:
-            raise _missing(server)
+            raise servers.does_not_exist(server)
         return found
 
     async def stop(self, server: ServerRef, *, remove: bool = False) -> Server | None:
@@ -48,7 +50,7 @@ class Servers:
             self._feed.wake(cancelled)
             self._starter.update_soon()
         elif server.name not in found:
-            raise _missing(server)
+            raise servers.does_not_exist(server)
         if await self._stopped(server, remove, may_be_missing=bool(cancelled)):
             return None
         return (await self.find_all(server.user)).get(server.name)
@@ -66,16 +68,9 @@ class Servers:
             return True
 
 
-def _missing(server: ServerRef) -> NotFound:
-    return NotFound(f"There is no server {server.name!r}. GET /servers lists yours.")
-
-
 def _cancel(connection: sa.Connection, server: ServerRef) -> list[str]:
     """Cancel the launches on the server, and drop its start; returns their ids."""
     limit.lock(connection)
     ids = launch_rows.cancel_on(connection, server, _STOPPED)
     starts.drop_unwanted(connection, server)
     return ids
-
-
-_STOPPED = ServerStopped("The server was stopped before the launch was done.").problem()

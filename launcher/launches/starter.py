@@ -116,7 +116,7 @@ class Starter:
 
         Raises StoreUnavailable.
         """
-        await self._store.run(breaker.hub_restarted, at)
+        await self._store.run(breaker.forget_failures, at)
         self._wanted.set()
 
     def update_soon(self) -> None:
@@ -292,13 +292,10 @@ class Starter:
         if not await start.is_ours():
             return True
         try:
-            await stops.stop(self._hub, server)
-        except NotFound:
-            return True  # it was removed meanwhile
+            with suppress(NotFound):  # it was removed meanwhile
+                await stops.stop(self._hub, server)
         except LauncherError:
-            pass
-        else:
-            return True
-        # it continues, and the hub counts its outcome
-        self._unstoppable.add(server)
-        return False
+            # it continues, and the hub counts its outcome
+            self._unstoppable.add(server)
+            return False
+        return True

@@ -139,14 +139,6 @@ def forget_failures(connection: sa.Connection, before: float) -> int:
     return forgotten
 
 
-def hub_restarted(connection: sa.Connection, at: float) -> int:
-    """Forget failures from before a restart of the hub, `at` seconds since 1970.
-
-    The hub's own count starts again at 0. Returns how many are forgotten.
-    """
-    return forget_failures(connection, at)
-
-
 def reset(connection: sa.Connection) -> None:
     """Forget all failures and end all cool-downs, as an administrator asked."""
     forget_failures(connection, time.time())

@@ -25,14 +25,6 @@ def path_to(name):
 NAMES = pytest.mark.parametrize("name", ["", "gpu"])
 
 
-@pytest.fixture
-def both(fakehub):
-    """Somebody whose default server and whose server gpu run."""
-    user = fakehub.add_user(server="ready")
-    user.add_server("gpu", "ready")
-    return user
-
-
 # listed
 
 

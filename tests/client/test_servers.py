@@ -10,14 +10,6 @@ NAMES = pytest.mark.parametrize("name", ["", "gpu"])
 
 
 @pytest.fixture
-def both(fakehub):
-    """Somebody whose default server and whose server gpu run."""
-    user = fakehub.add_user(server="ready")
-    user.add_server("gpu", "ready")
-    return user
-
-
-@pytest.fixture
 def launcher(gunicorn, both):
     """The client of that user."""
     with LauncherClient(gunicorn.url, token=both.token) as launcher:

@@ -502,7 +502,7 @@ def test_failures_in_a_row_and_starts_in_flight_stay_below_the_hubs_limit(do):
     fail(do, "b", limits=limits)
     now = do(limit.status, limits)
     assert (now.is_exhausted, now.state, now.retry_after, now.allowed()) == (True, "open", None, 0)
-    assert do(breaker.hub_restarted, time.time()) == 3
+    assert do(breaker.forget_failures, time.time()) == 3
     assert do(limit.status, limits).state == "closed"
 
 

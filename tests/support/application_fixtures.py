@@ -31,6 +31,14 @@ def alice(fakehub):
     return fakehub.add_user(server="ready")
 
 
+@pytest.fixture
+def both(fakehub):
+    """Somebody whose default server and whose server gpu run."""
+    user = fakehub.add_user(server="ready")
+    user.add_server("gpu", "ready")
+    return user
+
+
 @pytest.fixture(scope="session")
 def _client(_fakehub, tmp_path_factory):
     # what fails in one test does not keep the next one from starting servers
