@@ -782,7 +782,9 @@ def test_a_try_that_nobody_could_judge_is_taken_back(do):
     try_to_sign_in(do, "a", 2)
     try_to_sign_in(do, "b", 2)
     do(login_attempts.retract, "a")
-    assert [try_to_sign_in(do, "a", 2) for _ in range(3)] == [0, 0, 60]
+    first, second, third = [try_to_sign_in(do, "a", 2) for _ in range(3)]
+    assert (first, second) == (0, 0)
+    assert 0 < third <= 60
     do(login_attempts.retract, "nobody")
 
 
