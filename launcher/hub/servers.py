@@ -126,7 +126,7 @@ async def post_start(hub: Hub, server: ServerRef) -> Response:
     return answer
 
 
-def does_not_exist(server: ServerRef) -> NotFound:
+def no_such_server(server: ServerRef) -> NotFound:
     """The error for a named server that does not exist."""
     return NotFound(f"There is no server {server.name!r}. GET /servers lists yours.")
 

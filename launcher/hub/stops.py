@@ -27,7 +27,7 @@ async def stop(hub: Hub, server: ServerRef, *, remove: bool = False) -> bool:
     if answer.status == 404 and "has no server named" in servers.message(answer):
         if remove:
             return True
-        raise servers.does_not_exist(server)
+        raise servers.no_such_server(server)
     raise _refusal(hub, server, answer)
 
 

@@ -34,7 +34,7 @@ class Servers:
         """One server; raises NotFound, and as `find_all` does."""
         found = (await self.find_all(server.user)).get(server.name)
         if found is None:
-            raise servers.does_not_exist(server)
+            raise servers.no_such_server(server)
         return found
 
     async def stop(self, server: ServerRef, *, remove: bool = False) -> Server | None:
@@ -50,7 +50,7 @@ class Servers:
             self._feed.wake(cancelled)
             self._starter.update_soon()
         elif server.name not in found:
-            raise servers.does_not_exist(server)
+            raise servers.no_such_server(server)
         if await self._stopped(server, remove, may_be_missing=bool(cancelled)):
             return None
         return (await self.find_all(server.user)).get(server.name)

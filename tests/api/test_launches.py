@@ -531,7 +531,7 @@ def told(events) -> list[str]:
 
 
 def without_positions(events) -> list[tuple[int, str, dict]]:
-    """The events that are told again; who waits for less than a second has no position."""
+    """The events without those of the queue: who waits for less than a second has none."""
     return [event for event in events if event[1] != "queue"]
 
 
