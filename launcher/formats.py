@@ -26,15 +26,23 @@ _NOT_OF_A_URI = re.compile(r"[^A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]|%(?![0-9A-Fa-
 _WEB = re.compile("https?://", re.IGNORECASE)
 
 
+_NO_ZONE = "must end with a time zone: Z for UTC, or an offset such as +01:00"
+
+
 def _date_time(text: str) -> str:
     # the pattern of rfc3339_validator accepts a newline at the end
     if text.endswith("\n") or not validate_rfc3339(text.upper()):
+        if not text.endswith("\n") and validate_rfc3339(f"{text}Z".upper()):
+            return _NO_ZONE
         return "must be a date and time as in RFC 3339, such as 2000-01-31T00:00:00Z"
     return ""
 
 
 def _time(text: str) -> str:
-    if _date_time(f"1970-01-01T{text}"):
+    problem = _date_time(f"1970-01-01T{text}")
+    if problem == _NO_ZONE:
+        return problem
+    if problem:
         return "must be a time as in RFC 3339, such as 12:30:00Z or 12:30:00+01:00"
     return ""
 

@@ -9,6 +9,7 @@ import gc
 import logging
 import os
 import shutil
+import ssl
 import sys
 import tempfile
 from pathlib import Path
@@ -29,6 +30,8 @@ worker_class = "launcher.worker.Worker"
 wsgi_app = "launcher.serve:app"
 workers = 2
 worker_connections = worker.CONNECTIONS
+# the most that gunicorn can limit: links hold parameters (launcher.links.query.MAX_QUERY)
+limit_request_line = 8190
 preload_app = True  # all workers share the catalogue and the specification
 graceful_timeout = 30
 # longer than clients keep a connection (aiohttp 15 s, nginx 60 s): if the server closes it first,
@@ -89,12 +92,15 @@ def _remove_unused(folder: Path) -> None:
     os.close(descriptor)
 
 
-def _environment() -> list[str]:
-    """Environment variables of the application: prometheus_client reads its own at import."""
+def _settings() -> launcher_config.Launcher:
     try:
-        settings = launcher_config.load()
+        return launcher_config.load()
     except ConfigError:  # on_starting prints it
-        settings = launcher_config.Launcher()
+        return launcher_config.Launcher()
+
+
+def _environment(settings: launcher_config.Launcher) -> list[str]:
+    """Environment variables of the application: prometheus_client reads its own at import."""
     folder = settings.metrics_folder
     try:
         folder = folder or make_folder(Path(settings.secret_file).resolve().parent)
@@ -105,7 +111,12 @@ def _environment() -> list[str]:
 
 # to be logged when logging is configured
 warnings: list[str] = []
-raw_env = _environment()
+_site = _settings()
+raw_env = _environment(_site)
+if _site.serves_tls:
+    # for a hub with internal_ssl: its proxy and its spawn hook connect, and nobody else
+    certfile, keyfile = _site.internal_ssl_cert, _site.internal_ssl_key
+    ca_certs, cert_reqs = _site.internal_ssl_ca, ssl.CERT_REQUIRED
 
 
 class Logger(glogging.Logger):

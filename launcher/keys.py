@@ -3,12 +3,29 @@
 The API token is not used for that: that of a managed service changes when the hub restarts.
 """
 
+import hashlib
+import hmac
 import os
 import secrets
 from contextlib import suppress
 from pathlib import Path
 
 from launcher.errors import ConfigError
+
+
+def link_key(secret: bytes) -> bytes:
+    """The key of signed links; all machines that share the secret can check what one signed."""
+    return hmac.digest(secret, b"launcher signed links", hashlib.sha256)
+
+
+def existing_secret(path: Path) -> bytes:
+    """Read the launcher's secret of 32 bytes; raises ConfigError if there is none."""
+    if not path.exists():
+        raise ConfigError(
+            f"There is no secret file {path}, which the launcher makes when it starts. Run this in"
+            " the launcher's working directory, with its configuration and environment."
+        )
+    return _read_secret(path)
 
 
 def secret(path: Path) -> bytes:

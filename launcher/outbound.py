@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -89,13 +90,14 @@ async def open_session(
     *,
     connections: int,
     on_error: Callable[[str, OutboundError], None] = lambda kind, error: None,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Session]:
     """Open a session without cookies, with at most `connections` concurrent connections.
 
-    `on_end` and `on_error` are those of `Session`.
+    `on_end` and `on_error` are those of `Session`. `tls` is for https, instead of the default.
     """
     async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=10),
+        connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=10, ssl=tls or True),
         cookie_jar=aiohttp.DummyCookieJar(),
         # the size limits apply to bytes on the wire: a small archive may expand to gigabytes
         headers={"Accept-Encoding": "identity"},

@@ -4,16 +4,30 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from launcher.auth import Authenticator
+from launcher.auth.browser import Browsers
+from launcher.auth.oauth import SignIns
 from launcher.config import Launcher
+from launcher.entrypoints.registry import Registry
 from launcher.experiments import Catalogue
+from launcher.experiments.filling import Filling
 from launcher.hub import Hub
+from launcher.launches.checkouts import Checkouts
 from launcher.launches.engine import LaunchEngine
 from launcher.launches.event_stream import EventStreams
 from launcher.launches.feed import Feed
 from launcher.launches.servers import Servers
 from launcher.launches.starter import Starter
 from launcher.metrics import Gauges, Metrics
+from launcher.projects.checkout_credentials import CheckoutCredentials
+from launcher.projects.credentials import Credentials
+from launcher.projects.hosts import GitHosts
+from launcher.projects.options import ServerOptions
+from launcher.projects.planning import Planning
+from launcher.projects.servers import ProjectServers
 from launcher.readiness import Readiness
+from launcher.rendering import Renderer
+from launcher.spawning import Spawning
+from launcher.store import Store
 
 
 @dataclass(frozen=True)
@@ -22,13 +36,29 @@ class Parts:
 
     settings: Launcher
     experiments: Catalogue
+    filling: Filling
+    store: Store
     hub: Hub
+    registry: Registry
+    spawning: Spawning
+    git_hosts: GitHosts
+    credentials: Credentials
+    server_options: ServerOptions
+    planning: Planning
+    project_servers: ProjectServers
+    checkouts: Checkouts
+    checkout_credentials: CheckoutCredentials
     launches: LaunchEngine
     starter: Starter
     servers: Servers
     feed: Feed
     event_streams: EventStreams
     authenticator: Authenticator
+    browsers: Browsers
+    sign_ins: SignIns
+    renderer: Renderer
+    link_key: bytes
+    """The key of signed links."""
     readiness: Readiness
     metrics: Metrics
     gauges: Callable[[], Awaitable[Gauges]]

@@ -101,6 +101,7 @@ class Readiness:
         *,
         worker_id: str,
         strict_scopes: bool,
+        mints_tokens: bool = True,
         warned: mmap,
         outage: Outage,
         hub_restarted: Callable[[float], Awaitable[None]] | None = None,
@@ -119,6 +120,7 @@ class Readiness:
         self._store = store
         self._worker_id = worker_id
         self._strict = strict_scopes
+        self._mints_tokens = mints_tokens
         self._warned = warned
         self._outage = outage
         self._proxy = proxy
@@ -198,7 +200,7 @@ class Readiness:
         try:
             scopes = (await users.identify_launcher(self._hub)).scopes
             remark = self._check_scopes(scopes)
-            if "tokens" not in scopes:
+            if self._mints_tokens and "tokens" not in scopes:
                 await self._require_filters()
         except HubRefused as error:
             self._may_launch = False
@@ -219,10 +221,11 @@ class Readiness:
             )
 
     def _check_scopes(self, scopes: frozenset[str]) -> str:
-        if missing := missing_scopes(scopes):
+        if missing := missing_scopes(scopes, mints_tokens=self._mints_tokens):
+            role = "servers and tokens" if self._mints_tokens else "servers"
             raise HubRefused(
                 f"The launcher's token lacks the scope {' and '.join(missing)}. Give its service a"
-                " role with servers and tokens; see jupyterhub_config.py.example."
+                f" role with {role}; see jupyterhub_config.py.example."
             )
         if extra := extra_scopes(scopes):
             self._warn_of(extra)
@@ -241,9 +244,13 @@ class Readiness:
             log.warning(advice)
 
 
-def missing_scopes(scopes: frozenset[str]) -> list[str]:
-    """What a role of the launcher's service must hold beside these scopes."""
-    return sorted({NEEDED[name] for name in NEEDED.keys() - _expanded(_names(scopes))})
+def missing_scopes(scopes: frozenset[str], *, mints_tokens: bool = True) -> list[str]:
+    """What a role of the launcher's service must hold beside these scopes.
+
+    With the spawn hook, which hands the servers' own tokens over, it need not mint tokens.
+    """
+    missing = {NEEDED[name] for name in NEEDED.keys() - _expanded(_names(scopes))}
+    return sorted(missing if mints_tokens else missing - {"tokens"})
 
 
 def extra_scopes(scopes: frozenset[str]) -> list[str]:

@@ -30,6 +30,13 @@ def redact(text: str, limit: int = 500) -> str:
     return text
 
 
+def redact_secrets(text: str) -> str:
+    """Return `text` without secrets; addresses and paths stay, as in a log of one's own server."""
+    for pattern, replacement in (*_SECRETS, _CREDENTIALS):
+        text = pattern.sub(replacement, text)
+    return text
+
+
 def _beginning(text: str) -> str:
     """The text up to MOST_CHARACTERS, without the last word, which may be half of a secret."""
     if len(text) <= MOST_CHARACTERS:
@@ -130,10 +137,8 @@ def _rule(pattern: str, replacement: Replacement) -> tuple[re.Pattern[str], Repl
     return re.compile(pattern, re.IGNORECASE | re.VERBOSE), replacement
 
 
-_RULES = (
-    # the frames of a traceback
-    _rule(r"Traceback[ ]\(most[ ]recent[ ]call[ ]last\):\n (?: [ ][^\n]*+\n? )*", ""),
-    # secrets, recognized by the text before them or by their form
+# recognized by the text before them or by their form
+_SECRETS = (
     _rule(
         r"-----BEGIN[ ][A-Z0-9 ]{1,40}-----[\s\S]*?(?:-----END[ ][A-Z0-9 ]{1,40}-----|\Z)", SECRET
     ),
@@ -156,6 +161,14 @@ _RULES = (
         rf"\g<name>{SECRET}",
     ),
     _rule(_SHAPES, SECRET),
+)
+# of a URL whose host may be shown
+_CREDENTIALS = _rule(r"(?<=://)[^\s/@]++(?=@)", SECRET)
+
+_RULES = (
+    # the frames of a traceback
+    _rule(r"Traceback[ ]\(most[ ]recent[ ]call[ ]last\):\n (?: [ ][^\n]*+\n? )*", ""),
+    *_SECRETS,
     # URLs, with and without a scheme
     _rule(rf"(?<![a-z])file:[\\/]{_REST}", _keeping_punctuation(PATH)),
     _rule(r"""[a-z][a-z0-9+.-]{0,30}://(?:[^\s/]*@)?[^\s"'<>`]*+""", _keeping_punctuation(ADDRESS)),

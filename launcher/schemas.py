@@ -155,6 +155,15 @@ class Checker:
             raise refusal(errors)
 
 
+def is_valid(checker: Checker, value: Any) -> bool:
+    """Whether the checker accepts the value, which is not changed."""
+    try:
+        checker.check(deepcopy(value))
+    except BadRequest:
+        return False
+    return True
+
+
 def refusal(errors: list[dict[str, str]]) -> BadRequest:
     """The error for a list of errors: for each field a JSON pointer and the end of a sentence."""
     first = errors[0]

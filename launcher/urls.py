@@ -73,9 +73,17 @@ def _quoted(segment: str) -> str:
 
 def parse_directory(text: str) -> tuple[str, ...]:
     """The components of a directory relative to the home, in NFC; raises BadRequest."""
-    pointer = "/notebook/directory"
+    return _parse_path(text, "/notebook/directory", "the home directory")
+
+
+def parse_project_path(text: str, pointer: str) -> str:
+    """The path of a file or folder in a project, below its root, in NFC; raises BadRequest."""
+    return "/".join(_parse_path(text, pointer, "the project"))
+
+
+def _parse_path(text: str, pointer: str, root: str) -> tuple[str, ...]:
     if text.startswith("/"):
-        raise _refused(pointer, "must be relative to the home directory; leave out the first /")
+        raise _refused(pointer, f"must be relative to {root}; leave out the first /")
     components = tuple(unicodedata.normalize("NFC", text).split("/"))
     if len(components) > MAX_COMPONENTS:
         raise _refused(pointer, f"may be at most {MAX_COMPONENTS} directories deep")
@@ -126,7 +134,7 @@ def _check(component: str, pointer: str, limit: int) -> None:
     """Raise BadRequest for a component that is hidden, leaves the home or is misleading."""
     seen = unicodedata.normalize("NFKC", _decoded(component))
     if not component:
-        raise _refused(pointer, "must not be empty or contain an empty name between two slashes")
+        raise _refused(pointer, "must not be empty, and must not have two slashes in a row")
     if bad := _FORBIDDEN.search(component) or _FORBIDDEN.search(seen):
         raise _refused(
             pointer,
@@ -136,7 +144,7 @@ def _check(component: str, pointer: str, limit: int) -> None:
     if found := _invisible(component) or _invisible(seen):
         raise _refused(pointer, f"must not contain the invisible character {found}")
     if _SLASHES.search(component) or _SLASHES.search(seen):
-        raise _refused(pointer, "must not contain backslashes, or slashes inside a name")
+        raise _refused(pointer, "must not contain / or \\ inside a name")
     if seen.startswith("."):
         raise _refused(pointer, "must not contain a name that begins with a dot")
     if component != component.strip() or seen.endswith("."):

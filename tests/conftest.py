@@ -9,6 +9,16 @@ import pytest
 
 from launcher import logs
 
+# the environments of older hubs and of the notebooks do not have it
+if importlib.util.find_spec("hypothesis"):
+    from hypothesis import HealthCheck, settings
+
+    # a busy machine is no fault of what is tested
+    settings.register_profile(
+        "launcher", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )
+    settings.load_profile("launcher")
+
 pytest_plugins = ("realhub", "application_fixtures", "postgres")
 
 TESTS = Path(__file__).parent

@@ -11,21 +11,28 @@ import launcher
 
 ROOT = Path(launcher.__file__).parent
 FOUNDATIONS = {
+    "classes",
     "errors",
     "formats",
+    "git",
+    "git_failures",
+    "internal_ssl",
+    "log_text",
     "logs",
     "metrics",
     "nesting",
     "outage",
     "outbound",
+    "digests",
     "redaction",
     "schemas",
+    "sealing",
     "server_ref",
     "singleflight",
     "urls",
 }
 CLIENTS = {"hub", "contents", "store"}
-FEATURES = {"launches", "experiments", "readiness"}
+FEATURES = {"entrypoints", "launches", "experiments", "readiness"}
 
 # package or module -> what it may import of the launcher beside the foundations and itself
 MAY_IMPORT = {
@@ -33,28 +40,63 @@ MAY_IMPORT = {
     "metrics": {"metric_files"},
     "metric_files": set(),
     "keys": set(),
+    # imported by the hub, too: of the launcher, nothing but itself
+    "spawn": set(),
+    "jupyterhub": {"spawn"},
+    # in the users' servers, where the launcher is not installed
+    "singleuser": set(),
+    "links": set(),
+    "forms": set(),
+    "rendering": set(),
     "config": set(),
     **{name: set() for name in CLIENTS},
-    "experiments": set(),
-    "launches": CLIENTS,
+    "experiments": {"links"},
+    "entrypoints": {"spawn", "store"},
+    "projects": {"hub", "launches", "spawn", "store"},
+    # of projects, what knows nothing of launches: see below
+    "spawning": {"entrypoints", "projects", "spawn", "store"},
+    "launches": CLIENTS | {"spawning"},
     "readiness": CLIENTS,
     "auth": {"hub", "store"},
-    "parts": FEATURES | CLIENTS | {"auth", "config"},
-    "api": FEATURES | CLIENTS | {"auth", "parts"},
-    "web": FEATURES | CLIENTS | {"auth", "parts"},
-    "app": FEATURES | CLIENTS | {"auth", "config", "keys", "parts", "api", "web"},
+    "parts": FEATURES | CLIENTS | {"auth", "config", "projects", "rendering", "spawning"},
+    "api": FEATURES
+    | CLIENTS
+    | {"auth", "config", "links", "parts", "projects", "spawn", "spawning"},
+    "web": FEATURES
+    | CLIENTS
+    | {"auth", "config", "forms", "links", "parts", "projects", "rendering"},
+    "app": FEATURES
+    | CLIENTS
+    | {"auth", "config", "keys", "parts", "api", "projects", "rendering", "spawning", "web"},
     "serve": {"app", "config"},
     "gunicorn": {"config", "store", "worker"},
     "worker": set(),
     "client": set(),
-    "cli": {"config", "hub", "keys", "readiness", "store", "worker"},
+    "cli": {
+        "client",
+        "config",
+        "experiments",
+        "hub",
+        "keys",
+        "links",
+        "readiness",
+        "store",
+        "worker",
+    },
     "__main__": {"cli"},
 }
 WEB_FRAMEWORKS = {"starlette", "connexion", "swagger_ui_bundle", "flask", "fastapi", "uvicorn"}
 MAY_SERVE = {"api", "web", "app"}
-READS_ENVIRONMENT = {"config", "jupyterhub", "singleuser"}
+READS_ENVIRONMENT = {"cli", "config", "jupyterhub", "singleuser"}
 # the outermost layer, and what hands a site's files to the parsers of other projects
-CATCHES_EVERYTHING = {"app.py", "experiments/__init__.py"}
+CATCHES_EVERYTHING = {
+    "app/__init__.py",
+    "experiments/__init__.py",
+    # a child process of its own, which ends with the notebook
+    "rendering/process.py",
+    # a process of its own, whose failure a launch waits to hear of
+    "singleuser/prepare.py",
+}
 
 MODULES = [
     path
@@ -93,6 +135,22 @@ def test_a_module_imports_only_what_the_design_lets_it(path):
     allowed = MAY_IMPORT[package] | FOUNDATIONS | {package}
     unknown = wanted - allowed - {"__version__"}
     assert not unknown, f"{path.name} imports {sorted(unknown)}"
+
+
+def test_what_spawning_knows_of_projects_knows_nothing_of_launches():
+    found, left = set(), {"launcher.spawning"}
+    while left:
+        name = left.pop()
+        found.add(name)
+        path = ROOT.joinpath(*name.split(".")[1:]).with_suffix(".py")
+        if path.exists():
+            left |= {
+                each for each in imports(path) if each.startswith("launcher.projects.")
+            } - found
+            assert not [each for each in imports(path) if each.startswith("launcher.launches")], (
+                name
+            )
+    assert "launcher.projects.prepared" in found
 
 
 @every_module

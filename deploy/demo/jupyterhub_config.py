@@ -8,12 +8,19 @@ import os
 import sys
 from pathlib import Path
 
+from tornado import web
+
+from launcher.jupyterhub import configure
+
 c = get_config()  # noqa: F821
 
 # demo.py starts the hub in the state folder, and has written these there
 STATE = Path.cwd()
 demo = json.loads((STATE / "demo.json").read_text())
 ports = demo["ports"]
+# another host than the hub's for browsers, so that neither gets the other's cookies
+portal = f"http://localhost:{ports['portal']}"
+HERE = Path(__file__).resolve().parent
 
 c.JupyterHub.bind_url = f"http://127.0.0.1:{ports['public']}"
 c.JupyterHub.public_url = c.JupyterHub.bind_url
@@ -40,26 +47,49 @@ c.Spawner.cmd = [
 if os.geteuid() == 0:
     c.Spawner.args = ["--allow-root"]
 
-# The hub starts the launcher, makes a token for it, and serves it at /services/launcher/.
+# Servers start on one of two systems. Both are this machine; a hub with several machines has a
+# spawner for each of them, as in docs/wrapspawner.md.
+c.Spawner.options_form = (
+    '<label for="system">System</label>'
+    '<select class="form-select form-control" name="system" id="system">'
+    + "".join(f'<option value="{name}">{shown}</option>' for name, shown in demo["systems"].items())
+    + "</select>"
+)
+c.Spawner.options_from_form = lambda form: {"system": form.get("system", [""])[0]}
+# a server of its own for an environment, if the default one runs in another
+c.JupyterHub.allow_named_servers = True
+
+# examples/portal, on a port of its own: another web site for the browser
 c.JupyterHub.services = [
     {
-        "name": "launcher",
-        "url": f"http://127.0.0.1:{ports['launcher']}",
-        "command": [sys.executable, "-m", "launcher", "serve"],
-        "cwd": str(STATE / "launcher"),
+        "name": "portal",
+        "command": [sys.executable, str(HERE.parents[1] / "examples/portal/portal.py")],
+        "oauth_redirect_uri": f"{portal}/oauth_callback",
+        "oauth_client_allowed_scopes": ["access:services!service=launcher"],
+        "oauth_no_confirm": True,
+        "environment": {
+            "PORTAL_HUB_URL": c.JupyterHub.bind_url,
+            "PORTAL_LAUNCHER_URL": f"{c.JupyterHub.bind_url}/services/launcher",
+            "PORTAL_REDIRECT_URI": f"{portal}/oauth_callback",
+        },
     },
+]
+c.JupyterHub.load_roles = [
+    {"name": "user", "scopes": ["self", "access:services!service=portal"]},
 ]
 
-# As in jupyterhub_config.py.example, which explains it; here the one user is the group.
-c.JupyterHub.load_groups = {"launcher-users": {"users": [demo["user"]]}}
-c.JupyterHub.load_roles = [
-    {
-        "name": "launcher",
-        "services": ["launcher"],
-        "scopes": ["servers", "tokens!group=launcher-users"],
-    },
-    {
-        "name": "user",
-        "scopes": ["self", "access:services!service=launcher"],
-    },
-]
+
+def system(spawner):
+    """The system that was chosen in the form, or for a launch; else the first one."""
+    chosen = (spawner.user_options or {}).get("system", next(iter(demo["systems"])))
+    if not isinstance(chosen, str) or chosen not in demo["systems"]:
+        raise web.HTTPError(400, f"Choose one of the systems: {', '.join(demo['systems'])}.")
+    return chosen
+
+
+# The hub starts the launcher, makes a token for it, serves it at /services/launcher/, and asks it
+# at each start which environment the server runs in.
+configure(c, system, url=f"http://127.0.0.1:{ports['launcher']}")
+launcher = c.JupyterHub.services[-1]
+launcher["cwd"] = str(STATE / "launcher")
+launcher["environment"]["LAUNCHER_CONFIG"] = str(HERE / "launcher_config.py")

@@ -114,6 +114,8 @@ class Reference:
             field = schema
         if "allOf" in field:
             return self._type(field["allOf"][0])
+        if "type" not in field:
+            return "anything"
         if field["type"] == "array":
             return f"array of {self._type(field['items'])}"
         if "enum" in field:

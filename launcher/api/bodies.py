@@ -44,6 +44,8 @@ class OnlyJSON:
                 raise HTTPException(404)
             if scope["method"] in ("POST", "PUT", "PATCH"):
                 _normalize(MutableHeaders(scope=scope))
+            elif scope["method"] == "DELETE":
+                _normalize_optional(MutableHeaders(scope=scope))
         await self._app(scope, receive, send)
 
 
@@ -54,12 +56,21 @@ def _normalize(headers: MutableHeaders) -> None:
     )
 
 
+def _normalize_optional(headers: MutableHeaders) -> None:
+    """As `_normalize`; a body may be left out, and with it the media type."""
+    if "content-type" in headers:
+        _normalize(headers)
+    else:
+        headers["content-type"] = "application/json"
+
+
 class JSONBody(AbstractRequestBodyValidator):
     """Connexion's validator of JSON bodies, with a cached checker for each schema."""
 
     async def wrap_receive(self, receive: Receive, *, scope: Scope) -> tuple[Receive, Scope]:
         """Read and validate the body; raises BadRequest, RequestTimeout, TooLarge."""
-        body = parse(await _in_time(_read(receive, Headers(scope=scope))))
+        sent = await _in_time(_read(receive, Headers(scope=scope)))
+        body = parse(sent) if sent or self._required else {}
         checker_of(self._schema).check(body)
         return self._insert_body(receive, body=body, scope=scope)
 

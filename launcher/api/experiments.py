@@ -35,7 +35,8 @@ async def preview(experiment: str, body: dict[str, Any]) -> dict[str, Any]:
     if "notebook" in body:
         NotebookTarget.parse(body["notebook"])
         urls.parse_server_name(body["notebook"].get("server", ""), "/notebook/server")
-    return here().experiments.find(experiment).render(body["parameters"], "/parameters")
+    found = here().experiments.find(experiment)
+    return here().filling.fill_in(found, body["parameters"], body.get("notebook", {})).rendered
 
 
 def _summary(experiment: Experiment) -> dict[str, Any]:

@@ -3,12 +3,14 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from launcher import urls
 from launcher.api import here, origin
+from launcher.launches.location import location
 from launcher.store.launches import Launch
 
-# more than a user has open tabs; each workspace leaves a file in ~/.jupyter
-WORKSPACES = 100
+
+def url_of(launch: Launch, public_url: str) -> str:
+    """The URL of what the launch opened, below the hub's public URL."""
+    return location(launch, public_url, here().settings.home_path)
 
 
 def path_of(launch: Launch) -> str:
@@ -21,6 +23,7 @@ async def resource(launch: Launch, page_origin: str | None = None) -> dict[str, 
     parts, notebook = here(), launch.notebook
     place = await parts.feed.position(launch.server) if launch.state == "queued" else None
     public_url = parts.settings.public_url(page_origin or origin())
+    named, project = launch.environment, launch.project
     return {
         "id": launch.id,
         "state": launch.state,
@@ -28,10 +31,24 @@ async def resource(launch: Launch, page_origin: str | None = None) -> dict[str, 
         "user": launch.user,
         "server": launch.server.name,
         "server_user": launch.server.user,
+        "environment": named
+        and {
+            "system": named.system,
+            "entrypoint": named.entrypoint,
+            "name": named.entrypoint_name,
+        },
+        "project": project
+        and {
+            "repository": project.repository,
+            "commit_sha": project.commit_sha,
+            "branch": project.branch,
+            "folder": project.folder,
+            "notebook": project.opens,
+        },
         "requested_by": _service(launch.requested_by),
         "position": place,
         "path": notebook and notebook.path,
-        "location": location(launch, public_url) if launch.state == "done" else None,
+        "location": url_of(launch, public_url) if launch.state == "done" else None,
         "problem": launch.problem,
         "created_at": rfc3339(launch.created_at),
         "updated_at": rfc3339(launch.updated_at),
@@ -41,23 +58,6 @@ async def resource(launch: Launch, page_origin: str | None = None) -> dict[str, 
 def _service(name: str | None) -> dict[str, str] | None:
     """The service that requested the launch on behalf of the user, if any."""
     return {"kind": "service", "name": name} if name is not None else None
-
-
-def location(launch: Launch, public_url: str) -> str:
-    """The URL that opens the launch's notebook in JupyterLab; without a notebook, the server's URL.
-
-    A workspace that the caller named keeps its layout. The default workspaces are reset, and there
-    are several: old versions of JupyterLab ask for a new name if another tab has the same one.
-    """
-    server, notebook = launch.server, launch.notebook
-    if notebook is None:
-        return urls.join(public_url, *server.url_segments) + "/"
-    home = urls.below_root(here().settings.home_path, server.user)
-    path = (*home, *(notebook.path or "").split("/"))
-    query = None if notebook.workspace else {"reset": "1"}
-    workspace = notebook.workspace or f"launcher-{int(launch.id[:8], 16) % WORKSPACES}"
-    lab = (*server.url_segments, "lab", "workspaces", workspace, "tree")
-    return urls.join(public_url, *lab, *path, query=query)
 
 
 def rfc3339(seconds: float) -> str:

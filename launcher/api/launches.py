@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 from launcher import logs
 from launcher.api import Answer, here, on_behalf, origin, query_parameter, request_header
 from launcher.api.launch_resource import resource, rfc3339
-from launcher.api.opening import open_notebook, open_server
+from launcher.api.opening import Where, open_notebook, open_server
 from launcher.errors import BadRequest
 from launcher.hub.users import Identity
 from launcher.store.launch_events import LaunchEvent
@@ -41,8 +41,13 @@ async def create(body: dict[str, Any], user: Identity) -> Answer:
     server = body.get("server", "")
     if "experiment" not in body:
         if "notebook" in body or "parameters" in body:
-            raise BadRequest("experiment is missing: notebook and parameters require one.")
-        return await open_server(server, user)
+            why = "is required with notebook or parameters"
+            missing = {"pointer": "/experiment", "detail": why}
+            raise BadRequest(
+                "experiment is missing: notebook and parameters require one.", errors=[missing]
+            )
+        where = Where(server, body.get("entrypoint", ""), body.get("system", ""))
+        return await open_server(where, user)
     if "notebook" not in body:
         missing = {"pointer": "/notebook", "detail": "is required with experiment"}
         raise BadRequest("notebook is required with experiment.", errors=[missing])
@@ -50,14 +55,25 @@ async def create(body: dict[str, Any], user: Identity) -> Answer:
     server = server or notebook.get("server", "")
     # validation fills in the default server where the notebook names none
     if (notebook.get("server") or server) != server:
-        raise BadRequest("server and notebook.server are different; leave one of them out.")
+        raise _different("server")
+    beside: dict[str, Any] = {}
+    for name in ("entrypoint", "system"):
+        if name in body:
+            beside[name] = body[name]
+            if notebook.get(name, body[name]) != body[name]:
+                raise _different(name)
     return await open_notebook(
         body["experiment"],
-        {**notebook, "server": server},
+        {**notebook, "server": server, **beside},
         body.get("parameters", {}),
         user,
         server_pointer="/server" if body.get("server") else "/notebook/server",
     )
+
+
+def _different(name: str) -> BadRequest:
+    why = f"is different from notebook.{name}; leave one of them out"
+    return BadRequest(f"{name} {why}.", errors=[{"pointer": f"/{name}", "detail": why}])
 
 
 async def get(launch_id: str, user: Identity) -> dict[str, Any]:

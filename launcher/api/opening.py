@@ -1,16 +1,38 @@
 """Begins launches and builds their responses, for all operations that launch."""
 
 import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 from launcher import logs, urls
 from launcher.api import Answer, here, on_behalf, origin, request_header
-from launcher.api.launch_resource import location, path_of, resource
+from launcher.api.launch_resource import path_of, resource, url_of
 from launcher.errors import BadRequest, Cancelled, LauncherError, from_problem
 from launcher.hub.users import Identity
-from launcher.launches.request import LaunchRequest, NotebookRequest, NotebookTarget
+from launcher.launches.request import (
+    LaunchRequest,
+    NotebookRequest,
+    NotebookTarget,
+    ProjectRequest,
+)
 from launcher.server_ref import ServerRef
-from launcher.store.launches import Launch
+from launcher.store.launches import Environment, Launch
+
+
+@dataclass(frozen=True)
+class Where:
+    """The server of a launch, and the environment that it has to run in, if any."""
+
+    server: str
+    entrypoint: str = ""
+    """The id or name of an entrypoint."""
+    system: str = ""
+
+    @property
+    def names_environment(self) -> bool:
+        """Whether the environment is not left to the user's selection."""
+        return bool(self.entrypoint or self.system)
 
 
 async def open_notebook(
@@ -29,52 +51,122 @@ async def open_notebook(
     """
     target = NotebookTarget.parse(notebook)
     server = urls.parse_new_server_name(notebook.get("server", ""), server_pointer)
-    rendered = here().experiments.find(experiment).render(parameters, pointer)
-    return await _open(user, server, NotebookRequest(experiment, parameters, rendered, target))
+    where = Where(server, notebook.get("entrypoint", ""), notebook.get("system", ""))
+    found = here().experiments.find(experiment)
+    filled = here().filling.fill_in(found, parameters, {**notebook, "server": server}, pointer)
+    request = NotebookRequest(experiment, parameters, filled.rendered, target, filled.link_query)
+    return await _open(user, where, request)
 
 
-async def open_server(server: str, user: Identity) -> Answer:
+async def open_server(where: Where, user: Identity) -> Answer:
     """Start a server, wait as the header Prefer says, and return its URL."""
-    return await _open(user, urls.parse_new_server_name(server, "/server"), None)
+    urls.parse_new_server_name(where.server, "/server")
+    return await _open(user, where, None)
 
 
-async def start_server(server: str, user: Identity) -> Answer:
-    """Begin to start a server; returns its launch, a new one each time."""
-    return await _response(await _begin(user, server, None, key=None))
+async def start_server(
+    server: str, user: Identity, project: ProjectRequest | None = None
+) -> Answer:
+    """Begin to start a server; returns its launch, a new one each time.
+
+    A server that is kept for a project starts in the environment that it was made for.
+    """
+    where = Where(server)
+    if project:
+        where = Where(server, project.server.entrypoint or "", project.server.system or "")
+    return await _response(await _begin(user, where, None, key=None, project=project))
 
 
-async def _open(user: Identity, server: str, notebook: NotebookRequest | None) -> Answer:
+async def open_project(
+    user: Identity,
+    target: on_behalf.Target,
+    project: ProjectRequest,
+    environment: Environment | None,
+    opened: Callable[[Launch], Awaitable[Answer]],
+) -> Answer:
+    """Launch a project, and wait as the header Prefer says.
+
+    `opened` returns the response for a launch that is done.
+    """
     seconds = _seconds_to_wait()
-    launch = await _begin(user, server, notebook, key=_idempotency_key())
+    request = LaunchRequest(
+        user=target.user,
+        server=project.server.server,
+        environment=environment,
+        requested_by=target.requested_by,
+        key=_idempotency_key(),
+        project=project,
+    )
+    launch = await here().launches.ended(await _open_audited(request), seconds)
+    if launch.state != "done":
+        return await _response(launch)
+    body, status, headers = await opened(launch)  # type: ignore[misc]
+    return body, status, {**headers, **_status_link(launch)}
+
+
+async def _open(user: Identity, where: Where, notebook: NotebookRequest | None) -> Answer:
+    seconds = _seconds_to_wait()
+    launch = await _begin(user, where, notebook, key=_idempotency_key())
     return await _response(await here().launches.ended(launch, seconds))
 
 
 async def _begin(
-    user: Identity, server: str, notebook: NotebookRequest | None, *, key: str | None
+    user: Identity,
+    where: Where,
+    notebook: NotebookRequest | None,
+    *,
+    key: str | None,
+    project: ProjectRequest | None = None,
 ) -> Launch:
-    parts = here()
-    await parts.readiness.require()
+    await here().readiness.require()
     target = await on_behalf.target(user)
+    environment = await environment_of(target.user, where, in_notebook=notebook is not None)
     request = LaunchRequest(
         user=target.user,
-        server=ServerRef(target.user, server),
+        server=ServerRef(target.user, where.server),
+        environment=environment,
         requested_by=target.requested_by,
         key=key,
         notebook=notebook,
+        project=project,
     )
-    launch = await parts.launches.open(request)
+    return await _open_audited(request)
+
+
+async def _open_audited(request: LaunchRequest) -> Launch:
+    launch = await here().launches.open(request)
     if request.requested_by:
         _audit(launch, request)
     return launch
 
 
+async def environment_of(user: str, where: Where, *, in_notebook: bool) -> Environment | None:
+    """The environment that the body names, in its `notebook` or beside the server's name.
+
+    None if it names none.
+    """
+    if not where.names_environment:
+        return None
+    try:
+        return await here().spawning.environment(user, where.entrypoint, where.system)
+    except BadRequest as error:
+        if not in_notebook:
+            for each in error.errors:
+                each["pointer"] = each["pointer"].removeprefix("/notebook")
+        raise
+
+
+def _status_link(launch: Launch) -> dict[str, str]:
+    return {"Link": f'<{path_of(launch)}>; rel="status"'}
+
+
 async def _response(launch: Launch) -> Answer:
-    status = {"Link": f'<{path_of(launch)}>; rel="status"'}
+    status = _status_link(launch)
     if not launch.ended:
         headers = {**status, "Location": path_of(launch), "Retry-After": "2"}
         return await resource(launch), 202, headers
     if launch.state == "done":
-        url = location(launch, here().settings.public_url(origin()))
+        url = url_of(launch, here().settings.public_url(origin()))
         return {"location": url}, 200, status
     error = _error(launch)
     error.headers = status

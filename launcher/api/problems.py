@@ -41,7 +41,7 @@ class Methods:
     def __init__(self, paths: Mapping[str, Mapping[str, Any]], prefix: str) -> None:
         """`paths` is from the OpenAPI document; `prefix` comes before each of them."""
         self._prefix = prefix
-        own = {path: re.sub(r"\{\w+\}", "[^/]+", path) for path in paths}
+        own = {path: re.sub(r"\{(\w+)\}", _segment, path) for path in paths}
         self._known = [
             (re.compile(re.escape(prefix) + own[path]), _allow(item))
             for path, item in paths.items()
@@ -67,6 +67,11 @@ class Methods:
                 " set BASE_PATH to it. See docs/troubleshooting.md."
             )
         return ""
+
+
+def _segment(parameter: re.Match[str]) -> str:
+    """What a parameter of a path matches: a commit's sha only what may be one."""
+    return "[0-9a-fA-F]{7,40}" if parameter[1] == "commit_sha" else "[^/]+"
 
 
 def _allow(item: Mapping[str, Any]) -> str:

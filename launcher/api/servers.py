@@ -1,31 +1,51 @@
 """Tag `servers`: the caller's servers, and the status of all starts."""
 
-from dataclasses import asdict
 from typing import Any
 
 from launcher import logs, urls
-from launcher.api import Answer, here, on_behalf
+from launcher.api import Answer, here, on_behalf, query_parameter
 from launcher.api.opening import start_server
-from launcher.errors import Forbidden
-from launcher.hub.servers import Server
+from launcher.api.server_resource import resource
+from launcher.errors import Forbidden, NotFound
+from launcher.hub.servers import Server, no_such_server
 from launcher.hub.users import Identity
 from launcher.server_ref import ServerRef
 
 
 async def list_all(user: Identity) -> dict[str, Any]:
-    """The caller's servers by name, stopped ones included."""
-    found = await here().servers.find_all(_own(user, "").user)
-    return {"servers": {name: asdict(server) for name, server in found.items()}}
+    """The caller's servers by name, stopped ones included, or those that the filters name."""
+    found = await here().project_servers.find_all(_own(user, "").user)
+    shown = {name: resource(server, kept) for name, (server, kept) in found.items()}
+    return {"servers": {name: each for name, each in shown.items() if _is_wanted(each)}}
+
+
+def _is_wanted(server: dict[str, Any]) -> bool:
+    """Whether the query asks for this server."""
+    project = server["project"] or {}
+    for name in ("namespace", "project", "branch", "commit_sha"):
+        wanted, found = query_parameter(name), project.get(name) or ""
+        # a short sha is the beginning of one
+        is_same = found.startswith(wanted.lower()) if name == "commit_sha" else found == wanted
+        if wanted and not (found and is_same):
+            return False
+    return query_parameter("state") in ("", server["state"])
 
 
 async def get_default(user: Identity) -> dict[str, Any]:
     """The caller's default server."""
-    return asdict(await here().servers.find(_own(user, "")))
+    return await _described(_own(user, ""))
 
 
 async def get(server_name: str, user: Identity) -> dict[str, Any]:
     """One of the caller's servers."""
-    return asdict(await here().servers.find(_own(user, server_name)))
+    return await _described(_own(user, server_name))
+
+
+async def _described(server: ServerRef) -> dict[str, Any]:
+    found = (await here().project_servers.find_all(server.user)).get(server.name)
+    if found is None:
+        raise no_such_server(server)
+    return resource(*found)
 
 
 async def change_default(body: dict[str, Any], user: Identity) -> Answer:
@@ -45,7 +65,16 @@ async def stop_default(user: Identity) -> Answer:
 
 async def remove(server_name: str, user: Identity) -> Answer:
     """Stop one of the caller's named servers, and remove it."""
-    return _stopping(await here().servers.stop(_own(user, server_name), remove=True))
+    server = _own(user, server_name)
+    try:
+        stopping = await here().servers.stop(server, remove=True)
+    except NotFound:
+        # the server of a project may not have been made yet, or was removed at the hub
+        if not await here().project_servers.forget(server):
+            raise
+        return {}, 204
+    await here().project_servers.forget(server)
+    return _stopping(stopping)
 
 
 def _own(user: Identity, name: str) -> ServerRef:
@@ -57,9 +86,10 @@ def _own(user: Identity, name: str) -> ServerRef:
 async def _change(server: ServerRef, state: str, user: Identity) -> Answer:
     if state == "stopped":
         return _stopping(await here().servers.stop(server))
-    if (await here().servers.find(server)).state == "running":
+    if (await _described(server))["state"] == "running":
         return {}, 204
-    return await start_server(server.name, user)
+    project = await here().project_servers.resume(server, user.groups)
+    return await start_server(server.name, user, project)
 
 
 def _stopping(server: Server | None) -> Answer:
@@ -68,7 +98,7 @@ def _stopping(server: Server | None) -> Answer:
         return {}, 204
     name = ("servers", server.name) if server.name else ("server",)
     place = urls.join(here().settings.prefix, *name)
-    return asdict(server), 202, {"Location": place, "Retry-After": "2"}
+    return resource(server, None), 202, {"Location": place, "Retry-After": "2"}
 
 
 async def starts(user: Identity) -> dict[str, Any]:

@@ -35,8 +35,14 @@ def read() -> dict[str, Any]:
     return document
 
 
-def create_api(document: dict[str, Any], prefix: str, methods: problems.Methods) -> AsyncApp:
-    """Create the Connexion application that serves the operations of the document."""
+def create_api(
+    document: dict[str, Any], prefix: str, methods: problems.Methods, *, session_cookie: str
+) -> AsyncApp:
+    """Create the Connexion application that serves the operations of the document.
+
+    `session_cookie` is the name of the cookie of the scheme `session`.
+    """
+    document["components"]["securitySchemes"]["session"]["name"] = session_cookie
     api = AsyncApp(
         "launcher",
         specification_dir=str(SPECIFICATION.parent),
@@ -49,7 +55,8 @@ def create_api(document: dict[str, Any], prefix: str, methods: problems.Methods)
         strict_validation=True,
         validator_map={"parameter": Parameters, "body": {"application/json": JSONBody}},
     )
-    for function in (security.token, security.basic, security.metrics_reader):
+    schemes = (security.token, security.basic, security.session, security.metrics_reader)
+    for function in (*schemes, security.hook, security.server):
         _keep_signature(function)
     api.add_error_handler(LauncherError, problems.launcher_error)
     http_error = functools.partial(problems.http_error, methods=methods)

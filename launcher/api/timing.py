@@ -1,4 +1,4 @@
-"""Measures the time until a response begins, by operation; used by app.py only."""
+"""Measures the time until a response begins, by operation; used by app only."""
 
 import time
 from typing import Any

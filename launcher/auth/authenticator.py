@@ -11,12 +11,13 @@ from jupyterhub.services.auth import check_scopes
 
 from launcher import logs
 from launcher.auth.addresses import TrustedProxies, client_address, is_misconfigured
-from launcher.auth.digests import derived, digest
 from launcher.auth.throttle import MAX_REMEMBERED, Address, LoginLimits, Throttle
+from launcher.digests import derived, digest
 from launcher.errors import Forbidden, LauncherError, Unauthorized
 from launcher.hub import Hub, passwords, users
 from launcher.hub.passwords import LoginForm, NoPasswords
 from launcher.hub.users import Identity
+from launcher.server_ref import ServerRef
 from launcher.singleflight import SingleFlight
 from launcher.store import Store
 
@@ -30,6 +31,8 @@ NO_PASSWORDS_SECONDS = 10
 MAX_CREDENTIAL_CHARACTERS = 1024
 # a custom scope (c.JupyterHub.custom_scopes) for services that launch on behalf of users
 ON_BEHALF = "custom:launcher:on-behalf"
+# one for the tokens of users' servers; launcher.jupyterhub.configure gives it to them
+SERVER = "custom:launcher:server"
 
 # the hub replaces control characters by spaces: `\x01alice` would become alice
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -77,6 +80,15 @@ class Authenticator:
         if not (identity.admin or check_scopes({"read:metrics"}, identity.scopes)):
             raise _refused(identity, "This needs a token with the scope read:metrics.")
         return identity
+
+    async def server(self, token: str, where: Callable[[], str]) -> ServerRef:
+        """The server whose own token it is: it acts for that server only; raises as `by_token`."""
+        identity = await self._owner(token, where)
+        opened = f"access:servers!server={identity.name}/"
+        names = [each.removeprefix(opened) for each in identity.scopes if each.startswith(opened)]
+        if SERVER not in identity.scopes or len(names) != 1:
+            raise _refused(identity, f"This needs a server's own token, with the scope {SERVER}.")
+        return ServerRef(identity.name, names[0])
 
     async def by_password(self, username: str, password: str, where: Callable[[], str]) -> Identity:
         """The user with that name and password; raises as `by_token` does."""

@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 from cachetools import TTLCache
 
 from launcher import logs
-from launcher.auth.digests import derived, digest
+from launcher.digests import derived, digest
 from launcher.errors import HubUnavailable, TooManyRequests
 from launcher.hub import RETRY_AFTER_SECONDS
 from launcher.store import Store, login_attempts

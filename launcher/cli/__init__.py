@@ -1,7 +1,8 @@
 """The command line: `launcher COMMAND`.
 
-Each module and package in here is a command, with the attribute `command`. All of them are imported
-for `launcher --help`, so they import what they need in the function that runs.
+Each module and package in here is a command, with the attribute `command`, unless its name begins
+with an underscore. All of them are imported for `launcher --help`, so they import what they need in
+the function that runs.
 """
 
 import importlib
@@ -28,7 +29,8 @@ class Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Their names, in alphabetical order."""
-        return sorted(module.name for module in pkgutil.iter_modules(__path__))
+        names = (module.name for module in pkgutil.iter_modules(__path__))
+        return sorted(name for name in names if not name.startswith("_"))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of that name, None when there is none."""
@@ -45,7 +47,15 @@ class Commands(click.Group):
             raise InvalidSettings(str(error)) from error
 
 
-@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+_USERS = """\
+For users, with the launcher's address in LAUNCHER_URL and a token of the hub in LAUNCHER_TOKEN:
+project, servers, logs, stop, resume, remove. The others are for administrators.
+"""
+
+
+@click.command(
+    cls=Commands, epilog=_USERS, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(launcher.__version__, message="%(version)s")
 def main() -> None:
     """Opens experiments in the servers of a JupyterHub's users."""

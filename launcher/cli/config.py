@@ -11,10 +11,8 @@ def command() -> None:
     """Print a configuration file with all settings."""
     from launcher.config import Launcher
 
-    # without those of traitlets' own log, which have no effect
-    own = Launcher.class_own_traits(config=True)
     click.echo("c = get_config()  # noqa\n")
-    for name, trait in sorted(own.items()):
+    for name, trait in sorted(Launcher.settings().items()):
         click.echo(_section(name, trait))
 
 

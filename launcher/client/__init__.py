@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from launcher.client import events, launching, transport
+from launcher.client.calls import OnEvent, given
 from launcher.client.errors import (
     Away,
     ClientError,
@@ -25,6 +26,8 @@ from launcher.client.errors import (
 )
 from launcher.client.events import Event
 from launcher.client.launching import LaunchCall
+from launcher.client.projects import ProjectCalls, ReadyProject
+from launcher.client.servers import ServerCalls
 from launcher.client.transport import Transport
 
 __all__ = [
@@ -34,6 +37,8 @@ __all__ = [
     "Insecure",
     "LauncherClient",
     "LauncherProblem",
+    "OnEvent",
+    "ReadyProject",
     "UnexpectedAnswer",
     "Unfinished",
     "Unreachable",
@@ -43,7 +48,7 @@ __all__ = [
 LAUNCH_SECONDS = 330.0
 
 
-class LauncherClient:
+class LauncherClient(ServerCalls, ProjectCalls):
     """The API of one launcher, with the credential of one user or service.
 
     A context manager: it closes its connections at the end of the block. Every method raises
@@ -73,8 +78,8 @@ class LauncherClient:
         Raises:
             ValueError: The URL or the credential cannot be used.
         """
-        self._transport = Transport(url, transport.auth_of(token, user, password), ca_file)
-        self._start_timeout = start_timeout
+        connections = Transport(url, transport.auth_of(token, user, password), ca_file)
+        super().__init__(connections, start_timeout)
 
     def __enter__(self) -> "LauncherClient":
         """Return the client."""
@@ -107,48 +112,6 @@ class LauncherClient:
         """Return one experiment, as in `experiments`."""
         return self._get("experiments", name, fields={"name": str, "parameters": dict})
 
-    def servers(self) -> dict[str, dict[str, Any]]:
-        """Return your servers by name: `state`, `url` and more.
-
-        The default server has the empty name and is always listed.
-        """
-        found: dict[str, dict[str, Any]]
-        found = self._get("servers", fields={"servers": dict})["servers"]
-        return found
-
-    def server(self, name: str = "") -> dict[str, Any]:
-        """Return one of your servers; raises LauncherProblem (404)."""
-        return self._get(*_server_path(name), fields={"name": str, "state": str})
-
-    def start_server(
-        self,
-        name: str = "",
-        *,
-        user: str | None = None,
-        wait: float | None = None,
-        idempotency_key: str | None = None,
-    ) -> str:
-        """Start a server and return its URL; a named server that does not exist is created.
-
-        The arguments and exceptions are those of `launch`.
-        """
-        call = LaunchCall(("launches",), {"server": name}, user, idempotency_key)
-        seconds = self._start_timeout if wait is None else wait
-        return launching.launch(self._transport, call, seconds)
-
-    def stop_server(self, name: str = "") -> None:
-        """Stop a server and cancel its launches; a named server stays listed. Does not wait."""
-        self._transport.call(
-            "PATCH", *_server_path(name), body={"state": "stopped"}, fields=_STOPPED
-        )
-
-    def remove_server(self, name: str) -> None:
-        """Stop a named server, cancel its launches and remove it; does not wait.
-
-        The files in the home stay.
-        """
-        self._transport.call("DELETE", "servers", name, fields=_STOPPED)
-
     def preview(self, name: str, /, **parameters: Any) -> dict[str, Any]:
         """Return the notebook (nbformat 4.5) that would be launched, without launching it.
 
@@ -171,6 +134,8 @@ class LauncherClient:
         workspace: str | None = None,
         if_exists: str | None = None,
         server: str | None = None,
+        entrypoint: str | None = None,
+        system: str | None = None,
         user: str | None = None,
         wait: float | None = None,
         idempotency_key: str | None = None,
@@ -188,6 +153,8 @@ class LauncherClient:
             workspace: A JupyterLab workspace. Default: the notebook opens alone in a clean tab.
             if_exists: `rename` (default), `fail` or `replace`.
             server: The name of a named server. Default: the default server.
+            entrypoint: The id or name of the environment that the server has to run in.
+            system: The system of the entrypoint, if it is on several.
             user: The user to launch for; only for services that launch on behalf of users.
             wait: Seconds to wait for the end. Default: `start_timeout` of the client.
             idempotency_key: A key of your own, to repeat the call after a restart of your program.
@@ -197,10 +164,17 @@ class LauncherClient:
             Unfinished: The launch has not ended after that time; it continues.
             LauncherProblem: The launch was refused or failed.
         """
-        notebook = _notebook(directory, filename, workspace, if_exists, server)
+        notebook = given(
+            directory=directory,
+            filename=filename,
+            workspace=workspace,
+            if_exists=if_exists,
+            server=server,
+            entrypoint=entrypoint,
+            system=system,
+        )
         call = _experiment_call(name, notebook, parameters, user, idempotency_key)
-        seconds = self._start_timeout if wait is None else wait
-        return launching.launch(self._transport, call, seconds)
+        return launching.location_of(self._ended(call, wait, None))
 
     def start(
         self,
@@ -212,6 +186,8 @@ class LauncherClient:
         workspace: str | None = None,
         if_exists: str | None = None,
         server: str | None = None,
+        entrypoint: str | None = None,
+        system: str | None = None,
         user: str | None = None,
         idempotency_key: str | None = None,
         **parameters: Any,
@@ -221,7 +197,15 @@ class LauncherClient:
         The arguments are those of `launch`. Pass the `id` of the result to `find`, `events` or
         `cancel`.
         """
-        notebook = _notebook(directory, filename, workspace, if_exists, server)
+        notebook = given(
+            directory=directory,
+            filename=filename,
+            workspace=workspace,
+            if_exists=if_exists,
+            server=server,
+            entrypoint=entrypoint,
+            system=system,
+        )
         call = _experiment_call(name, notebook, parameters, user, idempotency_key)
         return launching.start(self._transport, call, self._start_timeout)
 
@@ -272,21 +256,6 @@ class LauncherClient:
         """
         return events.follow(self._transport, launch_id, user)
 
-    def _get(
-        self,
-        *path: str,
-        fields: Mapping[str, type],
-        query: Mapping[str, str | None] | None = None,
-    ) -> dict[str, Any]:
-        return self._transport.call("GET", *path, query=query, fields={200: fields}).value
-
-
-_STOPPED: dict[int, dict[str, type]] = {202: {"state": str}, 204: {}}
-
-
-def _server_path(name: str) -> tuple[str, ...]:
-    return ("servers", name) if name else ("server",)
-
 
 def _experiment_call(
     name: str,
@@ -297,20 +266,3 @@ def _experiment_call(
 ) -> LaunchCall:
     body = {"notebook": notebook, "parameters": parameters}
     return LaunchCall(("experiments", name), body, user, key)
-
-
-def _notebook(
-    directory: str,
-    filename: str | None,
-    workspace: str | None,
-    if_exists: str | None,
-    server: str | None,
-) -> dict[str, str]:
-    fields = {
-        "directory": directory,
-        "filename": filename,
-        "workspace": workspace,
-        "if_exists": if_exists,
-        "server": server,
-    }
-    return {name: value for name, value in fields.items() if value is not None}

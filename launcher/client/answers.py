@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import requests
 
@@ -13,6 +14,8 @@ from launcher.client.errors import Away, ClientError, LauncherProblem, Unexpecte
 MAX_ANSWER_BYTES = 64 * 2**20
 # what proxies answer for a service that is not there
 AWAY = (502, 503, 504)
+Body = Mapping[str, type] | type[list[Any]]
+"""What a body has to be: an object with these fields, or an array."""
 
 
 @dataclass(frozen=True)
@@ -22,11 +25,20 @@ class Answer:
     status: int
     value: dict[str, Any]
     headers: Mapping[str, str]
+    items: list[Any] = field(default_factory=list)
+    """The array, if the body is one."""
 
     @property
     def launch_id(self) -> str:
         """The id of the launch in the header Link, or an empty string."""
         return _launch_id(self.headers)
+
+    @property
+    def position(self) -> str:
+        """The parameter `after` of the next request in the header Link, or an empty string."""
+        target, _, relation = self.headers.get("Link", "").partition(">")
+        after = parse_qs(urlsplit(target.lstrip("<")).query).get("after", [""])
+        return after[0] if 'rel="next"' in relation else ""
 
     @property
     def retry_after(self) -> int | None:
@@ -43,14 +55,17 @@ def _read(response: requests.Response) -> bytes:
     return bytes(body)
 
 
-def understood(response: requests.Response, fields: Mapping[int, Mapping[str, type]]) -> Answer:
-    """Return the answer if status, media type and fields are as expected; raises ClientError."""
+def understood(response: requests.Response, fields: Mapping[int, Body]) -> Answer:
+    """Return the answer if status, media type and body are as expected; raises ClientError."""
     if response.status_code == 204 and 204 in fields:
         return Answer(204, {}, response.headers)
     if response.status_code not in fields or media_type(response) != "application/json":
         raise refusal(response)
-    answer = _object(_read(response))
     wanted = fields[response.status_code]
+    if wanted is list:
+        return Answer(response.status_code, {}, response.headers, _array(response))
+    answer = _object(_read(response))
+    assert not isinstance(wanted, type)  # noqa: S101 - there is no other one
     if not all(isinstance(answer.get(field), kind) for field, kind in wanted.items()):
         raise UnexpectedAnswer(_not_a_launcher(response))
     return Answer(response.status_code, answer, response.headers)
@@ -68,6 +83,17 @@ def refusal(response: requests.Response) -> ClientError:
 def media_type(response: requests.Response) -> str:
     """Return the media type of the response, without parameters."""
     return response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+
+def _array(response: requests.Response) -> list[Any]:
+    """The JSON array of the body; raises UnexpectedAnswer."""
+    try:
+        value = json.loads(_read(response))
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, list):
+        raise UnexpectedAnswer(_not_a_launcher(response))
+    return value
 
 
 def _object(body: bytes) -> dict[str, Any]:

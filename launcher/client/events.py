@@ -1,6 +1,7 @@
 """The events of a launch (server-sent events, HTML Living Standard), with reconnection."""
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,18 +20,24 @@ class Event:
     """An event of a launch.
 
     Attributes:
-        name: `state`, `queue`, `progress` or, for the last one, `end`.
-        data: The data of the event. That of `end` is the launch.
+        name: `state`, `queue`, `progress` or, for the last one, `end`. Before these, methods with
+            `on_event` report `launch`.
+        data: The data of the event. That of `launch` and `end` is the launch.
     """
 
     name: str
     data: dict[str, Any]
 
 
-def follow(transport: Transport, launch_id: str, user: str | None) -> Iterator[Event]:
-    """Iterate over the events of a launch until `end`; raises ClientError."""
+def follow(
+    transport: Transport, launch_id: str, user: str | None, until: float = float("inf")
+) -> Iterator[Event]:
+    """Iterate over the events of a launch until `end`; raises ClientError.
+
+    Raises Unreachable when the monotonic clock reaches `until`.
+    """
     parser = _Parser()
-    repeating = Repeating()
+    repeating = Repeating(until)
     while True:
         with (
             repeating,
@@ -40,7 +47,7 @@ def follow(transport: Transport, launch_id: str, user: str | None) -> Iterator[E
                 "events",
                 query={"user": user},
                 headers={"Last-Event-ID": parser.last_id},
-                seconds=SILENCE_SECONDS,
+                seconds=min(SILENCE_SECONDS, max(0.1, until - time.monotonic())),
             ) as chunks,
         ):
             if chunks is None:
@@ -48,6 +55,8 @@ def follow(transport: Transport, launch_id: str, user: str | None) -> Iterator[E
             parser.begin()
             for chunk in chunks:
                 repeating.begin()
+                if time.monotonic() >= until:
+                    raise Unreachable("The launch has not ended in the time to follow its events.")
                 for event in parser.events(chunk):
                     yield event
                     if event.name == "end":

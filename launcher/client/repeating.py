@@ -1,7 +1,7 @@
 """Repeats calls that may be repeated, with pauses."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TypeVar
 
@@ -20,13 +20,14 @@ class Repeating:
     Retry-After is repeated until the monotonic clock reaches `until`. Then the exception is raised.
     """
 
-    def __init__(self, until: float = float("inf")) -> None:
+    def __init__(self, until: float = float("inf"), pauses: Sequence[float] | None = None) -> None:
         self._until = until
+        self._all_pauses = PAUSES if pauses is None else pauses
         self.begin()
 
     def begin(self) -> None:
         """Reset the number of tries, after an answer."""
-        self._pauses = iter(PAUSES)
+        self._pauses = iter(self._all_pauses)
 
     def __enter__(self) -> "Repeating":
         """Return this object."""

@@ -10,7 +10,7 @@ import requests
 from requests.auth import HTTPBasicAuth
 
 from launcher import urls
-from launcher.client.answers import Answer, media_type, refusal, understood
+from launcher.client.answers import Answer, Body, media_type, refusal, understood
 from launcher.client.errors import Insecure, Unreachable
 
 CONNECT_SECONDS = 10.0
@@ -37,7 +37,7 @@ class Transport:
         self,
         method: str,
         *path: str,
-        fields: Mapping[int, Mapping[str, type]],
+        fields: Mapping[int, Body],
         body: Mapping[str, Any] | None = None,
         query: Mapping[str, str | None] | None = None,
         headers: Mapping[str, str | None] | None = None,
@@ -45,8 +45,8 @@ class Transport:
     ) -> Answer:
         """Send a request and return its answer.
 
-        `fields` maps each expected status to the fields of its body. Raises ClientError; ValueError
-        or TypeError if the body cannot be sent as JSON.
+        `fields` maps each expected status to what its answer has to be. Raises ClientError;
+        ValueError or TypeError if the body cannot be sent as JSON.
         """
         sent = {"Accept": "application/json, application/problem+json", **_given(headers)}
         data = None

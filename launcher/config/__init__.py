@@ -13,12 +13,18 @@ from traitlets.config.loader import PyFileConfigLoader
 
 import launcher
 from launcher.config import checks
+from launcher.config.environments import EnvironmentSettings
+from launcher.config.internal_ssl import InternalSSLSettings
+from launcher.config.limits import LimitSettings
+from launcher.config.projects import ProjectSettings
 from launcher.errors import ConfigError
 
 CONFIG_FILE = "launcher_config.py"
 
 
-class Launcher(Application):
+class Launcher(
+    LimitSettings, EnvironmentSettings, ProjectSettings, InternalSSLSettings, Application
+):
     """Opens experiments in the servers of a JupyterHub's users."""
 
     name = "launcher"
@@ -53,6 +59,17 @@ class Launcher(Application):
         `access:services!service=` with this name. Default: `JUPYTERHUB_SERVICE_NAME`, else
         `launcher`."""
     ).tag(config=True)
+    oauth_client_id = Unicode(
+        help="""The launcher as an OAuth client of the hub, with which people sign in to its pages.
+        Default: `JUPYTERHUB_CLIENT_ID`, else `service-` and the service's name, as the hub calls
+        it."""
+    ).tag(config=True)
+    oauth_redirect_uri = Unicode(
+        help="""Where the hub sends people back to after the sign-in; the same as the service's
+        `oauth_redirect_uri` in jupyterhub_config.py. Default: `JUPYTERHUB_OAUTH_CALLBACK_URL`,
+        else `oauth_callback` below base_path, on the hub's own host. A launcher on another host or
+        port needs the whole URL."""
+    ).tag(config=True)
     base_path = Unicode(
         help="""The path below which the launcher answers. Default: `BASE_PATH`, else
         `JUPYTERHUB_SERVICE_PREFIX`, else `/`."""
@@ -72,6 +89,11 @@ class Launcher(Application):
         help="""Directories with the site's experiments. Each contains one folder for each
         experiment.""",
     ).tag(config=True)
+    notebook_provenance = Bool(
+        True,
+        help="""Put a line at the top of each notebook: which experiment and parameters made it,
+        with a link to change them.""",
+    ).tag(config=True)
     allowed_origins = List(
         Unicode(),
         help="""Origins, such as `https://portal.example.org`, whose pages may call the launcher
@@ -83,89 +105,6 @@ class Launcher(Application):
         than the launcher needs, and require from users with a password the scope that users with a
         token need. The scope `tokens` without a filter is still accepted; `/ready` explains how to
         narrow it.""",
-    ).tag(config=True)
-    start_timeout = Integer(
-        300, min=1, help="Seconds after the request to start a server, until it has to be ready."
-    ).tag(config=True)
-    wait_timeout = Integer(
-        300,
-        min=0,
-        help="""Maximum seconds that a request waits for the end of its launch. Then it is answered
-        with 202, and the launch continues.""",
-    ).tag(config=True)
-    max_starts = Integer(
-        20,
-        min=1,
-        help="""Maximum number of servers that start at the same moment. The launcher starts fewer
-        while the hub answers 429. If servers run on other machines than the hub, use the hub's
-        concurrent_spawn_limit (100).""",
-    ).tag(config=True)
-    hub_failure_limit = Integer(
-        0,
-        min=0,
-        help="""The hub's c.Spawner.consecutive_failure_limit: after this number of failed starts in
-        a row the hub exits. 0: the hub has no limit, which is its default; the Kubernetes charts
-        have 5. The failures in a row plus the starts in flight stay below it until a start
-        succeeds.""",
-    ).tag(config=True)
-    start_cooldown = Integer(
-        10,
-        min=0,
-        help="""Seconds that a server waits after a failed start. Doubled with each failure in a
-        row, up to ten minutes. 0: no wait.""",
-    ).tag(config=True)
-    breaker_seconds = Integer(
-        60,
-        min=0,
-        help="""Seconds that the breaker stays open after the starts of three users failed in a row;
-        then one start is tried. Doubled each time that it fails: up to one and a half times this
-        value, or up to ten times with hub_failure_limit. 0: the breaker never opens, and only
-        hub_failure_limit restricts starts.""",
-    ).tag(config=True)
-    max_launches_per_user = Integer(
-        100, min=1, help="Launches of one user that may be under way. Further ones get 429."
-    ).tag(config=True)
-    max_launches_per_minute = Integer(
-        300, min=1, help="Launches that one user may start within a minute. Further ones get 429."
-    ).tag(config=True)
-    upload_timeout = Integer(
-        120,
-        min=5,
-        help="""Maximum seconds of the upload to a user's server that runs. Then the launch fails as
-        server-unresponsive.""",
-    ).tag(config=True)
-    max_queued = Integer(
-        1000, min=1, help="Servers that may wait for their start. Further launches get 429."
-    ).tag(config=True)
-    queue_timeout = Integer(
-        1800, min=1, help="Maximum seconds that a launch waits in the queue of starts."
-    ).tag(config=True)
-    max_streams_per_user = Integer(
-        20,
-        min=1,
-        help="""Event streams that a user may have open in one worker process. Further ones get
-        429.""",
-    ).tag(config=True)
-    launch_retention_days = Integer(
-        30, min=1, help="Days that launches are kept in the database after their end."
-    ).tag(config=True)
-    hub_patience = Integer(
-        60, min=0, help="Seconds that a launch waits for a hub that is away, as during a restart."
-    ).tag(config=True)
-    identity_seconds = Integer(
-        60, min=0, max=300, help="Seconds that a checked token or password is cached."
-    ).tag(config=True)
-    max_failed_logins = Integer(
-        10, min=1, help="Maximum wrong passwords per user name, client address and minute."
-    ).tag(config=True)
-    max_failed_logins_per_address = Integer(
-        100,
-        min=1,
-        help="""Wrong passwords per client address and minute, over all user names. A classroom may
-        share one address.""",
-    ).tag(config=True)
-    max_unknown_tokens_per_address = Integer(
-        300, min=1, help="Maximum unknown tokens per client address and minute."
     ).tag(config=True)
     trusted_hops = Integer(
         min=0,
@@ -184,6 +123,13 @@ class Launcher(Application):
         """Read defaults from `environ`, which defaults to `os.environ`."""
         self._environ = os.environ if environ is None else environ
         super().__init__(**settings)
+
+    @classmethod
+    def settings(cls) -> dict[str, Any]:
+        """The traits that can be configured, by name, without those of traitlets' own log."""
+        traits = cls.class_traits(config=True)
+        inherited = Application.class_traits(config=True)
+        return {name: trait for name, trait in traits.items() if name not in inherited}
 
     @default("jupyterhub_url")
     def _jupyterhub_url(self) -> str:
@@ -220,6 +166,14 @@ class Launcher(Application):
     def _service_name(self) -> str:
         return self._environ.get("JUPYTERHUB_SERVICE_NAME") or "launcher"
 
+    @default("oauth_client_id")
+    def _oauth_client_id(self) -> str:
+        return self._environ.get("JUPYTERHUB_CLIENT_ID") or f"service-{self.service_name}"
+
+    @default("oauth_redirect_uri")
+    def _oauth_redirect_uri(self) -> str:
+        return self._environ.get("JUPYTERHUB_OAUTH_CALLBACK_URL") or f"{self.prefix}/oauth_callback"
+
     @default("base_path")
     def _base_path(self) -> str:
         return self._environ.get("BASE_PATH") or self._environ.get("JUPYTERHUB_SERVICE_PREFIX", "/")
@@ -233,6 +187,14 @@ class Launcher(Application):
         kind, _, path = self.database_url.partition(":///")
         folder = Path(path).parent if kind.startswith("sqlite") else Path()
         return str(folder / "launcher_secret")
+
+    @default("hook_token")
+    def _hook_token(self) -> str:
+        return self._environ.get("LAUNCHER_HOOK_TOKEN", "")
+
+    @default("server_facing_url")
+    def _server_facing_url(self) -> str:
+        return self.own_url
 
     @default("trusted_hops")
     def _trusted_hops(self) -> int:
@@ -259,6 +221,21 @@ class Launcher(Application):
     def metrics_folder(self) -> str:
         """The folder of the workers' metrics (PROMETHEUS_MULTIPROC_DIR), or ''."""
         return self._environ.get("PROMETHEUS_MULTIPROC_DIR", "")
+
+    @property
+    def own_url(self) -> str:
+        """The launcher's own URL for a browser, without a trailing slash; '' if it is not known."""
+        for url in (self.oauth_redirect_uri, self.jupyterhub_url):
+            parts = urlsplit(url)
+            if parts.netloc:
+                return f"{parts.scheme}://{parts.netloc}{self.prefix}"
+        return ""
+
+    @property
+    def shares_cookies_with_hub(self) -> bool:
+        """Whether browsers send the hub's cookies to the launcher too: they ignore the port."""
+        own, hub = urlsplit(self.oauth_redirect_uri), urlsplit(self.jupyterhub_url)
+        return not own.netloc or not hub.netloc or own.hostname == hub.hostname
 
     def public_url(self, origin: str | None = None) -> str:
         """The hub's URL for a browser whose page has that `origin`, without a trailing slash."""

@@ -4,10 +4,13 @@ import ipaddress
 import re
 from collections.abc import Collection
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from launcher import internal_ssl
+from launcher.config import projects
 from launcher.errors import ConfigError
+from launcher.internal_ssl import CertificateFiles
 
 
 class Settings(Protocol):
@@ -22,6 +25,21 @@ class Settings(Protocol):
     allowed_origins: list[str]
     hub_failure_limit: int
     trusted_proxies: list[str]
+    systems: list[dict[str, Any]]
+    hook_token: str
+    server_facing_url: str
+    projects_folder: str
+    internal_ssl_key: str
+    internal_ssl_cert: str
+    internal_ssl_ca: str
+
+    @property
+    def certificates(self) -> CertificateFiles | None:
+        """The launcher's certificate for a hub with internal_ssl."""
+
+    @property
+    def serves_tls(self) -> bool:
+        """Whether the launcher serves with that certificate."""
 
     @property
     def metrics_folder(self) -> str:
@@ -54,6 +72,9 @@ def check(settings: Settings) -> None:
         )
     for origin in settings.allowed_origins:
         _check_origin(origin)
+    _check_environments(settings)
+    projects.check_folder(settings.projects_folder)
+    _check_internal_ssl(settings)
     for proxy in settings.trusted_proxies:
         _check_proxy(proxy)
 
@@ -169,3 +190,66 @@ def _check_absolute(setting: str, url: str) -> None:
             f"{_PUBLIC_NAMES[setting]} must be an address such as http://127.0.0.1:8000, without a"
             " user name, query or fragment."
         )
+
+
+def _check_environments(settings: Settings) -> None:
+    if settings.hook_token and not re.fullmatch(r"[\x21-\x7e]{16,1024}", settings.hook_token):
+        raise ConfigError(
+            "LAUNCHER_HOOK_TOKEN must have 16 visible ASCII characters or more, such as the output"
+            " of openssl rand -hex 24."
+        )
+    if settings.systems and not settings.hook_token:
+        raise ConfigError(
+            "c.Launcher.systems needs the hub's spawn hook: call launcher.jupyterhub.configure(c,"
+            " system=…) in jupyterhub_config.py, and set LAUNCHER_HOOK_TOKEN to the same secret in"
+            " the environment of the hub and of the launcher, if the hub does not start it."
+        )
+    if settings.server_facing_url and urlsplit(settings.server_facing_url).scheme not in (
+        "http",
+        "https",
+    ):
+        raise ConfigError(
+            "c.Launcher.server_facing_url must be the launcher's URL for users' servers, such as"
+            " https://hub.example.org/services/launcher."
+        )
+
+
+def _check_internal_ssl(settings: Settings) -> None:
+    key, certificate = settings.internal_ssl_key, settings.internal_ssl_cert
+    if bool(key) != bool(certificate) or (settings.internal_ssl_ca and not certificate):
+        raise ConfigError(
+            "A certificate for a hub with internal_ssl has a key, too: set both"
+            " JUPYTERHUB_SSL_KEYFILE (c.Launcher.internal_ssl_key) and JUPYTERHUB_SSL_CERTFILE"
+            " (c.Launcher.internal_ssl_cert), and JUPYTERHUB_SSL_CLIENT_CA"
+            " (c.Launcher.internal_ssl_ca) to the hub's authorities."
+        )
+    if settings.certificates is None:
+        return
+    for path in filter(None, (key, certificate, settings.internal_ssl_ca)):
+        _check_readable(path)
+    try:
+        internal_ssl.client_context(settings.certificates)
+    except OSError as error:
+        reason = getattr(error, "reason", None) or type(error).__name__
+        raise ConfigError(
+            f"The files of internal_ssl cannot be used ({reason}): JUPYTERHUB_SSL_KEYFILE must be"
+            " the key of JUPYTERHUB_SSL_CERTFILE, and JUPYTERHUB_SSL_CLIENT_CA a file of"
+            " certificates, all in PEM format."
+        ) from error
+    if settings.serves_tls and not settings.internal_ssl_ca:
+        raise ConfigError(
+            "JUPYTERHUB_SERVICE_URL begins with https, so only the hub and its proxy may connect."
+            " Set JUPYTERHUB_SSL_CLIENT_CA (c.Launcher.internal_ssl_ca) to the authorities of"
+            " their certificates, notebooks-ca_trust.crt."
+        )
+
+
+def _check_readable(path: str) -> None:
+    try:
+        Path(path).read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be read ({error.strerror}). c.Launcher.internal_ssl_key,"
+            " internal_ssl_cert and internal_ssl_ca (JUPYTERHUB_SSL_KEYFILE, …) name files that the"
+            " launcher's account can read."
+        ) from error

@@ -13,12 +13,15 @@ from launcher.experiments import template as notebook_files
 from launcher.experiments.faults import Fault, Unusable, shown
 from launcher.experiments.render import check_writable, render
 from launcher.experiments.template import Template
+from launcher.links import passwords
 from launcher.schemas import Checker
 
 log = logging.getLogger("launcher")
 
 OWN = Path(__file__).parent
 NOTEBOOK, SCHEMA = "notebook.py", "parameters.yaml"
+PICTURES = ("picture.svg", "picture.png", "picture.jpg", "picture.webp")
+MAX_PICTURE = 500_000
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,8 @@ class Experiment:
     schema: Mapping[str, Any]
     template: Template
     checker: Checker
+    picture: Path | None = None
+    """The file of its picture, if it has one."""
 
     def render(self, parameters: dict[str, Any], pointer: str = "") -> dict[str, Any]:
         """Render the notebook with these parameters (nbformat 4.5); raises BadRequest.
@@ -39,7 +44,8 @@ class Experiment:
         """
         self.checker.check(parameters, pointer)
         check_writable(parameters, pointer)
-        return render(self.template, self.name, parameters)
+        shown = passwords.hidden(self.schema, parameters)
+        return render(self.template, self.name, parameters, shown)
 
 
 def load(folder: Path) -> Experiment | list[Fault]:
@@ -65,7 +71,19 @@ def load(folder: Path) -> Experiment | list[Fault]:
         schema=schema,
         template=template,
         checker=Checker(schema),
+        picture=_picture(folder),
     )
+
+
+def _picture(folder: Path) -> Path | None:
+    """The picture in a folder; one that is too large for a page is left out, and logged."""
+    for name in PICTURES:
+        path = folder / name
+        if path.is_file():
+            if path.stat().st_size <= MAX_PICTURE:
+                return path
+            log.warning("a picture is too large, and is left out", extra={"file": shown(str(path))})
+    return None
 
 
 def _check_name(name: str) -> None:
@@ -119,13 +137,18 @@ class Catalogue:
         """All experiments, sorted by name."""
         return list(self._experiments.values())
 
+    def has(self, name: str) -> bool:
+        """Whether there is an experiment of that name."""
+        return name in self._experiments
+
     def find(self, name: str) -> Experiment:
         """The experiment of that name; raises NotFound."""
         try:
             return self._experiments[name]
         except KeyError:
             raise NotFound(
-                "There is no experiment with that name. GET /experiments lists them."
+                "There is no experiment with that name. The home page and GET /experiments"
+                " list them."
             ) from None
 
 

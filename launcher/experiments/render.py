@@ -41,8 +41,13 @@ def _too_deep(value: Any) -> str:
     return ""
 
 
-def render(template: Template, experiment: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Render the notebook: adds a cell with assignments, and metadata about its origin."""
+def render(
+    template: Template, experiment: str, parameters: Mapping[str, Any], shown: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Render the notebook: adds a cell with assignments, and metadata about its origin.
+
+    `shown` are the parameters without passwords, for the metadata.
+    """
     notebook = deepcopy(dict(template.notebook))
     if parameters:
         notebook["cells"].insert(template.parameters_at, _injected(parameters))
@@ -50,7 +55,7 @@ def render(template: Template, experiment: str, parameters: Mapping[str, Any]) -
         "version": launcher.__version__,
         "experiment": experiment,
         "template_sha256": template.sha256,
-        "parameters": dict(parameters),
+        "parameters": dict(shown),
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     return notebook

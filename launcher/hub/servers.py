@@ -7,6 +7,7 @@ from typing import Any
 
 from launcher.errors import NotFound, UnknownUser
 from launcher.hub import Hub, refused
+from launcher.hub.version import HAS_ENVELOPE, version
 from launcher.outbound import OutboundError, Response
 from launcher.server_ref import ServerRef
 
@@ -116,14 +117,28 @@ def _seconds(text: object) -> float:
         return 0.0
 
 
-async def post_start(hub: Hub, server: ServerRef) -> Response:
+async def post_start(
+    hub: Hub, server: ServerRef, user_options: Mapping[str, object] | None = None
+) -> Response:
     """Request a start; returns the hub's response. Raises HubUnavailable, HubRefused, UnknownUser.
 
-    The request may be repeated, unless the start failed.
+    The request may be repeated, unless the start failed. Without `user_options` the hub uses those
+    of the last start.
     """
-    answer = await hub.call("POST", *server.api_segments, kind="hub.start", seconds=START_SECONDS)
+    more: dict[str, Any] = {}
+    if user_options is not None:
+        more["json"] = await _options_body(hub, user_options)
+    answer = await hub.call(
+        "POST", *server.api_segments, kind="hub.start", seconds=START_SECONDS, **more
+    )
     raise_for_access(answer, server.user)
     return answer
+
+
+async def _options_body(hub: Hub, options: Mapping[str, object]) -> Mapping[str, object]:
+    """The body with the options: from JupyterHub 6 on they are a field of it."""
+    known = await version(hub)
+    return options if known and known < HAS_ENVELOPE else {"user_options": options}
 
 
 def no_such_server(server: ServerRef) -> NotFound:

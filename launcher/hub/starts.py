@@ -62,9 +62,19 @@ class Start:
     """One start of a server."""
 
     def __init__(
-        self, hub: Hub, server: ServerRef, on_message: OnMessage, *, begun_at: float | None = None
+        self,
+        hub: Hub,
+        server: ServerRef,
+        on_message: OnMessage,
+        *,
+        begun_at: float | None = None,
+        user_options: Mapping[str, object] | None = None,
     ) -> None:
-        """`begun_at` is when another worker began the start, in seconds since 1970."""
+        """`begun_at` is when another worker began the start, in seconds since 1970.
+
+        Without `user_options` the hub uses those of the last start.
+        """
+        self._user_options = user_options
         self._hub = hub
         self._server = server
         self._on_message = on_message
@@ -166,7 +176,7 @@ class Start:
         """
         self._cancel_early_stream()
         self._requested_at = time.time()
-        self._request = asyncio.create_task(servers.post_start(self._hub, self._server))
+        self._request = asyncio.create_task(self._post_start())
         self._request.add_done_callback(lambda task: task.cancelled() or task.exception())
         self._early_stream = asyncio.create_task(self._stream_early(self._request))
         self._early_stream.add_done_callback(lambda task: task.cancelled() or task.exception())
@@ -179,6 +189,9 @@ class Start:
             self._cancel_early_stream()
         self._last_response_at = time.monotonic()
         return answer
+
+    async def _post_start(self) -> Response:
+        return await servers.post_start(self._hub, self._server, self._user_options)
 
     async def _stream_early(self, request: asyncio.Task[Response]) -> bool:
         """Read the stream as `_stream` does, beginning before the hub's response.

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from launcher.hub import Hub, refused
@@ -17,6 +17,10 @@ class Identity:
     kind: str
     scopes: frozenset[str]
     admin: bool
+    hub_session: str = field(default="", repr=False)
+    """The browser's session at the hub that made the token; '' if none did."""
+    groups: frozenset[str] = frozenset()
+    """The hub's groups of the user, as far as the credential may read them."""
 
     @property
     def is_service(self) -> bool:
@@ -38,7 +42,15 @@ def from_model(hub: Hub, model: Mapping[str, Any]) -> Identity:
     except (KeyError, TypeError) as error:
         raise hub.unavailable() from error
     # the token's scopes count; the model's flag `admin` is the user's, not the token's
-    return Identity(name, kind, frozenset(scopes), admin="admin:servers" in scopes)
+    admin, session, groups = "admin:servers" in scopes, model.get("session_id"), model.get("groups")
+    return Identity(
+        name,
+        kind,
+        frozenset(scopes),
+        admin,
+        session if isinstance(session, str) else "",
+        frozenset(filter(_is_name, groups)) if isinstance(groups, list) else frozenset(),
+    )
 
 
 def _is_name(value: object) -> bool:

@@ -13,6 +13,9 @@ FILTERS_TOKENS = (5, 5, 3)
 # the first version that does not count a hook's refusal as a consecutive failure
 IGNORES_REFUSALS = (6, 0, 0)
 
+# the first version whose request to start a server has an object around the user's options
+HAS_ENVELOPE = (6, 0, 0)
+
 
 async def version(hub: Hub) -> tuple[int, int, int] | None:
     """Major, minor and micro version of the hub; None if unknown."""

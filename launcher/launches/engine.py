@@ -19,15 +19,19 @@ from launcher.contents import ServerGone
 from launcher.errors import (
     ContentsFailed,
     Ended,
+    HookMissing,
     HubUnavailable,
     LaunchAbandoned,
     LauncherError,
+    OtherEnvironment,
     ServerUnreachable,
     ServerUnresponsive,
     StoreUnavailable,
     fault,
     is_temporary,
 )
+from launcher.launches.checkouts import CheckoutRuns, Checkouts
+from launcher.launches.environments import Environments
 from launcher.launches.feed import Feed
 from launcher.launches.request import LaunchRequest, new_launch
 from launcher.launches.request import store as store_launch
@@ -46,6 +50,7 @@ MAX_ATTEMPTS = 12
 RETRY_SECONDS = 2.0
 LOOK_SECONDS = 30.0
 STEP_SECONDS = 1.0
+CHECKOUT_SECONDS = 5.0
 # shorter than the time after which other workers take over: the lease need not be checked again
 FRESH_SECONDS = 4.0
 # a launch during which so many workers died is not tried again
@@ -62,6 +67,8 @@ class LaunchEngine:
         starter: Starter,
         feed: Feed,
         metrics: Metrics,
+        environments: Environments,
+        checkouts: Checkouts,
         *,
         worker_id: str,
         patience: float,
@@ -79,6 +86,8 @@ class LaunchEngine:
         self._starter = starter
         self._feed = feed
         self._metrics = metrics
+        self._environments = environments
+        self._checkouts = checkouts
         self._worker_id = worker_id
         self._patience = patience
         self._upload_timeout = upload_timeout
@@ -274,6 +283,8 @@ class LaunchEngine:
             path = await self._open(launch, upload)
         except ServerGone as gone:
             return await self._without_server(launch, _reason(gone))
+        except CheckoutRuns:
+            return await self._while_checked_out(launch)
         except NotOwned:
             return None
         except HubUnavailable as error:
@@ -293,11 +304,26 @@ class LaunchEngine:
         return done
 
     async def _open(self, launch: Launch, upload: UploadState) -> str | None:
-        """The path of its notebook, None without one; raises as `_upload` does."""
+        """The path of its notebook, None without one; raises as `_upload` does.
+
+        Raises also OtherEnvironment and HookMissing, and CheckoutRuns while the project is checked
+        out.
+        """
+        try:
+            await self._environments.require(launch)
+        except (OtherEnvironment, HookMissing):
+            # the hub takes a start that was stopped for a server that runs, for a second
+            await self._uploader.require_server(launch)
+            raise
+        path = None
         if launch.notebook is None:
             await self._uploader.require_server(launch)
-            return None
-        return "/".join(await self._upload(launch, upload))
+        else:
+            path = "/".join(await self._upload(launch, upload))
+        # it may have been started again meanwhile
+        await self._environments.require(launch)
+        await self._checkouts.require(launch)
+        return path
 
     async def _upload(self, launch: Launch, upload: UploadState) -> tuple[str, ...]:
         """Where the notebook is; raises as `Uploader.upload` does, and ServerUnresponsive."""
@@ -315,6 +341,17 @@ class LaunchEngine:
             ) from error
         finally:
             upload.seconds += time.monotonic() - began
+
+    async def _while_checked_out(self, launch: Launch) -> Launch | None:
+        """Wait for the end of the checkout, for a while; None when the launch may not be ours."""
+        until = time.monotonic() + CHECKOUT_SECONDS
+        current: Launch | None = launch
+        while current and not current.ended and (left := until - time.monotonic()) > 0:
+            await self._feed.changed(current.id, current.seq, left)
+            current = await self._ours(launch)
+            if await self._checkouts.have_ended(launch.server):
+                break
+        return current
 
     async def _fail(self, launch: Launch, error: LauncherError) -> Launch | None:
         return await self._store.run_until_done(

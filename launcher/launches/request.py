@@ -10,11 +10,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from launcher import logs, urls
-from launcher.errors import KeyReused
+from launcher.errors import KeyReused, TooManyServers
 from launcher.server_ref import ServerRef
-from launcher.store import idempotency, leases
+from launcher.store import idempotency, leases, limit, project_servers
 from launcher.store import launches as launch_rows
-from launcher.store.launches import Bounds, Launch, Notebook
+from launcher.store.launches import Bounds, Environment, Launch, Notebook, OpenedProject
+from launcher.store.project_servers import ProjectServer
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,27 @@ class NotebookRequest:
     parameters: Mapping[str, Any]
     rendered: Mapping[str, Any]
     target: NotebookTarget
+    link_query: str | None = None
+    """The query of the link that fills in the form with all this."""
+
+
+@dataclass(frozen=True)
+class ProjectRequest:
+    """A git project that is to be opened on a server that is kept for it."""
+
+    server: ProjectServer
+    opens: str | None = None
+    """The file that the location opens, as a path below the workspace."""
+    active: frozenset[str] = frozenset()
+    """The user's other servers for projects that run, as the hub says."""
+    most: int = 0
+    """How many the user may run at a time; 0: any number."""
+
+    @property
+    def opened(self) -> OpenedProject:
+        """What the launch opens."""
+        kept = self.server
+        return OpenedProject(kept.repository, kept.commit_sha, kept.branch, kept.folder, self.opens)
 
 
 @dataclass(frozen=True)
@@ -59,6 +81,10 @@ class LaunchRequest:
     """The Idempotency-Key."""
     notebook: NotebookRequest | None = None
     """None: start the server, open nothing."""
+    environment: Environment | None = None
+    """The environment that it has to open in."""
+    project: ProjectRequest | None = None
+    """A project instead of a notebook."""
 
     def key_hash(self) -> str:
         """A hash of the key, its caller and its user."""
@@ -68,7 +94,17 @@ class LaunchRequest:
         """A hash of what is asked for."""
         asked = self.notebook
         opened = [asked.experiment, dict(asked.parameters), vars(asked.target)] if asked else []
-        return _digest([*opened, *([self.server.name] if self.server.name or not asked else [])])
+        where = self.environment
+        named = [{"entrypoint": where.entrypoint, "system": where.system}] if where else []
+        server = [self.server.name] if self.server.name or not asked else []
+        return _digest([*opened, *server, *named, *self._project()])
+
+    def _project(self) -> list[Any]:
+        """What is asked for beside the server's name, which stands for repository and commit."""
+        if self.project is None:
+            return []
+        kept = self.project.server
+        return [self.project.opens, dict(kept.options), kept.image]
 
 
 def _digest(value: Any) -> str:
@@ -84,6 +120,8 @@ def new_launch(request: LaunchRequest, worker_id: str) -> Launch:
         user=request.user,
         server=request.server,
         notebook=_notebook(request.notebook, launch_id) if request.notebook else None,
+        environment=request.environment,
+        project=request.project.opened if request.project else None,
         worker_id=worker_id,
         requested_by=request.requested_by,
         request_id=logs.request_id.get() or None,
@@ -101,6 +139,7 @@ def _notebook(request: NotebookRequest, launch_id: str) -> Notebook:
         workspace=target.workspace,
         if_exists=target.if_exists,
         content=json.dumps(rendered, ensure_ascii=False, indent=1),
+        link_query=request.link_query,
     )
 
 
@@ -126,12 +165,30 @@ def store(
         if earlier:
             return StoredLaunch(earlier, holds_path=False)
     launch_rows.check_bounds(connection, launch.user, bounds)
+    if request.project:
+        _keep_server(connection, request.project)
     holds_path = False
     if notebook := launch.notebook:
         # acquire the lease of the name that it most likely ends with
         path = f"{notebook.directory}/{notebook.filename}"
         holds_path = leases.acquire(connection, launch.server.user, path, launch.id)
     return StoredLaunch(launch_rows.insert(connection, launch), holds_path)
+
+
+def _keep_server(connection: sa.Connection, project: ProjectRequest) -> None:
+    """Store the server of a project; raises TooManyServers."""
+    server = project.server.server
+    limit.lock(connection)
+    begun = launch_rows.project_servers_under_way(connection, server.user)
+    others = sorted((project.active | begun) - {server.name})
+    if project.most and len(others) >= project.most:
+        named = ", ".join(others)
+        raise TooManyServers(
+            f"{len(others)} of your servers for projects run, which is the limit. Stop one of them"
+            f" first: {named}.",
+            members={"servers": others},
+        )
+    project_servers.put(connection, project.server)
 
 
 def _earlier(connection: sa.Connection, key: str, body: str, new_id: str) -> Launch | None:

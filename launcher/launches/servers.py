@@ -8,7 +8,7 @@ from launcher.hub.servers import Server
 from launcher.launches.feed import Feed
 from launcher.launches.starter import Starter
 from launcher.server_ref import ServerRef
-from launcher.store import Store, limit, starts
+from launcher.store import Store, limit, server_specs, starts
 from launcher.store import launches as launch_rows
 
 _STOPPED = ServerStopped("The server was stopped before the launch was done.").problem()
@@ -51,7 +51,12 @@ class Servers:
             self._starter.update_soon()
         elif server.name not in found:
             raise servers.no_such_server(server)
-        if await self._stopped(server, remove, may_be_missing=bool(cancelled)):
+        started = await self._store.read(server_specs.find, server)
+        stopped = await self._stopped(server, remove, may_be_missing=bool(cancelled))
+        if started:
+            # the hub deletes its token
+            await self._store.run(server_specs.remove, started)
+        if stopped:
             return None
         return (await self.find_all(server.user)).get(server.name)
 

@@ -4,8 +4,9 @@ import asyncio
 import functools
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from typing import Any
 
 from launcher.errors import (
     LauncherError,
@@ -34,7 +35,7 @@ from launcher.store.start_outcomes import (
     StartSucceeded,
     StartThrottled,
 )
-from launcher.store.starts import ClaimedStart, OwnStart
+from launcher.store.starts import ClaimedStart, OwnStart, Wish
 
 log = logging.getLogger("launcher")
 
@@ -59,10 +60,12 @@ class Starter:
         timeout: float,
         patience: float,
         queue_timeout: float,
+        user_options: Callable[[Wish | None], Mapping[str, Any] | None],
     ) -> None:
         """`timeout` bounds a start, `patience` the wait for a hub that is away, in seconds.
 
-        `logged` is the last state of the breaker that was logged, shared by all workers.
+        `logged` is the last state of the breaker that was logged, shared by all workers;
+        `user_options` are those of a start, None to reuse those of the last one.
         """
         self._store = store
         self._hub = hub
@@ -74,6 +77,7 @@ class Starter:
         self._timeout = timeout
         self._patience = patience
         self._queue_timeout = queue_timeout
+        self._user_options = user_options
         self._wanted = asyncio.Event()
         self._running: dict[ServerRef, asyncio.Task[None]] = {}
         self._crashed: list[ServerRef] = []
@@ -234,7 +238,13 @@ class Starter:
             self._progress.setdefault(server, []).append({"message": message, "progress": percent})
             self._wanted.set()
 
-        start = Start(self._hub, server, add, begun_at=claimed.begun_at)
+        start = Start(
+            self._hub,
+            server,
+            add,
+            begun_at=claimed.begun_at,
+            user_options=self._user_options(claimed.wish),
+        )
         try:
             outcome = await self._outcome(start)
             async with self._progress_lock:

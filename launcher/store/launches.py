@@ -14,6 +14,8 @@ from launcher.server_ref import ServerRef
 from launcher.store import launch_events, leases, workers
 from launcher.store.tables import launches, starts
 
+# a server may report without end what its checkout does, and it is stored
+MAX_CHECKOUT_EVENTS = 1000
 ACTIVE = ("queued", "starting", "uploading")
 WAITING = ("queued", "starting")
 ENDED = ("done", "failed", "cancelled")
@@ -46,6 +48,36 @@ class Notebook:
     """As JSON; empty once the launch has ended."""
     path: str | None = None
     """Its path in the home, once it is there."""
+    link_query: str | None = None
+    """The query of the link that fills in the form as it was; None if that would be too long."""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The environment that a launch asks for: it opens in no other one."""
+
+    system: str
+    entrypoint: str
+    """Its id."""
+    entrypoint_name: str
+    spec: Mapping[str, Any]
+    """The spawn specification, as JSON."""
+    spec_hash: str
+
+
+@dataclass(frozen=True)
+class OpenedProject:
+    """The git project that a launch opens, checked out on its server."""
+
+    repository: str
+    """The canonical URL."""
+    commit_sha: str | None
+    """None: the branch is followed."""
+    branch: str
+    folder: str
+    """The workspace, as a path below the home."""
+    opens: str | None = None
+    """The file that the location opens, as a path below the workspace."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +89,9 @@ class Launch:
     server: ServerRef
     notebook: Notebook | None = None
     """None: the server is started, and nothing opened."""
+    environment: Environment | None = None
+    """None: the one that its user selected, or that the server runs in."""
+    project: OpenedProject | None = None
     state: str = "queued"
     attempts: int = 0
     problem: dict[str, Any] | None = None
@@ -76,12 +111,13 @@ class Launch:
 
 
 # every launch runs these two statements; as text they take a third of the time
-_UNUSED = ("spec", "spec_hash")
-_LATER = ("path", "problem", *_UNUSED)
+_LATER = ("path", "problem")
 _NEW = [column.name for column in launches.c if column.name not in _LATER]
 _COLUMNS = ", ".join(f'"{name}"' for name in _NEW)
 _VALUES = ", ".join(f":{name}" for name in _NEW)
-_INSERT = sa.text(f"INSERT INTO launches ({_COLUMNS}) VALUES ({_VALUES})")  # noqa: S608
+_INSERT = sa.text(
+    f"INSERT INTO launches ({_COLUMNS}) VALUES ({_VALUES})"  # noqa: S608
+).bindparams(sa.bindparam("spec", type_=sa.JSON(none_as_null=True)))
 _DONE = sa.text(
     "UPDATE launches SET state = 'done', path = :path, updated_at = :now, seq = seq + 1,"
     " content = CASE WHEN content IS NULL THEN NULL ELSE '' END, worker_id = NULL"
@@ -127,26 +163,38 @@ def insert(connection: sa.Connection, launch: Launch) -> Launch:
     now = time.time()
     launch = replace(launch, created_at=now, updated_at=now)
     server = {"server_user": launch.server.user, "server": launch.server.name}
-    row = {**vars(launch), **_row_of(launch.notebook), **server}
+    row = {
+        **vars(launch),
+        **_row_of(launch.notebook, _NOTEBOOK),
+        **_row_of(launch.environment, _ENVIRONMENT),
+        **_row_of(launch.project, _PROJECT),
+        **server,
+    }
     connection.execute(_INSERT, {name: row[name] for name in _NEW})
     return launch
 
 
 _NOTEBOOK = [field.name for field in fields(Notebook)]
+_ENVIRONMENT = [field.name for field in fields(Environment)]
+_PROJECT = [field.name for field in fields(OpenedProject)]
 
 
-def _row_of(notebook: Notebook | None) -> Mapping[str, Any]:
-    return vars(notebook) if notebook else dict.fromkeys(_NOTEBOOK)
+def _row_of(
+    part: Notebook | Environment | OpenedProject | None, names: Sequence[str]
+) -> Mapping[str, Any]:
+    return vars(part) if part else dict.fromkeys(names)
 
 
 def _launch(row: sa.Row[Any]) -> Launch:
     columns = dict(row._mapping)
     notebook = {name: columns.pop(name) for name in _NOTEBOOK}
-    for name in _UNUSED:
-        del columns[name]
+    environment = {name: columns.pop(name) for name in _ENVIRONMENT}
+    project = {name: columns.pop(name) for name in _PROJECT}
     columns["server"] = ServerRef(columns.pop("server_user"), columns["server"])
     opened = Notebook(**notebook) if notebook["experiment"] is not None else None
-    return Launch(**columns, notebook=opened)
+    named = Environment(**environment) if environment["entrypoint"] is not None else None
+    cloned = OpenedProject(**project) if project["repository"] is not None else None
+    return Launch(**columns, notebook=opened, environment=named, project=cloned)
 
 
 def find(connection: sa.Connection, launch_id: str) -> Launch | None:
@@ -390,8 +438,43 @@ def record_progress(
     return [launch_id for launch_id, _ in changes]
 
 
+def record_checkout(
+    connection: sa.Connection,
+    server: ServerRef,
+    message: Mapping[str, object],
+    *,
+    is_last: bool = False,
+) -> list[str]:
+    """Record a message of a checkout for the launches under way on its server; their ids.
+
+    Past MAX_CHECKOUT_EVENTS of a launch, only the last message is kept.
+    """
+    changes = _change_waiting(connection, [server], ACTIVE)
+    kept = [(each, seq) for each, seq in changes if is_last or seq <= MAX_CHECKOUT_EVENTS]
+    launch_events.append(connection, kept, "progress", message)
+    return [launch_id for launch_id, _ in changes]
+
+
+def project_servers_under_way(connection: sa.Connection, user: str) -> frozenset[str]:
+    """The names of a user's servers that launches of projects are under way to."""
+    theirs = _OF_USER & launches.c.worker_id.is_not(None) & launches.c.repository.is_not(None)
+    found = connection.execute(sa.select(launches.c.server).where(theirs), {"whose": user})
+    return frozenset(found.scalars())
+
+
 def is_waited_for(connection: sa.Connection, server: ServerRef) -> bool:
     """Whether a launch waits for the server."""
+    query = sa.select(launches.c.id).where(_waits_for(server)).limit(1)
+    return connection.execute(query).first() is not None
+
+
+def wanted_environment(connection: sa.Connection, server: ServerRef) -> Any:
+    """`system` and `entrypoint` of the first launch that waits for the server and names them."""
+    named = _waits_for(server) & launches.c.entrypoint.is_not(None)
+    query = sa.select(launches.c.system, launches.c.entrypoint).where(named)
+    return connection.execute(query.order_by(launches.c.created_at).limit(1)).first()
+
+
+def _waits_for(server: ServerRef) -> sa.ColumnElement[bool]:
     here = (launches.c.server_user == server.user) & (launches.c.server == server.name)
-    waits = here & launches.c.worker_id.is_not(None) & launches.c.state.in_(WAITING)
-    return connection.execute(sa.select(launches.c.id).where(waits).limit(1)).first() is not None
+    return here & launches.c.worker_id.is_not(None) & launches.c.state.in_(WAITING)

@@ -1,9 +1,10 @@
-"""Deletes old launches, keys, leases and login attempts."""
+"""Deletes old launches, keys, leases, login attempts and confirmations of links."""
 
 import time
 
 import sqlalchemy as sa
 
+from launcher.store import link_confirmations
 from launcher.store.idempotency import KEPT_SECONDS
 from launcher.store.launches import ENDED
 from launcher.store.tables import idempotency_keys, launch_events, launches, leases, login_attempts
@@ -13,6 +14,8 @@ MOST_AT_ONCE = 1000
 # a launch that failed within so many seconds is kept for an hour only: there may be many of them
 AT_ONCE_SECONDS = 10.0
 KEPT_AT_ONCE_SECONDS = 3600.0
+# a link that was confirmed so long ago asks again
+CONFIRMED_SECONDS = 365 * 86_400.0
 
 
 def prune(connection: sa.Connection, seconds: float) -> int:
@@ -32,6 +35,7 @@ def prune(connection: sa.Connection, seconds: float) -> int:
     forgotten = (leases.c.expires_at < now) & leases.c.launch_id.not_in(running)
     connection.execute(leases.delete().where(forgotten))
     connection.execute(login_attempts.delete().where(login_attempts.c.at < now - KEPT_SECONDS))
+    link_confirmations.prune(connection, CONFIRMED_SECONDS)
     return len(ids)
 
 

@@ -18,7 +18,7 @@ from launcher.store.breaker import CLOSED, OPEN
 from launcher.store.launches import Launch
 from launcher.store.limit import StartLimits, Status
 from launcher.store.start_outcomes import StartOutcome
-from launcher.store.starts import ClaimedStart, OwnStart
+from launcher.store.starts import ClaimedStart, OwnStart, Wish
 
 BUSY_RETRY_SECONDS = 60
 
@@ -42,7 +42,8 @@ class QueueUpdate:
 def enqueue(connection: sa.Connection, launch: Launch, limits: StartLimits) -> Launch | None:
     """Queue the launch's server for its start; the launch, in the state of that start.
 
-    None when it is not the caller's any more. Raises QueueFull, StartCooldown, StartsFailing.
+    None when it is not the caller's any more. Raises QueueFull, StartCooldown, StartsFailing,
+    OtherEnvironment.
     """
     now = limit.status(connection, limits)
     current = launch_rows.find(connection, launch.id)
@@ -55,7 +56,9 @@ def enqueue(connection: sa.Connection, launch: Launch, limits: StartLimits) -> L
         )  # it came up while the upload was tried
     if not starts.is_wanted(connection, launch.server):
         _admit(connection, launch.server, now)
-    state = "starting" if starts.enqueue(connection, launch.server) else "queued"
+    named = launch.environment
+    wish = Wish(named.system, named.entrypoint) if named else None
+    state = "starting" if starts.enqueue(connection, launch.server, wish) else "queued"
     if state == current.state:
         return launch_rows.move(connection, current, **again)
     return launch_rows.move(connection, current, state=state, **again)

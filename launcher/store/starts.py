@@ -11,12 +11,22 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from launcher.errors import OtherEnvironment
 from launcher.server_ref import ServerRef
 from launcher.store import breaker, limit, workers
 from launcher.store import launches as launch_rows
 from launcher.store.launches import WAITING
 from launcher.store.limit import StartLimits
 from launcher.store.tables import starts
+
+
+@dataclass(frozen=True)
+class Wish:
+    """The environment in which a launch wants a server to start."""
+
+    system: str
+    entrypoint: str
+    """Its id."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +38,7 @@ class ClaimedStart:
     """Seconds in the queue."""
     begun_at: float | None = None
     """When another worker began it; None when it has not begun."""
+    wish: Wish | None = None
 
 
 @dataclass(frozen=True)
@@ -52,11 +63,19 @@ _FINISH = starts.delete().where(_MINE).returning(starts.c.asked_at, starts.c.unw
 _ENQUEUE = sa.text(
     'INSERT INTO starts ("user", server, queued_at, unwanted)'
     " VALUES (:this_user, :this_server, :now, :no)"
-    ' ON CONFLICT ("user", server) DO UPDATE SET unwanted = :no RETURNING asked_at'
+    ' ON CONFLICT ("user", server) DO UPDATE SET unwanted = :no'
+    " RETURNING asked_at, system, entrypoint"
 )
-_QUEUED = sa.select(starts.c.user, starts.c.server, starts.c.queued_at).where(
-    starts.c.asked_at.is_(None)
+_WISH = sa.select(starts.c.system, starts.c.entrypoint).where(_THIS)
+_SET_WISH = (
+    starts.update()
+    .where(_THIS & starts.c.asked_at.is_(None))
+    .values(system=sa.bindparam("on"), entrypoint=sa.bindparam("named"))
 )
+_WITHDRAW_WISH = starts.update().where(_THIS).values(system=None, entrypoint=None)
+_QUEUED = sa.select(
+    starts.c.user, starts.c.server, starts.c.queued_at, starts.c.system, starts.c.entrypoint
+).where(starts.c.asked_at.is_(None))
 _IN_TURN = _QUEUED.order_by(starts.c.queued_at)
 _FIRST = _IN_TURN.limit(sa.bindparam("count"))
 _FIRST_UNFAILED = _QUEUED.where(starts.c.user.not_in(breaker.failed_users()))
@@ -71,7 +90,9 @@ _TAKE_OVER = (
     starts.update()
     .where(_UNATTENDED)
     .values(worker_id=sa.bindparam("by"))
-    .returning(starts.c.user, starts.c.server, starts.c.asked_at)
+    .returning(
+        starts.c.user, starts.c.server, starts.c.asked_at, starts.c.system, starts.c.entrypoint
+    )
 )
 _RELEASE = starts.update().where(_MINE).values(worker_id=None)
 _REQUEUE = starts.update().where(_MINE).values(worker_id=None, asked_at=None)
@@ -88,10 +109,33 @@ def _mine(server: ServerRef, worker_id: str) -> dict[str, str]:
     return {**_this(server), "by": worker_id}
 
 
-def enqueue(connection: sa.Connection, server: ServerRef) -> bool:
-    """Put the server into the queue, unless it is there; whether it is being started."""
-    row = {**_this(server), "now": time.time(), "no": False}
-    return connection.execute(_ENQUEUE, row).scalar_one() is not None
+def enqueue(connection: sa.Connection, server: ServerRef, wish: Wish | None = None) -> bool:
+    """Put the server into the queue, unless it is there; whether it is being started.
+
+    Raises OtherEnvironment if it waits there for another environment than the `wish`.
+    """
+    values = {**_this(server), "now": time.time(), "no": False}
+    row = connection.execute(_ENQUEUE, values).one()
+    there = _wish(row)
+    if wish and there and wish != there:
+        raise OtherEnvironment(
+            "Another launch is starting your server in another environment. Try again when it has"
+            " ended, or cancel it."
+        )
+    if wish and not there:
+        named = {"on": wish.system, "named": wish.entrypoint}
+        connection.execute(_SET_WISH, {**_this(server), **named})
+    return row.asked_at is not None
+
+
+def _wish(row: Any) -> Wish | None:
+    return None if row.entrypoint is None else Wish(row.system, row.entrypoint)
+
+
+def wish(connection: sa.Connection, server: ServerRef) -> Wish | None:
+    """The environment in which launches want the server to start."""
+    row = connection.execute(_WISH, _this(server)).one_or_none()
+    return _wish(row) if row else None
 
 
 def is_wanted(connection: sa.Connection, server: ServerRef) -> bool:
@@ -116,13 +160,17 @@ def claim(
     connection.execute(_CLAIM, {"these": these, "by": worker_id, "now": now})
     moved = launch_rows.move_waiting(connection, servers, ("queued",), state="starting")
     claimed = zip(servers, rows, strict=True)
-    return [ClaimedStart(server, now - row.queued_at) for server, row in claimed], moved
+    return [
+        ClaimedStart(server, now - row.queued_at, wish=_wish(row)) for server, row in claimed
+    ], moved
 
 
 def take_over(connection: sa.Connection, worker_id: str) -> list[ClaimedStart]:
     """Make the worker responsible for starts in flight whose worker is gone."""
     rows = connection.execute(_TAKE_OVER, {"by": worker_id})
-    return [ClaimedStart(ServerRef(row.user, row.server), 0.0, row.asked_at) for row in rows]
+    return [
+        ClaimedStart(ServerRef(row.user, row.server), 0.0, row.asked_at, _wish(row)) for row in rows
+    ]
 
 
 def succeeded(
@@ -201,6 +249,7 @@ def requeue(connection: sa.Connection, server: ServerRef, worker_id: str) -> lis
     """Put a start that did not begin back to its old place in the queue; ids of its launches."""
     if not connection.execute(_REQUEUE, _mine(server, worker_id)).rowcount:
         return []
+    _renew_wish(connection, server)
     return launch_rows.move_waiting(connection, [server], ("starting",), state="queued")
 
 
@@ -229,11 +278,27 @@ def refuse_queued(
 
 
 def drop_unwanted(connection: sa.Connection, server: ServerRef) -> None:
-    """After a launch was cancelled: if no other one waits for the server, drop its start."""
-    if not launch_rows.is_waited_for(connection, server):
-        here = (starts.c.user == server.user) & (starts.c.server == server.name)
-        connection.execute(starts.delete().where(here & starts.c.asked_at.is_(None)))
-        connection.execute(starts.update().where(here).values(unwanted=True))
+    """After a launch was cancelled: if no other one waits for the server, drop its start.
+
+    What the cancelled launch wished is not granted to another one.
+    """
+    if launch_rows.is_waited_for(connection, server):
+        _renew_wish(connection, server)
+        return
+    here = (starts.c.user == server.user) & (starts.c.server == server.name)
+    connection.execute(starts.delete().where(here & starts.c.asked_at.is_(None)))
+    unwanted = {"unwanted": True, "system": None, "entrypoint": None}
+    connection.execute(starts.update().where(here).values(unwanted))
+
+
+def _renew_wish(connection: sa.Connection, server: ServerRef) -> None:
+    """Grant a start only what the launches want that wait for it now."""
+    found = launch_rows.wanted_environment(connection, server)
+    if found:
+        named = {"on": found.system, "named": found.entrypoint}
+        connection.execute(_SET_WISH, {**_this(server), **named})
+    else:
+        connection.execute(_WITHDRAW_WISH, _this(server))
 
 
 def owned_by(connection: sa.Connection, worker_id: str) -> list[OwnStart]:

@@ -17,6 +17,51 @@ launches = sa.Table(
     sa.Column("server", sa.String(255), nullable=False, comment="its name; '' is the default one"),
     sa.Column("spec", sa.JSON(none_as_null=True), comment="the spawn specification, if any"),
     sa.Column("spec_hash", sa.String(64)),
+    # the environment that it asks for, if any
+    sa.Column(
+        "system",
+        sa.String(255),
+        sa.CheckConstraint("system IS NULL OR spec_hash IS NOT NULL", "system_has_spec"),
+    ),
+    sa.Column(
+        "entrypoint",
+        sa.String(32),
+        sa.CheckConstraint("(entrypoint IS NULL) = (system IS NULL)", "entrypoint_has_system"),
+    ),
+    sa.Column(
+        "entrypoint_name",
+        sa.String(255),
+        sa.CheckConstraint(
+            "(entrypoint IS NULL) = (entrypoint_name IS NULL)", "entrypoint_has_its_name"
+        ),
+    ),
+    # the git project that it opens, if any: a commit, or else a branch that is followed; the folder
+    # of its workspace in the home, and the file there that is opened
+    sa.Column(
+        "repository",
+        sa.Text,
+        sa.CheckConstraint("repository IS NULL OR experiment IS NULL", "project_has_no_notebook"),
+    ),
+    sa.Column(
+        "commit_sha",
+        sa.String(40),
+        sa.CheckConstraint("commit_sha IS NULL OR repository IS NOT NULL", "commit_of_project"),
+    ),
+    sa.Column(
+        "branch",
+        sa.String(255),
+        sa.CheckConstraint("(branch IS NULL) = (repository IS NULL)", "project_has_branch"),
+    ),
+    sa.Column(
+        "folder",
+        sa.Text,
+        sa.CheckConstraint("(folder IS NULL) = (repository IS NULL)", "project_has_folder"),
+    ),
+    sa.Column(
+        "opens",
+        sa.Text,
+        sa.CheckConstraint("opens IS NULL OR repository IS NOT NULL", "opens_of_project"),
+    ),
     # the notebook, if any
     sa.Column("experiment", sa.String(255)),
     sa.Column("directory", sa.Text),
@@ -25,6 +70,14 @@ launches = sa.Table(
     sa.Column("if_exists", sa.String(16)),
     sa.Column("content", sa.Text, comment="the notebook; empty after the end"),
     sa.Column("path", sa.Text, comment="where the notebook is, below the home"),
+    sa.Column(
+        "link_query",
+        sa.Text,
+        sa.CheckConstraint(
+            "link_query IS NULL OR experiment IS NOT NULL", "link_query_of_notebook"
+        ),
+        comment="of the link that fills in its form",
+    ),
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False, comment="times the server was found gone"),
     sa.Column("problem", sa.JSON(none_as_null=True), comment="why it failed (RFC 9457)"),
@@ -115,6 +168,13 @@ starts = sa.Table(
     sa.Column("worker_id", sa.String(32), comment="the worker that starts it; null in the queue"),
     sa.Column("asked_at", sa.Float, comment="when its start was begun; null in the queue"),
     sa.Column("unwanted", sa.Boolean, nullable=False, comment="every launch was cancelled"),
+    # the environment that a launch asks for, if one does
+    sa.Column("system", sa.String(255)),
+    sa.Column(
+        "entrypoint",
+        sa.String(32),
+        sa.CheckConstraint("(entrypoint IS NULL) = (system IS NULL)", "start_has_system"),
+    ),
     sa.Index("starts_in_turn", "queued_at"),
 )
 
@@ -194,4 +254,145 @@ probes = sa.Table(
     sa.Column("worker_id", sa.String(32), nullable=False),
     sa.Column("content", sa.LargeBinary, nullable=False),
     sa.Column("at", sa.Float, nullable=False),
+)
+
+# signed links that users confirmed; `link_id` is a hash of the link
+link_confirmations = sa.Table(
+    "link_confirmations",
+    metadata,
+    sa.Column("link_id", sa.String(64), primary_key=True),
+    sa.Column("user_name", sa.String(255), primary_key=True),
+    sa.Column("confirmed_at", sa.Float, nullable=False, comment="seconds since 1970, UTC"),
+    sa.Index("link_confirmations_by_age", "confirmed_at"),
+)
+
+# the environments of users; an option of a type has a row while it is selected
+entrypoints = sa.Table(
+    "entrypoints",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("user", sa.String(255), nullable=False),
+    sa.Column(
+        "name",
+        sa.String(255),
+        sa.CheckConstraint("length(name) BETWEEN 1 AND 255", "entrypoint_has_name"),
+        nullable=False,
+    ),
+    sa.Column("type", sa.String(255), nullable=False, comment="as in the configuration"),
+    sa.Column("data", sa.JSON, nullable=False, comment="as the schema of its type says"),
+    sa.Column("created_at", sa.Float, nullable=False, comment="seconds since 1970, UTC"),
+    sa.Column("updated_at", sa.Float, nullable=False),
+    sa.UniqueConstraint("user", "name", name="entrypoints_by_name"),
+    # for the foreign key of entrypoint_systems
+    sa.UniqueConstraint("id", "user", name="entrypoints_with_user"),
+)
+
+# the systems that an entrypoint is on
+entrypoint_systems = sa.Table(
+    "entrypoint_systems",
+    metadata,
+    sa.Column("entrypoint", sa.String(32), primary_key=True),
+    sa.Column("user", sa.String(255), primary_key=True),
+    sa.Column("system", sa.String(255), primary_key=True),
+    sa.ForeignKeyConstraint(
+        ["entrypoint", "user"],
+        ["entrypoints.id", "entrypoints.user"],
+        name="system_of_entrypoint",
+        ondelete="CASCADE",
+    ),
+)
+
+# at most one entrypoint per user and system: one of that user, on that system
+entrypoint_selections = sa.Table(
+    "entrypoint_selections",
+    metadata,
+    sa.Column("user", sa.String(255), primary_key=True),
+    sa.Column("system", sa.String(255), primary_key=True),
+    sa.Column("entrypoint", sa.String(32), nullable=False),
+    sa.Column("selected_at", sa.Float, nullable=False, comment="seconds since 1970, UTC"),
+    sa.ForeignKeyConstraint(
+        ["entrypoint", "user", "system"],
+        ["entrypoint_systems.entrypoint", "entrypoint_systems.user", "entrypoint_systems.system"],
+        name="selection_of_entrypoint",
+        ondelete="CASCADE",
+    ),
+)
+
+# how the servers of users were started last, as the hub's spawn hook fetched it
+server_specs = sa.Table(
+    "server_specs",
+    metadata,
+    sa.Column("user", sa.String(255), primary_key=True),
+    sa.Column("server", sa.String(255), primary_key=True),
+    sa.Column("system", sa.String(255), nullable=False),
+    sa.Column("entrypoint", sa.String(32), comment="null: the spawner's own configuration"),
+    sa.Column("entrypoint_name", sa.String(255)),
+    sa.Column("spec_hash", sa.String(64), nullable=False),
+    sa.Column("token", sa.Text, comment="of the server, sealed; null once it was refused"),
+    sa.Column("fetched_at", sa.Float, nullable=False, comment="seconds since 1970, UTC"),
+    sa.CheckConstraint(
+        "(entrypoint IS NULL) = (entrypoint_name IS NULL)", "entrypoint_of_server_has_name"
+    ),
+)
+
+# the spawner that starts servers on a system, as the hub's spawn hook said last
+spawners = sa.Table(
+    "spawners",
+    metadata,
+    sa.Column("system", sa.String(255), primary_key=True),
+    sa.Column("spawner", sa.String(255), nullable=False, comment="its class"),
+    sa.Column("fields", sa.JSON, nullable=False, comment="of a specification, that it can apply"),
+    sa.Column("seen_at", sa.Float, nullable=False, comment="seconds since 1970, UTC"),
+)
+
+# named servers that were made for environments; they may be removed when they are not used
+environment_servers = sa.Table(
+    "environment_servers",
+    metadata,
+    sa.Column("user", sa.String(255), primary_key=True),
+    sa.Column("server", sa.String(255), primary_key=True),
+    sa.Column("started_at", sa.Float, nullable=False, comment="seconds since 1970, UTC"),
+    sa.CheckConstraint("server <> ''", "environment_server_is_named"),
+)
+
+# named servers that are kept for git projects
+project_servers = sa.Table(
+    "project_servers",
+    metadata,
+    sa.Column("user", sa.String(255), primary_key=True),
+    sa.Column("server", sa.String(255), primary_key=True),
+    sa.Column("provider", sa.String(255), nullable=False, comment="as in the configuration"),
+    sa.Column("repository", sa.Text, nullable=False, comment="its canonical URL"),
+    sa.Column("clone_url", sa.Text, nullable=False),
+    sa.Column("namespace", sa.Text, nullable=False),
+    sa.Column("project", sa.String(255), nullable=False),
+    sa.Column("commit_sha", sa.String(40), comment="null: the branch is followed"),
+    sa.Column("branch", sa.String(255), nullable=False),
+    sa.Column("folder", sa.Text, nullable=False, comment="of the workspace, below the home"),
+    sa.Column("options", sa.JSON, nullable=False, comment="as they were chosen"),
+    sa.Column("image", sa.Text),
+    sa.Column("image_asked", sa.Boolean, nullable=False, comment="whether its user named it"),
+    sa.Column("system", sa.String(255)),
+    sa.Column("entrypoint", sa.String(32), comment="null: the selected one"),
+    sa.Column("created_at", sa.Float, nullable=False, comment="seconds since 1970, UTC"),
+    sa.Column("start_id", sa.String(32), comment="of its last start"),
+    sa.Column("checkout", sa.String(16), comment="of its last start"),
+    sa.Column("detail", sa.Text, comment="what the checkout reported at its end"),
+    sa.Column("credential_given", sa.Boolean, nullable=False, comment="in its last start"),
+    sa.CheckConstraint("server <> ''", "project_server_is_named"),
+    sa.CheckConstraint("(entrypoint IS NULL) = (system IS NULL)", "project_server_has_system"),
+    sa.CheckConstraint("(start_id IS NULL) = (checkout IS NULL)", "checkout_of_start"),
+    sa.CheckConstraint("checkout IN ('preparing', 'done', 'failed')", "checkout"),
+)
+
+# the tokens with which users read repositories: stored by them, or of their sign-in at the hub
+git_tokens = sa.Table(
+    "git_tokens",
+    metadata,
+    sa.Column("user", sa.String(255), primary_key=True),
+    sa.Column("host", sa.String(255), primary_key=True, comment="the URL of the git host"),
+    sa.Column("source", sa.String(16), primary_key=True, comment="who gave it"),
+    sa.Column("token", sa.Text, nullable=False, comment="sealed, with the user name it is for"),
+    sa.Column("stored_at", sa.Float, nullable=False, comment="seconds since 1970, UTC"),
+    sa.CheckConstraint("source IN ('user', 'sign-in')", "git_token_source"),
 )

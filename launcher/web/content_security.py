@@ -22,3 +22,23 @@ SWAGGER_UI = _policy(
     img_src="'self' data:",
     connect_src="'self'",
 )
+
+# a rendered notebook in a frame: opaque origin, no script, nothing from the network but its style
+PREVIEW = (
+    "sandbox; default-src 'none'; style-src 'self'; img-src data:; base-uri 'none';"
+    " form-action 'none'; frame-ancestors 'self'"
+)
+
+
+def page(*, frame: bool = False) -> str:
+    """The policy of a page of the launcher; `frame` allows a frame of its own."""
+    directives = {
+        "script_src": "'self'",
+        "style_src": "'self'",
+        # the icons of Bootstrap are data: URLs
+        "img_src": "'self' data:",
+        "font_src": "'self'",
+        "connect_src": "'self'",
+        "form_action": "'self'",
+    }
+    return _policy(**directives, **({"frame_src": "'self'"} if frame else {}))

@@ -78,7 +78,7 @@ def test_a_preview_is_the_notebook_that_a_launch_writes(site, alice):
 def test_the_parameters_of_a_launch_stand_behind_the_defaults(site, alice):
     cells = preview(site, alice, "site", {"depth": 2}).json()["cells"]
     tags = [cell["metadata"].get("tags", []) for cell in cells]
-    assert tags[:2] == [["parameters"], ["injected-parameters"]]
+    assert tags[:3] == [["launcher"], ["parameters"], ["injected-parameters"]]
 
 
 def test_what_one_request_left_out_does_not_reach_another(site, alice):

@@ -60,6 +60,10 @@ CONTRACT.app = Running()
 
 # what stands in the paths of operations
 PLACES = {"experiment": "hello", "launch_id": "0" * 32, "server_name": "gpu"}
+PLACES |= {"user_name": "alice", "system": "desk"}
+PLACES |= {"host": "gitlab.example.org"}
+PLACES |= {"namespace": "climate", "project": "course", "commit_sha": "2f1c3a9"}
+PLACES |= {"entrypoint_id": "0" * 32, "entrypoint_type": "conda"}
 # What can be asked of an answer whose request schemathesis did not make
 OF_ANY_ANSWER = [
     not_a_server_error,
@@ -79,13 +83,29 @@ SAID_IN_WORDS = (
     "/notebook/directory",
     "/notebook/filename",
     "/notebook/server",
+    "/notebook/entrypoint",
+    "/notebook/system",
+    "/entrypoint",
+    "/system",
     "/server",
+    "/experiment",
     "/parameters",
     "/opendap",
     "/setup/period/end",
+    "/namespace",
+    "/project",
+    "/repository",
+    "/url",
+    "/ref",
+    "/branch",
+    "/serverOptions",
 )
-# a cursor is one that the service gave; a key is of visible characters
-PARAMETERS_SAID_IN_WORDS = ("cursor is not valid", "The header Idempotency-Key must have")
+# a cursor is one that the service gave; a key is of visible characters; the site has no git host
+PARAMETERS_SAID_IN_WORDS = (
+    "cursor is not valid",
+    "The header Idempotency-Key must have",
+    "This site has no git host",
+)
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +140,9 @@ def check_headers(name, answer):
 def check_documented(name, answer, *, provoked=False):
     """Hold that the answer is one of those that openapi.yaml describes."""
     case = operation_of(name).Case(path_parameters=PLACES)
-    chosen = OF_ANY_ANSWER[1:] if provoked else OF_ANY_ANSWER
+    # 501: the hub of these tests has no spawn hook
+    expected = provoked or answer.status_code == 501
+    chosen = OF_ANY_ANSWER[1:] if expected else OF_ANY_ANSWER
     case.validate_response(answer, checks=chosen)
     check_headers(name, answer)
 
@@ -131,6 +153,8 @@ def check_documented(name, answer, *, provoked=False):
 def named_as_a_notebook(case):
     """The case with a filename that ends as one must, so that more gets as far as a launch."""
     notebook = case.body.get("notebook", {}) if isinstance(case.body, dict) else {}
+    if isinstance(notebook, str):
+        return case  # the file of a project
     if case.meta.generation.mode.is_positive and len(notebook.get("filename", "x" * 230)) <= 224:
         notebook = {**notebook, "filename": f"{notebook['filename']}.ipynb"}
         case.body = {**case.body, "notebook": notebook}
@@ -142,7 +166,10 @@ def refused_for_what_words_say(answer):
     if problem["detail"].startswith(PARAMETERS_SAID_IN_WORDS):
         return True
     pointers = [error["pointer"] for error in problem.get("errors", ())]
-    return bool(pointers) and all(pointer.startswith(SAID_IN_WORDS) for pointer in pointers)
+    # a notebook is required with an experiment
+    return bool(pointers) and all(
+        pointer == "/notebook" or pointer.startswith(SAID_IN_WORDS) for pointer in pointers
+    )
 
 
 def exceptions(case, answer):
@@ -154,6 +181,9 @@ def exceptions(case, answer):
     if answer.status_code == 422 and "idempotency-key-reused" in answer.text:
         # an earlier case had the same key by chance
         excluded.append(checks.positive_data_acceptance)
+    if answer.status_code == 501 and "logs-missing" in answer.text:
+        # the hub of these tests has no spawn hook
+        excluded.append(not_a_server_error)
     return excluded
 
 
@@ -187,8 +217,16 @@ def test_no_request_of_a_stranger_is_let_in(case, app, fakehub, alice):
 # bodies that schemathesis does not try
 
 WITH_BODY = sorted(name for name, (_, _, each) in OPERATIONS.items() if "requestBody" in each)
+# the hook has a secret of its own, and a server its own token
+OF_USERS = [name for name in WITH_BODY if not {"hub", "project_server"} & set(name.split("."))]
+# they alone may fail because a server does not start, and do it with a request that is right
 LAUNCHES = [
-    name for name in WITH_BODY if not name.endswith((".preview", ".change_default", ".change"))
+    name
+    for name in WITH_BODY
+    if "504" in OPERATIONS[name][2]["responses"]
+    and not name.endswith((".change_default", ".change"))
+    # they ask a git host first
+    and ".projects." not in name
 ]
 
 
@@ -303,7 +341,7 @@ media_types = (
 )
 
 
-@pytest.mark.parametrize("name", WITH_BODY)
+@pytest.mark.parametrize("name", OF_USERS)
 def test_no_body_gets_an_answer_that_is_not_described(client, fakehub, alice, name):
     seen = []
 
@@ -323,7 +361,7 @@ def test_no_body_gets_an_answer_that_is_not_described(client, fakehub, alice, na
 
 @many
 @given(
-    name=st.sampled_from(WITH_BODY),
+    name=st.sampled_from(OF_USERS),
     media_type=media_types,
     encoding=st.none() | st.sampled_from(["gzip", "br", "identity", "deflate, gzip"]) | tokens,
 )

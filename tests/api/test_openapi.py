@@ -50,7 +50,11 @@ def test_an_operation_is_secured_or_on_the_list_of_public_ones(name):
     if name in PUBLIC:
         assert security == []
     else:
-        schemes = {"metrics"} if name == METRICS else {"token", "basic"}
+        schemes = {"token", "basic", "session"}
+        if name == METRICS or name.startswith("launcher.api.hub."):
+            schemes = {"metrics"} if name == METRICS else {"hook"}
+        if name.startswith("launcher.api.project_server."):
+            schemes = {"server"}
         assert {next(iter(requirement)) for requirement in security} == schemes
         assert {} not in security
 
@@ -58,7 +62,7 @@ def test_an_operation_is_secured_or_on_the_list_of_public_ones(name):
 @every_operation
 def test_an_operation_that_is_not_public_refuses_strangers(client, fakehub, name):
     path, method, operation = OPERATIONS[name]
-    path = path.replace("{experiment}", "hello")
+    path = path.replace("{experiment}", "hello").replace("{commit_sha}", "2f1c3a9")
     body = {"json": {"notebook": {"directory": "a"}}} if "requestBody" in operation else {}
     status = client.request(method.upper(), path, **body).status_code
     assert status in ((200, 503) if name in PUBLIC else (401,))
@@ -94,7 +98,7 @@ def test_an_operation_says_what_it_does_and_how_it_fails(name):
             assert media_types == {"text/event-stream"}
         elif status == "204":
             assert media_types == set()
-        elif status in ("200", "202") or (name, status) == (READY, "503"):
+        elif status in ("200", "201", "202") or (name, status) == (READY, "503"):
             assert media_types == {"application/json"}
         else:
             assert media_types == {"application/problem+json"}
@@ -104,6 +108,9 @@ def test_an_operation_says_what_it_does_and_how_it_fails(name):
 def test_every_field_of_a_body_is_bounded_and_no_other_is_taken(name):
     schema = body_schema(OPERATIONS[name][2])
     if schema:
+        # the hub's hook and the checkout in a server may be newer: what they add is ignored
+        newer = ("launcher.api.hub.", "launcher.api.project_server.")
+        schema.setdefault("additionalProperties", not name.startswith(newer))
         check_bounds(schema, name)
 
 
@@ -112,7 +119,11 @@ def test_every_field_of_a_body_is_bounded_and_no_other_is_taken(name):
     [
         name
         for name, (path, _, operation) in OPERATIONS.items()
-        if "requestBody" in operation and "{server_name}" not in path
+        # some need a site with systems or git hosts: see test_entrypoints.py, test_git_hosts.py,
+        # and tests/hub/test_projects.py
+        if "requestBody" in operation
+        and not {"{server_name}", "{user_name}", "{host}"} & {*path.split("/")}
+        and not operation["tags"][0].startswith("project")
     ],
 )
 def test_the_example_of_a_body_works_at_once(client, fakehub, alice, name):

@@ -9,7 +9,8 @@ from application import problem_of
     [
         ("/launches", {"canary": "1"}, "cursor, experiment, limit, state, user"),
         ("/launches", {"User": "x"}, "user"),
-        ("/servers", {"user": "canary"}, "has none"),
+        ("/servers", {"user": "canary"}, "branch, commit_sha, namespace, project, state"),
+        ("/server", {"user": "canary"}, "has none"),
         ("/user", {"x": ""}, "has none"),
         ("/launches", {"limit": "0"}, "limit must be at least 1"),
         ("/launches", {"limit": "-1"}, "limit must be at least 1"),

@@ -1,9 +1,11 @@
-"""Runs `launcher doctor` as an administrator does."""
+"""Runs `launcher doctor` as an administrator does, and other commands as users do."""
 
 import pytest
 from application import environment
 from click.testing import CliRunner
+from command_line import User
 from doctoring import DOCTOR, Report, run_doctor
+from fake_launcher import served
 
 from launcher.cli import main
 
@@ -31,3 +33,16 @@ def doctor_process(tmp_path):
         return run_doctor([*before, *DOCTOR, *words], folder=folder, env=env)
 
     return run
+
+
+@pytest.fixture
+def service():
+    """A launcher that answers what it is told."""
+    with served() as service:
+        yield service
+
+
+@pytest.fixture
+def user(service):
+    """A user of that launcher."""
+    return User(service.url, "secret-of-alice")

@@ -27,7 +27,10 @@ finally:
 
 @pytest.mark.parametrize(
     "words",
-    [["--help"], ["--version"], ["config"], ["serve", "--help"], ["doctor", "--help"]],
+    [
+        *(["--help"], ["--version"], ["config"], ["serve", "--help"], ["doctor", "--help"]),
+        *(["project", "--help"], ["logs", "--help"], ["servers", "--help"]),
+    ],
     ids=" ".join,
 )
 def test_a_command_imports_what_it_needs_and_no_more(words):
@@ -42,8 +45,11 @@ def test_a_command_imports_what_it_needs_and_no_more(words):
 def test_help_lists_the_commands():
     done = CliRunner().invoke(main, ["--help"])
     assert done.exit_code == 0
-    for name in ("config", "doctor", "serve"):
+    users = ("project", "servers", "logs", "stop", "resume", "remove")
+    for name in ("config", "doctor", "serve", *users):
         assert f"\n  {name} " in done.output
+    assert "\n  _" not in done.output
+    assert all(len(line) <= 80 for line in done.output.splitlines())
 
 
 def test_the_version_is_the_only_word():
@@ -59,7 +65,7 @@ def test_an_unknown_command_is_an_error():
 def test_config_prints_the_launchers_settings_and_no_others():
     printed = CliRunner().invoke(main, ["config"]).output
     names = re.findall(r"^# c\.(\w+\.\w+) = ", printed, re.MULTILINE)
-    assert names == [f"Launcher.{name}" for name in sorted(Launcher.class_own_traits(config=True))]
+    assert names == [f"Launcher.{name}" for name in sorted(Launcher.settings())]
 
 
 def test_what_config_prints_can_be_used_as_a_configuration_file(tmp_path):

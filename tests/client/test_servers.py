@@ -36,6 +36,17 @@ def test_a_server_is_stopped_and_started_again(launcher, both, name):
 
 
 @NAMES
+def test_a_server_is_resumed_and_one_that_runs_is_left_alone(launcher, both, name, fakehub):
+    location = launcher.resume_server(name)
+    assert location.endswith(f"/user/{both.name}/{name and name + '/'}")
+    assert fakehub.lines("POST", f"/users/{both.name}/server") == []
+    launcher.stop_server(name)
+    events = []
+    assert launcher.resume_server(name, on_event=events.append) == location
+    assert states(launcher) == {"": "running", "gpu": "running"}
+
+
+@NAMES
 def test_a_stop_that_takes_its_time_is_not_waited_for(launcher, both, name):
     both.servers[name].polls_until_stopped = 3
     launcher.stop_server(name)

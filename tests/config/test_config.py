@@ -109,6 +109,19 @@ def test_a_home_path_may_hold_the_name_of_the_user(path):
     assert config.Launcher(GOOD, home_path=path).check().home_path == path
 
 
+@pytest.mark.parametrize(
+    "path", ["", "/projects", "..", "a/../b", ".projects", "a/.b", "a//b", "a/", "a\\b", "a\nb"]
+)
+def test_a_folder_of_projects_that_leads_elsewhere_or_is_hidden_stops_the_start(path):
+    with pytest.raises(ConfigError, match=r"c\.Launcher\.projects_folder must"):
+        Launcher(GOOD, projects_folder=path).check()
+
+
+@pytest.mark.parametrize("path", ["projects", "work/git projects"])
+def test_the_workspaces_of_projects_may_lie_anywhere_else_below_the_home(path):
+    assert Launcher(GOOD, projects_folder=path).check().projects_folder == path
+
+
 def test_a_file_that_launcher_config_names_must_be_there(tmp_path):
     with pytest.raises(ConfigError, match="LAUNCHER_CONFIG"):
         config.load({**GOOD, "LAUNCHER_CONFIG": str(tmp_path / "missing.py")})
@@ -294,5 +307,5 @@ def test_serve_ends_with_a_sentence_and_no_traceback(tmp_path, environ):
 
 def test_the_example_file_names_every_setting():
     text = CliRunner().invoke(main, ["config"]).output
-    for name in Launcher.class_own_traits(config=True):
+    for name in Launcher.settings():
         assert f"c.Launcher.{name}" in text, name

@@ -3,6 +3,7 @@
 import jupyterhub
 import pytest
 from contract import Side
+from projects_site import projects_sites
 
 NAMED_SERVERS = """
 c.JupyterHub.allow_named_servers = True
@@ -35,3 +36,17 @@ def side(request):
     hub.version = jupyterhub.__version__
     hub.named_server_limit_per_user = 2
     return Side(hub)
+
+
+@pytest.fixture(scope="session")
+def projects(tmp_path_factory):
+    """A hub, a launcher with four workers, and a GitLab whose projects it opens."""
+    with projects_sites(tmp_path_factory) as make:
+        yield make(provider="gitlab")
+
+
+@pytest.fixture
+def make_site(tmp_path_factory):
+    """Starts such sites, which end with the test."""
+    with projects_sites(tmp_path_factory) as make:
+        yield make

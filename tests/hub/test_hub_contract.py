@@ -60,6 +60,14 @@ def test_a_user_who_does_not_exist_is_404(side, method, path):
         message(answer, 404)
 
 
+def test_the_owner_of_a_token_is_told_with_the_session_that_made_it(side):
+    """None for tokens that were not made by signing in; with OAuth see test_sign_in_pages.py."""
+    user = side.add_user()
+    answer = side.api("GET", "user", token=side.token_of(user))
+    assert answer.status_code == 200
+    assert (answer.json()["name"], answer.json()["session_id"]) == (user, None)
+
+
 # starts
 
 

@@ -342,7 +342,7 @@ async def test_starts_that_break_one_after_the_other_are_each_told(mocker):
     starter = Starter(
         mocker.Mock(run=run), None, Feed(None), None,
         worker_id="one", logged=outage.SharedMemory().allocate(), limits=None,
-        timeout=1, patience=1, queue_timeout=1,
+        timeout=1, patience=1, queue_timeout=1, user_options=lambda _wish: None,
     )  # fmt: skip
     starter._crashed.append(ServerRef("first"))
     await starter._check_own([])

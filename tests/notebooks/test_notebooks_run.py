@@ -41,7 +41,7 @@ def render(name: str, parameters: dict[str, Any]) -> nbformat.NotebookNode:
     """The notebook as it is launched, with values too that the schema would refuse."""
     experiment = CATALOGUE.find(name)
     wanted = {key: parameters[key] for key in experiment.schema["properties"] if key in parameters}
-    return nbformat.from_dict(render_template(experiment.template, name, wanted))
+    return nbformat.from_dict(render_template(experiment.template, name, wanted, shown=wanted))
 
 
 @pytest.fixture(scope="session")

@@ -945,6 +945,31 @@ def test_rows_of_an_older_version_are_kept(new_database, revision, rows_of):
     engine.dispose()
 
 
+def test_the_query_of_a_link_goes_and_the_launch_stays_when_migrating_down(
+    database_url, engine, do
+):
+    query = "p.x=%C3%BC&directory=lab"
+    launch = a_launch()
+    launch = dataclasses.replace(
+        launch, notebook=dataclasses.replace(launch.notebook, link_query=query)
+    )
+    do(launches.insert, launch)
+    kept = do(launches.done, do(launches.find, launch.id), "lab/x.ipynb")
+    assert kept.notebook.link_query == query
+    command.downgrade(store.alembic(engine), "0008")
+    store.migrate(database_url)
+    assert do(launches.find, launch.id) == dataclasses.replace(
+        kept, notebook=dataclasses.replace(kept.notebook, link_query=None)
+    )
+
+
+def test_only_a_launch_with_a_notebook_has_the_query_of_a_link(do):
+    launch = do(launches.insert, a_launch(notebook=None))
+    wrong = tables.launches.update().where(tables.launches.c.id == launch.id)
+    with pytest.raises(sa.exc.IntegrityError):
+        do(lambda connection: connection.execute(wrong.values(link_query="p.x=1")))
+
+
 def test_a_launch_without_a_notebook_may_end_without_a_path(do):
     launch = do(launches.insert, a_launch(notebook=None))
     done = do(launches.done, launch, None)

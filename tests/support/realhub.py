@@ -121,7 +121,8 @@ class RealHub:
         for entry in Path("/proc").glob("[0-9]*/environ"):
             with contextlib.suppress(OSError):
                 command = (entry.parent / "cmdline").read_bytes()
-                if b"jupyterhub.singleuser" in command and mark in entry.read_bytes():
+                ours = b"jupyterhub.singleuser" in command or b"evil_server" in command
+                if ours and mark in entry.read_bytes():
                     pids.append(int(entry.parent.name))
         return pids
 
@@ -143,8 +144,8 @@ class RealHub:
 class RealLauncher:
     """gunicorn with the launcher, four workers unless told otherwise."""
 
-    def __init__(self, folder: Path, environment, workers=4, prefix=""):
-        self.origin = f"http://127.0.0.1:{free_port()}"
+    def __init__(self, folder: Path, environment, workers=4, prefix="", port=0):
+        self.origin = f"http://127.0.0.1:{port or free_port()}"
         self.url = self.origin + prefix
         command = [sys.executable, "-m", "gunicorn", "-c", "python:launcher.gunicorn"]
         command += ["-w", str(workers), "-b", self.origin.removeprefix("http://")]
@@ -225,11 +226,11 @@ def launchers(tmp_path_factory):
     """Starts launchers, and stops them at the end."""
     made = []
 
-    def make(hub, *, workers=4, prefix="", config="", **more):
+    def make(hub, *, workers=4, prefix="", config="", port=0, **more):
         folder = tmp_path_factory.mktemp("launcher")
         if config:
             (folder / "launcher_config.py").write_text(config)
-        made.append(RealLauncher(folder, environment(hub, **more), workers, prefix))
+        made.append(RealLauncher(folder, environment(hub, **more), workers, prefix, port))
         return made[-1].start()
 
     yield make

@@ -35,6 +35,15 @@ def stored(settings, launch_id):
         engine.dispose()
 
 
+def insert_done(settings, user, path, **fields):
+    """Store a launch of the user that is done."""
+    engine = store.connect(settings.database_url)
+    with engine.begin() as connection:
+        launch = rows.insert(connection, a_launch(user=user.name, **fields))
+        assert rows.done(connection, launch, path) is not None
+    engine.dispose()
+
+
 def left_by_a_dead_process(settings, user, *, state, path="lab/x.ipynb", **fields):
     """A launch whose process died, and its notebook."""
     launch_id = uuid.uuid4().hex

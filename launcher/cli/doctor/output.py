@@ -1,6 +1,5 @@
 """How results are printed: for a person on a terminal, as plain lines, or as JSON."""
 
-import io
 import json
 import sys
 from collections import Counter
@@ -36,13 +35,6 @@ COUNTED = {
 }
 
 Progress = Callable[[str], AbstractContextManager[object]]
-
-
-def prepare() -> None:
-    """Have characters that stdout and stderr cannot show replaced by a `?`."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
 
 
 def progress() -> Progress:

@@ -9,6 +9,7 @@ from dataclasses import replace
 import click
 
 from launcher import config
+from launcher.cli._terminal import prepare
 from launcher.cli.doctor import output
 from launcher.cli.doctor.checks import CHECKS, CheckModule
 from launcher.cli.doctor.checks.configuration import unusable
@@ -22,7 +23,7 @@ OK, FAILED, UNUSABLE = 0, 1, 4
 
 def run(*, as_json: bool, url: str, user: str) -> int:
     """Make all checks and print what they found; returns the exit status."""
-    output.prepare()
+    prepare()
     try:
         settings = config.load()
     except ConfigError as error:

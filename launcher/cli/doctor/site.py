@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 
-from launcher import outbound, urls
+from launcher import internal_ssl, outbound, urls
 from launcher.cli.doctor.results import Skip
 from launcher.config import Launcher
 from launcher.errors import HubUnavailable
@@ -112,7 +112,8 @@ class Site:
     @property
     def local_url(self) -> str:
         """Where the launcher answers on its own machine."""
-        return f"http://{self.settings.bind}{self.settings.prefix}"
+        scheme = "https" if self.settings.serves_tls else "http"
+        return f"{scheme}://{self.settings.bind}{self.settings.prefix}"
 
     @property
     def public_url(self) -> str:
@@ -198,7 +199,11 @@ class Site:
 @asynccontextmanager
 async def open_site(settings: Launcher, *, url: str = "", user: str = "") -> AsyncIterator[Site]:
     """The installation with these settings, and a session for its questions."""
-    async with outbound.open_session(lambda *call: None, connections=CONNECTIONS) as session:
+    files = settings.certificates
+    tls = internal_ssl.client_context(files) if files else None
+    async with outbound.open_session(
+        lambda *call: None, connections=CONNECTIONS, tls=tls
+    ) as session:
         yield Site(settings, session, url=url, user=user)
 
 

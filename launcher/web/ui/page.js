@@ -10,6 +10,13 @@ window.addEventListener("load", () => {
     persistAuthorization: false,
     tryItOutEnabled: true,
     validatorUrl: null,
+    // the session of the launcher's pages, if there is one
+    requestInterceptor: (request) => {
+      const token = document.documentElement.dataset.xsrf;
+      const own = new URL(request.url, location.href).origin === location.origin;
+      if (token && own && !request.headers.Authorization) request.headers["X-XSRFToken"] = token;
+      return request;
+    },
     presets: [SwaggerUIBundle.presets.apis],
   });
 });

@@ -63,14 +63,15 @@ def whoami(hub, call: Call) -> web.Response:
         return as_json({"kind": "service", "name": name, "scopes": scopes})
     for user in hub.users.values():
         if secrets.compare_digest(user.token, token):
-            return _user(user.name, user.scopes)
+            return _user(user.name, user.scopes, user.hub_session)
         if token in user.server_tokens:
             return _user(user.name, scopes_of_token(user, user.server_tokens[token]))
     return refusal(403, "Missing or invalid credentials.")
 
 
-def _user(name: str, scopes: Sequence[str]) -> web.Response:
-    return as_json({"kind": "user", "name": name, "admin": False, "scopes": scopes})
+def _user(name: str, scopes: Sequence[str], session: str | None = None) -> web.Response:
+    model = {"kind": "user", "name": name, "admin": False, "scopes": scopes}
+    return as_json({**model, "session_id": session})
 
 
 def _xsrf_fits(call: Call) -> bool:

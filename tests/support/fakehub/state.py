@@ -68,6 +68,9 @@ class Server:
     removed_when_stopped: bool = False
     interrupted: bool = False  # whether its last start was stopped
     pending_besides: str = ""  # "check" after a restart of the hub, or "rename"
+    own_token: str = ""  # of its last start; it is not valid any more when the server has stopped
+    environment: str | None = None  # that the spawn hook was told
+    user_options: object = None  # of the request to start it
 
     @property
     def pending(self) -> str | None:
@@ -101,6 +104,7 @@ class User:
     token: str = field(default_factory=lambda: secrets.token_hex(16))
     password: str = field(default_factory=lambda: secrets.token_hex(8))
     scopes: tuple[str, ...] = ("self", "access:services!service=launcher")
+    hub_session: str | None = None  # the browser's session that the token was made in
     known: bool = True  # has signed in to the hub before
     may_be_opened: bool = True  # whether the launcher may make tokens for the servers
     servers: dict[str, Server] = field(default_factory=lambda: {"": Server()})

@@ -37,7 +37,7 @@ async def answer(hub, request: web.BaseRequest, call: Call, path: str) -> web.St
             known = user.servers.get(server)
             return as_json(_server_model(user, known)) if known else refusal(404, None)
         case "POST", []:
-            return await _start(hub, user, server)
+            return await _start(hub, user, server, json.loads(call.body or b"null"))
         case "DELETE", []:
             return await stop(hub, user, server, json.loads(call.body or b"null") or {})
         case "GET", ["progress"]:
@@ -156,7 +156,7 @@ def _refused_name(hub, user: User, name: str) -> web.Response | None:
     return None
 
 
-async def _start(hub, user: User, name: str) -> web.Response:
+async def _start(hub, user: User, name: str, body: object) -> web.Response:
     if name and (refused := _refused_name(hub, user, name)):
         return refused
     server = user.servers.get(name) or user.add_server(name)
@@ -167,7 +167,15 @@ async def _start(hub, user: User, name: str) -> web.Response:
     if server.state == "ready":
         return refusal(400, f"{_log_name(user, server)} is already running")
     start = server.starts.pop(0) if server.starts else user.next_starts
+    server.user_options = body
     await asyncio.sleep(start.begins_after)
+    if hub.spawn_hook:
+        server.own_token = secrets.token_hex(16)
+        user.server_tokens[server.own_token] = name
+        refused = await asyncio.to_thread(hub.spawn_hook, user, server)
+        if refused:
+            user.server_tokens.pop(server.own_token)
+            return refusal(*refused)
     if start.status in (201, 202) or start.outcome:
         _begin(hub, server, start)
     if start.answers_after:
@@ -229,6 +237,7 @@ async def stop(hub, user: User, name: str, body: dict) -> web.Response:
         server.ended.set()
         await asyncio.sleep(hub.stop_seconds)
     server.state = "stopped"
+    user.server_tokens.pop(server.own_token, None)
     if remove:
         user.servers.pop(name, None)
     return web.Response(status=204)

@@ -1,14 +1,18 @@
-"""The certificates of the hub and its proxy."""
+"""The certificates of the hub and its proxy, and the launcher's own."""
 
 import asyncio
 import ipaddress
 import ssl
 import time
+from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
-from launcher import outbound
+from cryptography import x509
+
+from launcher import internal_ssl, outbound
 from launcher.cli.doctor.results import Result, failed, lines, ok, skipped, warning
 from launcher.cli.doctor.site import Site
+from launcher.internal_ssl import CertificateFiles
 
 NAME = "certificates"
 
@@ -18,6 +22,13 @@ TRUST = lines(
     "# environment of the launcher, for a private authority",
     "SSL_CERT_FILE=/etc/launcher/authorities.pem",
 )
+OF_THE_HUB = lines(
+    "# environment of the launcher, for a hub with c.JupyterHub.internal_ssl",
+    "# (docs/internal_ssl.md says how the files are made)",
+    "JUPYTERHUB_SSL_KEYFILE=/etc/launcher/launcher.key",
+    "JUPYTERHUB_SSL_CERTFILE=/etc/launcher/launcher.crt",
+    "JUPYTERHUB_SSL_CLIENT_CA=/etc/launcher/notebooks-ca_trust.crt",
+)
 
 
 async def check(site: Site) -> Result:
@@ -26,15 +37,25 @@ async def check(site: Site) -> Result:
     addresses = (settings.public_url(), settings.hub_api_url, settings.proxy_url, site.public_url)
     urls = [urlsplit(address) for address in addresses if address]
     secure = {(url.hostname or "", url.port or 443) for url in urls if url.scheme == "https"}
-    ends: dict[str, float] = {}
+    files = settings.certificates
+    ends = {} if files is None else {files.certificate: _end_of_file(files.certificate)}
     for host, port in sorted(secure):
         try:
-            ends[f"{host}:{port}"] = await _end(host, port)
+            ends[f"{host}:{port}"] = await _end(host, port, files)
         except ssl.SSLCertVerificationError as error:
-            return failed(f"{host}:{port}: {outbound.about_certificate(error)}.", TRUST)
+            why = outbound.about_certificate(error)
+            return failed(f"{host}:{port}: {why}.", _mend(host, port, site))
         except (OSError, TimeoutError) as error:
             return failed(f"{host}:{port}: no TLS connection can be made ({_words(error)}).")
     return _judge(ends) if ends else _without(urls[0])
+
+
+def _mend(host: str, port: int, site: Site) -> str:
+    """The lines that let a host be trusted; the hub itself may have authorities of its own."""
+    hub = urlsplit(site.settings.hub_api_url)
+    is_hub = (hub.hostname, hub.port or 443) == (host, port)
+    direct = is_hub and not site.settings.reaches_hub_by_proxy
+    return OF_THE_HUB if direct and site.settings.certificates is None else TRUST
 
 
 def _judge(ends: dict[str, float]) -> Result:
@@ -66,12 +87,17 @@ def _on_this_machine(host: str) -> bool:
         return host == "localhost"
 
 
-async def _end(host: str, port: int) -> float:
+def _end_of_file(path: str) -> float:
+    """When the certificate in a file ends, in seconds since 1970; the settings were checked."""
+    return x509.load_pem_x509_certificate(Path(path).read_bytes()).not_valid_after_utc.timestamp()
+
+
+async def _end(host: str, port: int, files: CertificateFiles | None) -> float:
     """When a host's certificate ends, in seconds since 1970.
 
     Raises SSLCertVerificationError, OSError, TimeoutError.
     """
-    context = ssl.create_default_context()
+    context = internal_ssl.client_context(files) if files else ssl.create_default_context()
     async with asyncio.timeout(SECONDS):
         _, writer = await asyncio.open_connection(host, port, ssl=context)
     try:

@@ -1,7 +1,7 @@
 """What the launcher's token allows beyond what the launcher needs."""
 
 from launcher import readiness
-from launcher.cli.doctor.checks.scopes import GROUP, ROLE_SCOPES, role
+from launcher.cli.doctor.checks.scopes import GROUP, needed, role
 from launcher.cli.doctor.results import Outcome, Result, lines, ok, warning
 from launcher.cli.doctor.site import Site
 from launcher.hub.version import FILTERS_TOKENS
@@ -19,7 +19,7 @@ async def check(site: Site) -> Result:
     service = site.settings.service_name
     if extra := readiness.extra_scopes(scopes):
         status = Outcome.FAILED if site.settings.strict_scopes else Outcome.WARNING
-        return Result(status, _too_many(extra), role(service, *ROLE_SCOPES))
+        return Result(status, _too_many(extra), role(service, *needed(site)))
     if "tokens" not in scopes:
         return ok("The token allows no more than the launcher needs.")
     return _unfiltered(service, await site.version)

@@ -6,7 +6,6 @@ from launcher.cli.doctor.site import Site
 from launcher.hub.version import FILTERS_TOKENS
 
 NAME = "scopes"
-ROLE_SCOPES = ("servers", "tokens")
 GROUP = "launcher-users"
 
 
@@ -19,17 +18,30 @@ def role(service: str, *scopes: str) -> str:
     )
 
 
+def _mints(site: Site) -> bool:
+    """Whether the launcher makes tokens for servers: the spawn hook hands over their own."""
+    return not site.settings.hook_token
+
+
+def needed(site: Site) -> tuple[str, ...]:
+    """The scopes that the launcher's role needs."""
+    return ("servers", "tokens") if _mints(site) else ("servers",)
+
+
 async def check(site: Site) -> Result:
     """Whether the token may start servers and make tokens for them."""
     identity = await site.identity
-    if missing := readiness.missing_scopes(identity.scopes):
+    mints = _mints(site)
+    if missing := readiness.missing_scopes(identity.scopes, mints_tokens=mints):
         sentence = f"The launcher's token lacks the scope {' and '.join(missing)}."
-        return failed(sentence, role(site.settings.service_name, *ROLE_SCOPES))
+        return failed(sentence, role(site.settings.service_name, *needed(site)))
+    if not mints:
+        return ok("The token may start servers; the spawn hook hands over the servers' tokens.")
     known = await site.version
     if "tokens" not in identity.scopes and known and known < FILTERS_TOKENS:
         return failed(
             f"JupyterHub {'.'.join(map(str, known))} does not support the filter of the scope"
             " tokens; 5.5.3 and later do. Update it, or leave the filter out.",
-            role(site.settings.service_name, *ROLE_SCOPES),
+            role(site.settings.service_name, *needed(site)),
         )
     return ok("The token may start servers and make tokens for them.")

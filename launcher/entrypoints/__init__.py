@@ -1,0 +1,1 @@
+"""The registry of the environments that users' servers start in."""

@@ -1,0 +1,1 @@
+"""The types of environments, one module each."""

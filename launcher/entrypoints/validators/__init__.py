@@ -1,0 +1,1 @@
+"""The validators, which look whether an environment is there, one module each."""

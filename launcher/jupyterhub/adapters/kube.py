@@ -1,0 +1,5 @@
+"""Kubernetes: has its place here, and refuses each specification until it is built."""
+
+from launcher.jupyterhub.adapters import Adapter
+
+adapter = Adapter("kubespawner.spawner.KubeSpawner")

@@ -1,0 +1,96 @@
+"""Sends what the hub asks and says to the launcher."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
+
+MAX_ANSWER = 1024 * 1024
+
+
+class LauncherAway(Exception):
+    """The launcher does not answer, or not as a launcher does."""
+
+    def __init__(self, reason: str, status: "int | None" = None) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+class Refused(Exception):
+    """The launcher refuses the start; the message is for the user."""
+
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Certificates:
+    """The files of the hub's internal TLS (c.JupyterHub.internal_ssl)."""
+
+    key: str
+    certificate: str
+    authority: str
+
+
+async def ask(
+    url: str,
+    secret: str,
+    question: dict[str, Any],
+    *,
+    seconds: float,
+    method: str = "POST",
+    certificates: "Certificates | None" = None,
+) -> Any:
+    """The JSON of the launcher's answer, None if it has none; raises Refused, LauncherAway."""
+    request = HTTPRequest(
+        url,
+        method=method,
+        headers={"Authorization": f"token {secret}", "Content-Type": "application/json"},
+        body=json.dumps(question),
+        follow_redirects=False,
+        connect_timeout=seconds,
+        request_timeout=seconds,
+        **_tls(certificates),
+    )
+    client = AsyncHTTPClient(force_instance=True, max_body_size=MAX_ANSWER)
+    try:
+        answer = await client.fetch(request, raise_error=False)
+    except (HTTPClientError, OSError) as error:
+        raise LauncherAway(f"{type(error).__name__}") from error
+    finally:
+        client.close()
+    if answer.code == 204:
+        return None
+    if answer.code == 200:
+        return _json(answer.body)
+    if 400 <= answer.code < 500 and answer.code not in (401, 404, 405):
+        raise Refused(answer.code, _sentence(answer.body))
+    raise LauncherAway(f"status {answer.code}", answer.code)
+
+
+def _tls(certificates: "Certificates | None") -> dict[str, Any]:
+    if certificates is None:
+        return {}
+    return {
+        "client_key": certificates.key,
+        "client_cert": certificates.certificate,
+        "ca_certs": certificates.authority,
+    }
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise LauncherAway("its answer is not JSON") from error
+
+
+def _sentence(body: bytes) -> str:
+    """The detail of a problem (RFC 9457)."""
+    try:
+        detail = json.loads(body)["detail"]
+    except (ValueError, RecursionError, KeyError, TypeError):
+        return "The launcher refuses to start this server."
+    return str(detail)[:1000]

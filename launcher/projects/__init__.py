@@ -1,0 +1,1 @@
+"""Git projects: which hosts and repositories there are, and which commit a name means."""

@@ -1,0 +1,1 @@
+"""The products that git hosts run, one module with one class each."""

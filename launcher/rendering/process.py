@@ -1,0 +1,103 @@
+"""The rendering process: imports nbconvert once, and forks a child for each notebook.
+
+Run as a program, with the seconds after which it ends when idle. The parent sends notebooks on
+stdin, and gets HTML on stdout. A child has limits on time and memory, and cannot leave anything
+behind for the next notebook.
+"""
+
+import contextlib
+import json
+import os
+import resource
+import select
+import signal
+import sys
+import time
+from typing import BinaryIO
+
+from launcher.rendering import frames
+from launcher.rendering.convert import convert, exporter, warm_up
+from launcher.rendering.limits import CPU_SECONDS, MAX_HTML, MAX_MEMORY, SECONDS
+
+_TOO_LONG = "takes too long to show"
+_TOO_LARGE = "is too large to show"
+_BROKEN = "cannot be shown: it is not a valid notebook"
+
+
+def main(idle_seconds: float) -> None:
+    """Answer until stdin is closed, or nothing arrives for some time."""
+    source, sink = sys.stdin.buffer, sys.stdout.buffer
+    made = exporter()
+    warm_up(made)
+    sink.write(frames.pack(frames.HTML, b"ready"))
+    sink.flush()
+    while select.select([source], [], [], idle_seconds)[0]:
+        if (request := frames.read(source)) is None:
+            return
+        status, content = _in_child(made, request)
+        sink.write(frames.pack(status, content))
+        sink.flush()
+
+
+def _in_child(made: object, request: bytes) -> tuple[bytes, bytes]:
+    """The answer of a child to one request."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(reader)
+        _run(made, request, writer)
+    os.close(writer)
+    with open(reader, "rb", buffering=0) as answer:
+        content = _read(answer)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+    _, status = os.waitpid(pid, 0)
+    if content is None:
+        return frames.FAILED, _TOO_LONG.encode()
+    if content[:1] in (frames.HTML, frames.FAILED):
+        return content[:1], content[1:]
+    killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU
+    return frames.FAILED, (_TOO_LONG if killed else _TOO_LARGE).encode()
+
+
+def _read(answer: BinaryIO) -> bytes | None:
+    """What the child writes, at most MAX_HTML bytes; None if it takes too long."""
+    content, until = bytearray(), time.monotonic() + SECONDS
+    while len(content) <= MAX_HTML:
+        ready, _, _ = select.select([answer], [], [], max(0.0, until - time.monotonic()))
+        if not ready:
+            return None
+        chunk = answer.read(65_536)
+        if not chunk:
+            return bytes(content)
+        content += chunk
+    return frames.FAILED + _TOO_LARGE.encode()
+
+
+def _run(made: object, request: bytes, writer: int) -> None:
+    """Convert in this child, and end it."""
+    # the launcher's pipes: they are closed when the parent dies
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, sys.stdin.fileno())
+    os.dup2(null, sys.stdout.fileno())
+    # also ends a child whose parent died
+    signal.setitimer(signal.ITIMER_REAL, SECONDS + 1)
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
+    resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    try:
+        asked = json.loads(request)
+        text = convert(made, asked["notebook"], asked["stylesheet"])  # type: ignore[arg-type]
+        answer = frames.HTML + text.encode("utf-8", "replace")
+    except MemoryError:
+        os._exit(3)
+    except BaseException:  # whatever a notebook makes a library raise ends this child alone
+        answer = frames.FAILED + _BROKEN.encode()
+    with contextlib.suppress(OSError), os.fdopen(writer, "wb") as sink:
+        sink.write(answer)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main(float(sys.argv[1]))

@@ -1,0 +1,204 @@
+"""Renders notebooks in child processes."""
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from launcher.errors import RenderingBusy, RenderingFailed
+from launcher.rendering import frames
+from launcher.rendering.limits import (
+    IDLE_SECONDS,
+    MAX_AT_ONCE,
+    MAX_HTML,
+    MAX_NOTEBOOK,
+    MAX_OF_ONE,
+    SECONDS,
+    START_SECONDS,
+    WAIT_SECONDS,
+)
+
+log = logging.getLogger(__name__)
+
+# of the rendering process; it must not know the launcher's secrets
+_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": "/nonexistent"}
+_PROGRAM = "launcher.rendering.process"
+
+
+class _ProcessDied(Exception):
+    """A rendering process ended without an answer."""
+
+
+class Renderer:
+    """The rendering processes of one worker.
+
+    They are started when they are needed, end after `idle_seconds` without a notebook, and are
+    ended by `close`.
+    """
+
+    def __init__(self, idle_seconds: float = IDLE_SECONDS) -> None:
+        self._idle_seconds = idle_seconds
+        self._free: list[asyncio.subprocess.Process] = []
+        self._all: set[asyncio.subprocess.Process] = set()
+        self._slots = asyncio.Semaphore(MAX_AT_ONCE)
+        self._closed = False
+        self._waiting: Counter[str] = Counter()
+        """The notebooks of each user that are being rendered or wait for it."""
+
+    async def render(self, notebook: Mapping[str, Any], stylesheet: str, who: str = "") -> str:
+        """The notebook as a safe HTML document, which refers to the stylesheet's URL.
+
+        Raises RenderingFailed for a notebook that is not valid, too large or takes too long, and
+        RenderingBusy while too many others are being rendered, too many of `who` wait, or if no
+        process can be started.
+        """
+        if who and self._waiting[who] >= MAX_OF_ONE:
+            raise RenderingBusy(
+                "Several of your notebooks are being rendered. Wait for them.", retry_after=5
+            )
+        self._waiting[who] += 1
+        try:
+            return await self._render(notebook, stylesheet)
+        finally:
+            self._waiting[who] -= 1
+            if not self._waiting[who]:
+                del self._waiting[who]
+
+    async def _render(self, notebook: Mapping[str, Any], stylesheet: str) -> str:
+        message = _message(notebook, stylesheet)
+        async with self._slot():
+            try:
+                content = await self._ask(message)
+            except _ProcessDied:
+                # it ended just now, because it was idle, or because the machine had no memory left
+                content = await self._ask_again(message)
+        if content[:1] == frames.HTML:
+            return content[1:].decode("utf-8")
+        raise RenderingFailed(f"The notebook {content[1:].decode('utf-8')}.")
+
+    async def close(self) -> None:
+        """End all processes; nothing is rendered afterwards."""
+        self._closed = True
+        await asyncio.gather(*(self._end(each) for each in self._all if each.returncode is None))
+
+    @asynccontextmanager
+    async def _slot(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                await self._slots.acquire()
+        except TimeoutError as error:
+            raise RenderingBusy(
+                "Many notebooks are being rendered. Try again in a minute.", retry_after=30
+            ) from error
+        try:
+            yield
+        finally:
+            self._slots.release()
+
+    async def _ask_again(self, message: bytes) -> bytes:
+        """The answer of another process; raises RenderingFailed, RenderingBusy."""
+        try:
+            return await self._ask(message)
+        except _ProcessDied as error:
+            raise RenderingBusy(
+                "The process that renders notebooks has ended. Try again later.", retry_after=30
+            ) from error
+
+    async def _ask(self, message: bytes) -> bytes:
+        """The status and the content of the answer; raises RenderingFailed, _ProcessDied."""
+        async with self._process() as process:
+            assert process.stdin is not None  # noqa: S101 - a pipe
+            try:
+                # the process has a time limit of its own; this one is for when it is stuck
+                async with asyncio.timeout(SECONDS + 5):
+                    process.stdin.write(message)
+                    await process.stdin.drain()
+                    return await _read(process)
+            except TimeoutError as error:
+                raise RenderingFailed("The notebook takes too long to show.") from error
+            except (OSError, asyncio.IncompleteReadError) as error:
+                raise _ProcessDied from error
+
+    @asynccontextmanager
+    async def _process(self) -> AsyncIterator[asyncio.subprocess.Process]:
+        """A process for one notebook; one that did not answer is ended."""
+        process = self._idle() or await self._start()
+        answered = False
+        try:
+            yield process
+            answered = True
+        finally:
+            if answered and process.returncode is None and not self._closed:
+                self._free.append(process)
+            else:
+                await asyncio.shield(self._end(process))
+
+    def _idle(self) -> asyncio.subprocess.Process | None:
+        """A process that waits for a notebook, if there is one."""
+        while self._free:
+            process = self._free.pop()
+            if process.returncode is None:
+                return process
+            # not ended with `_end`: its id may be that of another process by now
+            self._all.discard(process)
+        return None
+
+    async def _start(self) -> asyncio.subprocess.Process:
+        if self._closed:
+            raise RenderingBusy("The launcher is stopping.", retry_after=30)
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", "-m", _PROGRAM, str(self._idle_seconds)),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            env=_ENVIRONMENT,
+            cwd="/",
+            start_new_session=True,
+        )
+        self._all.add(process)
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                await _read(process)
+        except (TimeoutError, OSError, asyncio.IncompleteReadError) as error:
+            log.error("no notebook can be shown: `python -I -m %s 60` does not start", _PROGRAM)
+            await self._end(process)
+            raise _ProcessDied from error
+        except asyncio.CancelledError:
+            await asyncio.shield(self._end(process))
+            raise
+        return process
+
+    async def _end(self, process: asyncio.subprocess.Process) -> None:
+        """End a process and its child."""
+        self._all.discard(process)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+
+
+def _message(notebook: Mapping[str, Any], stylesheet: str) -> bytes:
+    """The message to a rendering process; raises RenderingFailed."""
+    try:
+        body = json.dumps({"notebook": notebook, "stylesheet": stylesheet}).encode()
+    except RecursionError as error:
+        raise RenderingFailed("The notebook is nested too deeply to show.") from error
+    if len(body) > MAX_NOTEBOOK:
+        raise RenderingFailed("The notebook is too large to show.")
+    return frames.pack(frames.NOTEBOOK, body)
+
+
+async def _read(process: asyncio.subprocess.Process) -> bytes:
+    """The status and the content of the next message; raises IncompleteReadError, OSError."""
+    assert process.stdout is not None  # noqa: S101 - a pipe
+    head = await process.stdout.readexactly(frames.HEADER.size)
+    status, length = frames.HEADER.unpack(head)
+    if length > MAX_HTML:
+        raise OSError("the rendering process sent too much")
+    content: bytes = await process.stdout.readexactly(length)
+    return bytes(status) + content

@@ -1,0 +1,27 @@
+// Shows the times of a page in the browser's time zone.
+
+const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60]];
+const relative = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "auto" });
+
+/** How long ago a moment was, in words. */
+function ago(moment) {
+  const seconds = Math.max(0, (Date.now() - moment) / 1000);
+  const [unit, length] = UNITS.find(([, each]) => seconds >= each) ?? ["second", 1];
+  if (unit === "second") return "just now";
+  return relative.format(-Math.floor(seconds / length), unit);
+}
+
+/** Show the times in an element. */
+export function localize(element) {
+  for (const time of element.querySelectorAll("time[datetime]")) {
+    const moment = new Date(time.dateTime);
+    if (Number.isNaN(moment.valueOf())) continue;
+    const text = "date" in time.dataset
+      ? moment.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" })
+      : moment.toLocaleTimeString();
+    time.textContent = "ago" in time.dataset ? `${text}, ${ago(moment)}` : text;
+    time.title = moment.toString();
+  }
+}
+
+localize(document);
