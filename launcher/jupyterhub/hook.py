@@ -1,10 +1,12 @@
 """The spawn hook: asks the launcher at every spawn how this server starts, and applies it."""
 
+import asyncio
 import inspect
 import logging
 import sys
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -21,6 +23,8 @@ from launcher.spawn.protocol import VERSION, SpawnAnswer, SpawnQuestion, incompa
 log = logging.getLogger("jupyterhub.launcher")
 
 LAUNCHER_URL = "LAUNCHER_URL"
+# between questions to a launcher that restarts
+PAUSE_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -89,14 +93,27 @@ class SpawnHook:
         """
         token = {"server": spawner.name, "token": spawner.api_token}
         try:
-            await self._ask(f"{url}/token", token)
+            await self._ask(f"{url}/token", token, self.timeout)
         except (LauncherAway, Refused) as error:
             log.warning("%s has not handed over its token: %s", spawner._log_name, error)
 
-    async def _ask(self, url: str, message: "dict[str, Any]") -> Any:
-        return await ask(
-            url, self.secret, message, seconds=self.timeout, certificates=self.certificates
-        )
+    async def _ask(self, url: str, message: "dict[str, Any]", seconds: float) -> Any:
+        return await ask(url, self.secret, message, seconds=seconds, certificates=self.certificates)
+
+    async def _ask_patiently(self, url: str, question: SpawnQuestion) -> Any:
+        """Ask, and ask a launcher that restarts again until `timeout`, if nothing else is possible.
+
+        The last question counts for the launcher, so that an answer may be lost.
+        """
+        until, left = time.monotonic() + self.timeout, self.timeout
+        while True:
+            try:
+                return await self._ask(url, replace(question, seconds=left).to_json(), left)
+            except LauncherAway as error:
+                left = until - time.monotonic() - PAUSE_SECONDS
+                if self.on_unavailable == "default" or not error.may_restart or left <= 0:
+                    raise
+            await asyncio.sleep(PAUSE_SECONDS)
 
     async def _answer(
         self, url: str, spawner: Any, target: Any, adapter: "adapters.Adapter | None"
@@ -110,10 +127,9 @@ class SpawnHook:
             token=spawner.api_token if self.on_unavailable == "fail" else None,
             user_options=tuple(sorted(map(str, spawner.user_options or {})))[:100],
             entrypoint=_chosen(spawner),
-            seconds=self.timeout,
         )
         try:
-            return self._checked(await self._ask(url, question.to_json()))
+            return self._checked(await self._ask_patiently(url, question))
         except Refused as error:
             # whatever the launcher's status is: the hub gives some a meaning of their own
             raise web.HTTPError(409, str(error)) from error

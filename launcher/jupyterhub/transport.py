@@ -5,16 +5,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
+from tornado.simple_httpclient import HTTPStreamClosedError
 
+# a proxy answers these for a launcher that it cannot reach
+RESTARTING = frozenset({502, 503})
 MAX_ANSWER = 1024 * 1024
 
 
 class LauncherAway(Exception):
     """The launcher does not answer, or not as a launcher does."""
 
-    def __init__(self, reason: str, status: "int | None" = None) -> None:
+    def __init__(
+        self, reason: str, status: "int | None" = None, *, may_restart: bool = False
+    ) -> None:
         super().__init__(reason)
         self.status = status
+        self.may_restart = may_restart
+        """Nobody listened, or the connection broke: a launcher that restarts is there soon."""
 
 
 class Refused(Exception):
@@ -58,7 +65,8 @@ async def ask(
     try:
         answer = await client.fetch(request, raise_error=False)
     except (HTTPClientError, OSError) as error:
-        raise LauncherAway(f"{type(error).__name__}") from error
+        gone = isinstance(error, HTTPStreamClosedError | OSError)
+        raise LauncherAway(f"{type(error).__name__}", may_restart=gone) from error
     finally:
         client.close()
     if answer.code == 204:
@@ -67,7 +75,8 @@ async def ask(
         return _json(answer.body)
     if 400 <= answer.code < 500 and answer.code not in (401, 404, 405):
         raise Refused(answer.code, _sentence(answer.body))
-    raise LauncherAway(f"status {answer.code}", answer.code)
+    gone = answer.code in RESTARTING
+    raise LauncherAway(f"status {answer.code}", answer.code, may_restart=gone)
 
 
 def _tls(certificates: "Certificates | None") -> dict[str, Any]:

@@ -23,7 +23,7 @@ class Answers:
         self.specifications = {}
         self.refusals = {}
         self.broken = {}
-        """Status and bytes that are answered in place of JSON."""
+        """Status and bytes that are answered in place of JSON; None breaks the connection."""
         self.hanging = {}
         """Events that are waited for before the answer."""
         self.version = VERSION
@@ -58,7 +58,7 @@ class Answers:
 
 
 @contextmanager
-def answering(secret="s" * 48, tls=None):
+def answering(secret="s" * 48, tls=None, port=0):
     """Run the server, with TLS if there is a context for it."""
     answers = Answers(secret)
 
@@ -66,8 +66,11 @@ def answering(secret="s" * 48, tls=None):
         def do_POST(self):
             body = self.rfile.read(int(self.headers["Content-Length"]))
             if self.headers["Authorization"] != f"token {answers.secret}":
-                return self._send(401, {"detail": "wrong secret"})
-            return self._send(*answers.answer(self.path, json.loads(body)))
+                self._send(401, {"detail": "wrong secret"})
+                return
+            answer = answers.answer(self.path, json.loads(body))
+            if answer is not None:
+                self._send(*answer)
 
         do_PUT = do_POST
 
@@ -87,7 +90,7 @@ def answering(secret="s" * 48, tls=None):
         def log_message(self, *arguments):
             """Nothing is logged."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     if tls:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
