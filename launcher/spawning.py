@@ -38,6 +38,7 @@ from launcher.spawn.specification import SpawnSpecification
 from launcher.store import (
     Store,
     environment_servers,
+    launches,
     project_servers,
     server_specs,
     spawners,
@@ -121,10 +122,10 @@ class Spawning:
             raise SpawnNotPossible(error.detail) from error
         entrypoint, specification = found.entrypoint, found.specification
         start_id = uuid.uuid4().hex if kept else None
+        warnings: tuple[str, ...] = ()
         if kept and start_id:
-            specification = self._prepared.specification(
-                kept, start_id, specification, question.fields
-            )
+            prepared = self._prepared.prepare(kept, start_id, specification, question.fields)
+            specification, warnings = prepared.specification, prepared.warnings
         _check_fields(specification, system, question.spawner, question.fields)
         name = entrypoint.name if entrypoint else None
         spec = ServerSpec(
@@ -136,7 +137,7 @@ class Spawning:
             spec_hash=found.specification.spec_hash,
             token=question.token and self._sealed(question.token),
         )
-        await self._store.run(_record, spec, question, start_id, until)
+        await self._store.run(_record, spec, question, start_id, warnings, until)
         return SpawnAnswer(VERSION, specification, name, self._server_facing_url or None)
 
     async def hand_over(self, user: str, system: str, handed: HandedOver) -> None:
@@ -271,11 +272,13 @@ def _record(
     spec: ServerSpec,
     question: SpawnQuestion,
     start_id: str | None,
+    warnings: tuple[str, ...],
     until: float,
 ) -> None:
     """Record how a server starts, but not after `until`, by the monotonic clock.
 
-    `start_id` identifies the start of a server that is kept for a project.
+    `start_id` identifies the start of a server that is kept for a project, whose launches show the
+    `warnings`.
     """
     if time.monotonic() > until:
         raise _late(SHARE * (question.seconds or HOOK_SECONDS))
@@ -285,6 +288,9 @@ def _record(
         environment_servers.put(connection, spec.server)
     if start_id:
         project_servers.begin(connection, spec.server, start_id)
+    launches.record_progress(
+        connection, spec.server, [{"message": each, "progress": 0} for each in warnings]
+    )
 
 
 def _late(seconds: float) -> SpawnNotPossible:

@@ -1,8 +1,9 @@
 """Begins launches and builds their responses, for all operations that launch."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from launcher import logs, urls
@@ -18,6 +19,8 @@ from launcher.launches.request import (
 )
 from launcher.server_ref import ServerRef
 from launcher.store.launches import Environment, Launch
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -83,10 +86,12 @@ async def open_project(
     project: ProjectRequest,
     environment: Environment | None,
     opened: Callable[[Launch], Awaitable[Answer]],
+    beside: Mapping[str, Any],
 ) -> Answer:
     """Launch a project, and wait as the header Prefer says.
 
-    `opened` returns the response for a launch that is done.
+    `opened` returns the response for a launch that is done. `beside` are members of the response
+    for one that continues, beside those of the launch.
     """
     seconds = _seconds_to_wait()
     request = LaunchRequest(
@@ -99,7 +104,7 @@ async def open_project(
     )
     launch = await here().launches.ended(await _open_audited(request), seconds)
     if launch.state != "done":
-        return await _response(launch)
+        return await _response(launch, beside)
     body, status, headers = await opened(launch)  # type: ignore[misc]
     return body, status, {**headers, **_status_link(launch)}
 
@@ -160,11 +165,11 @@ def _status_link(launch: Launch) -> dict[str, str]:
     return {"Link": f'<{path_of(launch)}>; rel="status"'}
 
 
-async def _response(launch: Launch) -> Answer:
+async def _response(launch: Launch, beside: Mapping[str, Any] = NOTHING) -> Answer:
     status = _status_link(launch)
     if not launch.ended:
         headers = {**status, "Location": path_of(launch), "Retry-After": "2"}
-        return await resource(launch), 202, headers
+        return {**await resource(launch), **beside}, 202, headers
     if launch.state == "done":
         url = url_of(launch, here().settings.public_url(origin()))
         return {"location": url}, 200, status

@@ -1,5 +1,6 @@
 """Tag `projects`: servers for git projects."""
 
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from launcher import urls
@@ -25,7 +26,12 @@ async def create(body: dict[str, Any], user: Identity) -> Answer:
         plan, environment, groups, replace_running=query_parameter("replace") == "true"
     )
     return await open_project(
-        user, target, placed.request, environment, lambda launch: _opened(placed, launch)
+        user,
+        target,
+        placed.request,
+        environment,
+        lambda launch: _opened(placed, launch, groups),
+        {"warnings": _warnings(placed.warnings)},
     )
 
 
@@ -37,18 +43,26 @@ async def create_at_commit(namespace: str, project: str, commit_sha: str, user: 
     return await create(asked, user)
 
 
-async def _opened(placed: Placed, launch: Launch) -> Answer:
+async def _opened(placed: Placed, launch: Launch, groups: Collection[str]) -> Answer:
     """The response for a launch of a project that is done."""
     parts, server = here(), launch.server
+    warnings = placed.warnings
+    if not placed.is_ready:
+        # the first start on a system tells what its spawner can apply
+        warnings = await parts.project_servers.warnings(server, groups)
     found = (await parts.project_servers.find_all(server.user))[server.name]
     body = {
         **resource(*found),
         "location": url_of(launch, parts.settings.public_url(origin())),
         "launch": launch.id,
-        "warnings": [dict(each) for each in placed.warnings],
+        "warnings": _warnings(warnings),
     }
     place = urls.join(parts.settings.prefix, "servers", server.name)
     return body, 200 if placed.is_ready else 201, {"Location": place}
+
+
+def _warnings(found: Iterable[Mapping[str, str]]) -> list[dict[str, str]]:
+    return [dict(each) for each in found]
 
 
 async def resolve(body: dict[str, Any], user: Identity) -> dict[str, Any]:

@@ -120,7 +120,9 @@ def _done(
     if answer.status != 202:
         return answer.value
     launch = _reported(transport, call, answer.value, until, on_event) if on_event else answer.value
-    return _followed(transport, call, launch, seconds, until, answer.retry_after)
+    found = _followed(transport, call, launch, seconds, until, answer.retry_after)
+    # the first answer alone has warnings
+    return {**found, **{each: answer.value[each] for each in ("warnings",) if each in answer.value}}
 
 
 def _reported(

@@ -4,7 +4,7 @@ import base64
 import json
 import zlib
 from collections.abc import Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,6 +29,15 @@ _BOOTSTRAP = (
 _STEP = ("python3", "-c", _BOOTSTRAP, f"${PROJECT}", "--")
 
 
+@dataclass(frozen=True)
+class PreparedServer:
+    """How the server of a project starts."""
+
+    specification: SpawnSpecification
+    warnings: tuple[str, ...]
+    """Sentences on what was chosen and has no effect."""
+
+
 class PreparedServers:
     """Makes the specifications of servers that check a project out."""
 
@@ -43,13 +52,13 @@ class PreparedServers:
         file = Path(launcher.__file__).parent / "singleuser/prepare.py"
         self._code = base64.b64encode(zlib.compress(file.read_bytes(), 9)).decode("ascii")
 
-    def specification(
+    def prepare(
         self,
         kept: ProjectServer,
         start_id: str,
         environment: SpawnSpecification,
         fields: Collection[str],
-    ) -> SpawnSpecification:
+    ) -> PreparedServer:
         """How a server of a project starts in an environment; raises SpawnNotPossible.
 
         `start_id` identifies this start, and `fields` are what the spawner's adapter can apply.
@@ -74,11 +83,12 @@ class PreparedServers:
             image=_image(kept, fields),
         )
         try:
-            return environment.merged(applied.specification).merged(steps)
+            merged = environment.merged(applied.specification).merged(steps)
         except SpecificationError as error:
             raise SpawnNotPossible(
                 f"The options of this server do not fit its environment: {error}. Choose others."
             ) from error
+        return PreparedServer(merged, tuple(each["detail"] for each in applied.warnings))
 
     def _project(
         self, kept: ProjectServer, start_id: str, applied: AppliedOptions

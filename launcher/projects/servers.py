@@ -100,6 +100,13 @@ class ProjectServers:
             check_image(wanted, fields)
         return list(self._options.apply(wanted.options, fields, groups).warnings)
 
+    async def warnings(
+        self, server: ServerRef, groups: Collection[str]
+    ) -> tuple[Mapping[str, str], ...]:
+        """What was chosen for the server of a project, and has no effect; as `place`."""
+        kept = await self._store.read(project_servers.find, server)
+        return tuple(await self._check(kept, groups)) if kept else ()
+
     async def resume(self, server: ServerRef, groups: Collection[str]) -> ProjectRequest | None:
         """The request that starts a server again; None if it is not kept for a project.
 

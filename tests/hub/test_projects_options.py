@@ -12,6 +12,7 @@ c.Launcher.server_options = {
                     "range": [0, 2]},
 }
 """
+SENTENCE = "Memory has no effect: the spawner of this system has no adapter that sets it."
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +30,15 @@ def test_what_the_spawner_cannot_set_is_a_warning_and_gpus_are_refused(site):
     server = alice.opened(ref="main", serverOptions={"mem_request": "2G"})
     assert server["project"]["serverOptions"] == {"mem_request": "2G", "gpu_request": 0}
     assert server["resources"] == {"memory": "2G", "gpu": 0}
+    # the spawner of this first start is not known before
+    assert warnings(server) == [("not_enforced", "mem_request")]
+    assert SENTENCE in alice.messages({"id": server["launch"]})
     again = alice.opened(ref="main", serverOptions={"mem_request": "2G"}, status=200)
     assert warnings(again) == [("not_enforced", "mem_request")]
+    alice.stop(server["name"])
+    launch = alice.begun(ref="main", serverOptions={"mem_request": "2G"})
+    assert warnings(launch) == [("not_enforced", "mem_request")]
+    alice.done(launch, 200)
     refused = alice.open(ref="main", serverOptions={"gpu_request": 1})
     assert "gpu_request" in problem(refused, 409, "spawn-not-possible")
 

@@ -51,7 +51,8 @@ def kept(**changed):
 
 def specification(server=None, environment=None, fields=FIELDS, by=None):
     wanted = environment or SpawnSpecification()
-    return (by or prepared()).specification(server or kept(), "1" * 32, wanted, fields)
+    found = (by or prepared()).prepare(server or kept(), "1" * 32, wanted, fields)
+    return found.specification
 
 
 def refusal(*arguments, **named):

@@ -71,6 +71,7 @@ def command(
 def _show_begun(launch: Mapping[str, Any]) -> None:
     """Print the name of the server, alone on stdout."""
     name = one_line(launch.get("server"))
+    _show_warnings(launch.get("warnings"))
     click.echo("The server is started. `launcher servers` shows how far it is.", err=True)
     click.echo(name)
 
@@ -82,6 +83,12 @@ def _show(opened: "ReadyProject") -> None:
     if project.get("commit_sha"):
         code += f", commit {project['commit_sha'][:SHORT_SHA]}"
     click.echo(f"Server {one_line(opened.server)}: {code}, in ~/{project.get('folder')}", err=True)
-    for warning in opened.warnings:
-        click.echo(f"Warning: {one_line(warning.get('detail'))}", err=True)
+    _show_warnings(opened.warnings)
     click.echo(url(opened.location))
+
+
+def _show_warnings(found: Any) -> None:
+    """Print what was chosen and has no effect."""
+    for warning in found if isinstance(found, list) else ():
+        if isinstance(warning, dict):
+            click.echo(f"Warning: {one_line(warning.get('detail'))}", err=True)
