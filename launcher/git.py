@@ -5,13 +5,12 @@ import base64
 import logging
 import os
 import re
-import resource
 import shutil
 import signal
-import sys
 import tempfile
+from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from launcher import git_failures, logs, redaction
@@ -25,13 +24,24 @@ MAX_OUTPUT = 8 * 2**20
 MAX_STDERR = 64 * 2**10
 MAX_FILE = 256 * 2**20
 """The size of a file that git may write, in bytes."""
+MAX_MEMORY = 512 * 2**20
+"""The address space of each process of git, in bytes; a lookup needs less than 64 MiB."""
 MAX_AT_ONCE = 8
+MAX_PER_HOST = 4
+"""A host that hangs leaves the rest to other hosts."""
 # http.curloptResolve, which pins the address of a host; GIT_CONFIG_COUNT is older
 OLDEST = (2, 37)
 
 _ADVERTISED = re.compile(rb"([0-9a-f]{40})\t([^\x00-\x20\x7f]+)")
 _HEAD = re.compile(rb"ref: refs/heads/([^\x00-\x20\x7f]+)\tHEAD")
 _VERSION = re.compile(r"git version (\d+)\.(\d+)")
+# blocks of 512 bytes (POSIX); whoever may not change a limit has a lower one, or a system without
+_WITH_LIMITS = """\
+ulimit -v {kibibytes} 2>/dev/null
+ulimit -f {blocks} 2>/dev/null
+exec "$0" "$@"
+"""
+_NO_OBJECT = "f" * 40
 
 _CONFIG = {
     "protocol.allow": "never",
@@ -47,6 +57,8 @@ _CONFIG = {
     "core.fsmonitor": "false",
     "core.symlinks": "false",
     "submodule.recurse": "false",
+    # each thread reserves memory, and there are as many as processors
+    "pack.threads": "1",
     "gc.auto": "0",
     "maintenance.auto": "false",
 }
@@ -120,7 +132,10 @@ class Advertisement:
 
 
 class Git:
-    """The git program; at most `MAX_AT_ONCE` processes run at the same time."""
+    """The git program.
+
+    At most `MAX_AT_ONCE` processes run at the same time, `MAX_PER_HOST` of them for one host.
+    """
 
     def __init__(
         self,
@@ -129,25 +144,28 @@ class Git:
         seconds: float = SECONDS,
         max_output: int = MAX_OUTPUT,
         max_file: int = MAX_FILE,
+        max_memory: int = MAX_MEMORY,
     ) -> None:
         """`program` is a path, '' for git on the PATH.
 
-        `seconds` bounds each command, `max_output` the bytes that are read from it, and `max_file`
-        (on Linux) the bytes of each file that it writes.
+        `seconds` bounds each command, `max_output` the bytes that are read from it, `max_file` the
+        bytes of each file that it writes, and `max_memory` (on Linux) those of each process.
         """
         self._seconds = seconds
         self._max_output = max_output
-        self._max_file = max_file
+        self._limits = _WITH_LIMITS.format(kibibytes=max_memory // 1024, blocks=max_file // 512)
         self._slots = asyncio.Semaphore(MAX_AT_ONCE)
+        self._slots_of: dict[str, asyncio.Semaphore] = defaultdict(
+            lambda: asyncio.Semaphore(MAX_PER_HOST)
+        )
         self._program = program or shutil.which("git") or "git"
 
     async def check(self) -> None:
         """Raise ConfigError if git is missing, or too old for what is set here."""
         wanted = ".".join(map(str, OLDEST))
-        try:
-            code, output, _ = await self._run(["version"], {})
-        except OSError as error:
-            raise ConfigError(f"git cannot be run: install git {wanted} or later.") from error
+        if not shutil.which(self._program):
+            raise ConfigError(f"git cannot be run: install git {wanted} or later.")
+        code, output, _ = await self._run(["version"])
         found = _VERSION.match(output.decode("ascii", "replace"))
         if code or not found or tuple(map(int, found.groups())) < OLDEST:
             raise ConfigError(f"git is too old: install git {wanted} or later.")
@@ -177,24 +195,34 @@ class Git:
             raise ValueError("not the full sha of a commit")
         async with _temporary_directory() as folder:
             own = {"GIT_DIR": folder}
-            await self._run(["init", "--quiet", "--bare", "--template="], {}, own)
+            await self._run(["init", "--quiet", "--bare", "--template="], environment=own)
             fetch = ["fetch", "--quiet", "--depth=1", "--no-tags", "--no-recurse-submodules"]
             await self._ask(remote, [*fetch, "--filter=tree:0", "--", remote.url, sha], own)
-            code, output, _ = await self._run(
+            code, output, said = await self._run(
                 ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{sha}^{{commit}}"],
-                {},
-                own,
+                environment=own,
             )
+        if code and git_failures.is_uncertain(said):
+            raise CommitUncertain
         if code:
             raise NotFound(f"{sha[:12]} is not a commit of this project.")
         return output.decode("ascii").strip()
+
+    async def check_host(self, remote: Remote) -> None:
+        """Raise GitHostUnavailable if the host does not speak git's protocol; or as `ls_remote`.
+
+        `ls_remote` takes any page for a host of the dumb protocol (gitprotocol-http), which has no
+        branches. An object can be fetched from it with another protocol only.
+        """
+        with suppress(NotFound, CommitUncertain):
+            await self.find_commit(remote, _NO_OBJECT)
 
     async def _ask(
         self, remote: Remote, arguments: Sequence[str], environment: Mapping[str, str] | None = None
     ) -> bytes:
         """The output of a command that asks the host; raises the error for its failure."""
         try:
-            code, output, stderr = await self._run(arguments, remote.config(), environment)
+            code, output, stderr = await self._run(arguments, remote, environment)
         except TimeoutError as error:
             raise GitHostTimeout(
                 f"{remote.display_name} did not respond within {self._seconds:g} seconds. Try again"
@@ -204,7 +232,7 @@ class Git:
         if code == 0:
             return output
         said = git_failures.without_echo(stderr, remote.url)
-        if git_failures.is_uncertain(said):
+        if arguments[0] == "fetch" and git_failures.is_uncertain(said):
             raise CommitUncertain
         failure = git_failures.failure(said, remote.display_name, with_login=bool(remote.login))
         if isinstance(failure, GitHostUnavailable):
@@ -215,17 +243,18 @@ class Git:
     async def _run(
         self,
         arguments: Sequence[str],
-        config: Mapping[str, str],
+        remote: Remote | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> tuple[int, bytes, str]:
-        """The exit code, the output and the messages; raises TimeoutError, OSError, GitHostBusy."""
-        async with self._slot():
+        """The exit code, the output and the messages; raises TimeoutError, GitHostBusy."""
+        async with self._slot(remote):
+            # the limits hold from git's first instruction; it and its arguments are no shell code
             process = await asyncio.create_subprocess_exec(
-                *(self._program, *arguments),
+                *("/bin/sh", "-c", self._limits, self._program, *arguments),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
-                env={**self._environment(config), **(environment or {})},
+                env={**self._environment(remote.config() if remote else {}), **(environment or {})},
                 cwd="/",
                 start_new_session=True,
             )
@@ -236,7 +265,6 @@ class Git:
         assert process.stderr is not None  # noqa: S101 - a pipe
         ended = False
         try:
-            _limit(process.pid, self._max_file)
             async with asyncio.timeout(self._seconds):
                 stderr = asyncio.ensure_future(_beginning(process.stderr))
                 output = await _whole(process.stdout, self._max_output)
@@ -249,18 +277,18 @@ class Git:
         return code, output, messages.decode("utf-8", "replace")
 
     @asynccontextmanager
-    async def _slot(self) -> AsyncIterator[None]:
-        try:
-            async with asyncio.timeout(self._seconds):
-                await self._slots.acquire()
-        except TimeoutError as error:
-            raise GitHostBusy(
-                "Many projects are being looked up. Try again in a minute.", retry_after=30
-            ) from error
-        try:
+    async def _slot(self, remote: Remote | None) -> AsyncIterator[None]:
+        async with AsyncExitStack() as slots:
+            try:
+                async with asyncio.timeout(self._seconds):
+                    if remote:
+                        await slots.enter_async_context(self._slots_of[remote.host])
+                    await slots.enter_async_context(self._slots)
+            except TimeoutError as error:
+                raise GitHostBusy(
+                    "Many projects are being looked up. Try again in a minute.", retry_after=30
+                ) from error
             yield
-        finally:
-            self._slots.release()
 
     def _environment(self, config: Mapping[str, str]) -> dict[str, str]:
         """The environment of git, with its settings: others can read a command line."""
@@ -294,14 +322,6 @@ async def _beginning(stream: asyncio.StreamReader) -> bytes:
     while chunk := await stream.read(2**16):
         body += chunk[: MAX_STDERR - len(body)]
     return bytes(body)
-
-
-def _limit(process: int, max_file: int) -> None:
-    """Bound the files that git and its children write, which it starts when the host answers."""
-    if sys.platform == "linux":
-        # it has ended, or the container does not allow the call
-        with suppress(ProcessLookupError, PermissionError):
-            resource.prlimit(process, resource.RLIMIT_FSIZE, (max_file, max_file))
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

@@ -24,8 +24,10 @@ _NOT_VISIBLE = re.compile(
 )
 _TIMEOUT = re.compile(r"timed out|Timeout was reached|too slow|Operation too", re.IGNORECASE)
 _UNREACHABLE = re.compile(r"Could ?n[o']t (?:resolve|connect)|Failed to connect|Connection refused")
-# of upload-pack with protocol version 0, and what is beyond the limit of a file
-_UNCERTAIN = re.compile(r"unadvertised object|signal 25|File too large|File size limit")
+# what is beyond the limits of memory and of a file
+_TOO_MUCH = re.compile(
+    r"out of memory|Cannot allocate memory|signal 25|File too large|File size limit", re.IGNORECASE
+)
 _STATUS = re.compile(r"returned error: (\d{3})")
 
 
@@ -36,8 +38,8 @@ def without_echo(stderr: str, url: str) -> str:
 
 
 def is_uncertain(stderr: str) -> bool:
-    """Whether the host refuses to tell if it has a commit."""
-    return bool(_UNCERTAIN.search(stderr))
+    """Whether the host refuses to tell if it has a commit (protocol version 0), or sends a lot."""
+    return "unadvertised object" in stderr or bool(_TOO_MUCH.search(stderr))
 
 
 def not_visible(host: str, *, with_login: bool) -> NotFound:
@@ -112,7 +114,9 @@ def failure(stderr: str, host: str, *, with_login: bool) -> LauncherError:
         return of_status(401, host, with_login=with_login)
     if _OTHER_NAME.search(stderr):
         return untrusted(host, other_name=True)
-    if "not our ref" in stderr:
+    if _TOO_MUCH.search(stderr):
+        return unavailable(host, "sends more than the launcher reads")
+    if "not our ref" in stderr or "no matching remote head" in stderr:
         return NotFound(f"This project has no such commit on {host}. It may have been removed.")
     if _NOT_VISIBLE.search(stderr):
         return not_visible(host, with_login=with_login)

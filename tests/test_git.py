@@ -187,6 +187,73 @@ async def test_a_host_that_sends_all_files_with_a_commit_is_stopped(site):
         await git.Git(max_file=2**16).find_commit(large, tip)
 
 
+async def test_a_host_cannot_fill_the_memory_with_a_commit(site):
+    made = site.add("group/wordy")
+    person = "A <a@example.org> 1700000000 +0000"
+    head = f"tree {made.git('rev-parse', 'main^{tree}')}\nauthor {person}\ncommitter {person}\n\n"
+    content = head.encode() + b"a" * 2**26
+    sha = made.git("hash-object", "-t", "commit", "-w", "--stdin", stdin=content)
+    made.git("update-ref", "refs/heads/main", sha)
+    wordy = remote(site, "group/wordy.git")
+    assert await git.Git().find_commit(wordy, sha) == sha
+    with pytest.raises(git.CommitUncertain):
+        await git.Git(max_memory=2**26).find_commit(wordy, sha)
+
+
+async def test_a_host_cannot_fill_the_memory_with_branches(site):
+    site.misbehaves = "endless"
+    with pytest.raises(GitHostUnavailable, match="sends more than the launcher reads"):
+        await git.Git(max_memory=2**27).ls_remote(remote(site))
+    assert _commands(site) == []
+
+
+async def test_an_eighth_of_the_memory_is_enough_for_a_usual_project(site):
+    small = git.Git(max_memory=git.MAX_MEMORY // 8)
+    tip = repository(site).tip()
+    assert (await small.ls_remote(remote(site), head=True)).refs["HEAD"] == tip
+    assert await small.find_commit(remote(site), tip) == tip
+
+
+async def test_a_host_that_hangs_does_not_block_other_hosts(site, tmp_path):
+    other = GitSite(tmp_path).start()
+    try:
+        other.add("group/open")
+        site.seen.clear()
+        site.misbehaves = "hang"
+        shared = git.Git(seconds=20)
+        hanging = [
+            asyncio.create_task(shared.ls_remote(remote(site))) for _ in range(git.MAX_AT_ONCE)
+        ]
+        while len(site.seen) < git.MAX_PER_HOST:
+            await asyncio.sleep(0.01)
+        elsewhere = remote(other, ca_file=other.ca_file)
+        assert (await shared.ls_remote(elsewhere, head=True)).head == "main"
+        assert not any(each.done() for each in hanging)
+        for each in hanging:
+            each.cancel()
+        await asyncio.gather(*hanging, return_exceptions=True)
+    finally:
+        other.stop()
+
+
+@pytest.mark.parametrize("how", ["nonsense", "flood"])
+async def test_a_host_that_answers_with_pages_is_no_git_host(site, how):
+    site.misbehaves = how
+    with pytest.raises(GitHostUnavailable, match="does not answer as a git host does"):
+        await git.Git().check_host(remote(site))
+
+
+@pytest.mark.parametrize("version_0", [False, True])
+async def test_an_empty_project_is_on_a_git_host(site, version_0):
+    site.add("group/empty").git("update-ref", "-d", "refs/heads/main")
+    site.speaks_only_version_0 = version_0
+    try:
+        await git.Git().check_host(remote(site, "group/empty.git"))
+        await git.Git().check_host(remote(site))
+    finally:
+        site.speaks_only_version_0 = False
+
+
 async def test_a_host_that_is_away_is_said_to_be():
     away = f"https://127.0.0.1:{free_port()}"
     with pytest.raises(GitHostUnavailable, match="cannot be reached"):

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,7 +56,7 @@ class GitSite:
         """The user of each access token."""
         self.misbehaves = ""
         """How each request is answered: hang, wait (until this is another one), redirect, error,
-        throttle, nonsense, flood; or ''."""
+        throttle, nonsense, flood, endless (branches, until the client leaves); or ''."""
         self.requests_left: int | None = None
         """Of the API, until it limits them: 0, or None for any number."""
         self.speaks_only_version_0 = False
@@ -141,6 +142,8 @@ class GitSite:
             return web.Response(text="<html>Sign in</html>", content_type="text/html")
         if self.misbehaves == "flood":
             return web.Response(body=b"[" * 2**22, content_type="application/json")
+        if self.misbehaves == "endless":
+            return await _advertise_without_end(request)
         for suffix in _OF_GIT:
             if request.path.endswith(suffix):
                 return await self._git(request, request.path.removesuffix(suffix))
@@ -165,3 +168,15 @@ class GitSite:
 
 def _unauthorized():
     return web.Response(status=401, headers={"WWW-Authenticate": 'Basic realm="git"'})
+
+
+async def _advertise_without_end(request):
+    kind = "application/x-git-upload-pack-advertisement"
+    response = web.StreamResponse(headers={"Content-Type": kind})
+    await response.prepare(request)
+    await response.write(b"001e# service=git-upload-pack\n0000")
+    line = b"a" * 40 + b" refs/heads/" + b"b" * 180 + b"\n"
+    with suppress(ConnectionError):
+        while True:
+            await response.write((b"%04x" % (len(line) + 4) + line) * 1000)
+    return response
