@@ -17,6 +17,7 @@ FOUNDATIONS = {
     "git",
     "git_failures",
     "internal_ssl",
+    "launch_states",
     "log_text",
     "logs",
     "metrics",

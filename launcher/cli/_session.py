@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from launcher.cli._terminal import Progress, name_of, plain, prepare
+from launcher.cli._words import for_commands
 from launcher.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -58,10 +59,11 @@ def session() -> Iterator["LauncherClient"]:
 
 
 @contextmanager
-def launching(first: str) -> Iterator[tuple["LauncherClient", Progress]]:
+def launching(first: str, *, hint: str = "") -> Iterator[tuple["LauncherClient", Progress]]:
     """The client, and what shows the progress of the launch that is waited for in the block.
 
-    Ctrl-C does not cancel the launch, and says so.
+    Ctrl-C does not cancel the launch, and says so. `hint` says what may be wrong with a request
+    that is refused as wrong or not found.
     """
     from launcher.client import LauncherProblem
 
@@ -73,10 +75,11 @@ def launching(first: str) -> Iterator[tuple["LauncherClient", Progress]]:
         except KeyboardInterrupt:
             interrupted(progress.server)
         except LauncherProblem as problem:
-            if not problem.launch_id or progress.server is None:
+            if problem.launch_id and progress.server is not None:
+                hint = f"What the server wrote: launcher logs {name_of(progress.server)}"
+            elif problem.status not in (400, 404):
                 raise
-            log = f"\nWhat the server wrote: launcher logs {name_of(progress.server)}"
-            raise _failure(problem, log) from problem
+            raise _failure(problem, hint and f"\n{hint}") from problem
 
 
 def interrupted(server: str | None) -> NoReturn:
@@ -121,7 +124,7 @@ def _failure(error: "ClientError", more: str = "") -> click.ClickException:
     from launcher.client import Unfinished
 
     kind = _Unended if isinstance(error, Unfinished) else click.ClickException
-    return kind(plain(f"{_sentences(error)}{more}"))
+    return kind(plain(f"{for_commands(_sentences(error))}{more}"))
 
 
 def _sentences(error: "ClientError") -> str:

@@ -7,15 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from launcher.launch_states import STATES_OF_PROJECT
+
 if TYPE_CHECKING:
     from launcher.client import Event
 
 SPINNER_WIDTH = 2
-_STATES = {
-    "queued": "Waiting for a place",
-    "starting": "The server is starting",
-    "uploading": "The project is being checked out",
-}
 
 
 def prepare() -> None:
@@ -113,7 +110,7 @@ def _status() -> Any:
 def _words(event: "Event") -> object:
     """What an event says to a person, or nothing."""
     if event.name == "queue" and event.data.get("position"):
-        return f"{_STATES['queued']}: number {event.data['position']} in the queue"
+        return f"{STATES_OF_PROJECT['queued']}: number {event.data['position']} in the queue"
     if event.name == "progress":
         return event.data.get("message", "")
-    return _STATES.get(str(event.data.get("state")), "") if event.name == "state" else ""
+    return STATES_OF_PROJECT.get(str(event.data.get("state")), "") if event.name == "state" else ""

@@ -14,5 +14,11 @@ def command(server: str) -> None:
     It stays listed, and its files stay. `launcher resume` starts it again.
     """
     with session() as client:
-        client.stop_server(server)
-    click.echo(f"The server {name_of(server)} is being stopped.")
+        is_stopping = client.stop_server(server)
+    if is_stopping:
+        click.echo(
+            f"The server {name_of(server)} is being stopped. `launcher servers` shows when it is"
+            " stopped."
+        )
+    else:
+        click.echo(f"The server {name_of(server)} is stopped.")

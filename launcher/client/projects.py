@@ -1,5 +1,6 @@
 """The part of the client for git projects, and for access tokens of git hosts."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -62,7 +63,8 @@ class ProjectCalls(ClientCalls):
         request without an answer is repeated, and has an idempotency key.
 
         Args:
-            repository: The https URL of a repository; or give `namespace` and `project`.
+            repository: The https URL of a repository, or `namespace/project` on the site's first
+                git host; or give `namespace` and `project`.
             ref: A branch, a tag, or the sha of a commit. Default: the default branch.
             commit_sha: The sha of a commit, or 7 or more of its first digits, in place of `ref`.
             namespace: The namespace of a project on the site's first git host.
@@ -89,11 +91,9 @@ class ProjectCalls(ClientCalls):
                 `checkout-failed` if the server runs without the project.
         """
         asked = given(
-            repository=repository,
+            **_named(repository, namespace, project),
             ref=ref,
             commit_sha=commit_sha,
-            namespace=namespace,
-            project=project,
             branch=branch,
             follow=follow,
             notebook=notebook,
@@ -130,11 +130,9 @@ class ProjectCalls(ClientCalls):
         or `cancel`; `server` is the name of the server.
         """
         asked = given(
-            repository=repository,
+            **_named(repository, namespace, project),
             ref=ref,
             commit_sha=commit_sha,
-            namespace=namespace,
-            project=project,
             branch=branch,
             follow=follow,
             notebook=notebook,
@@ -159,7 +157,8 @@ class ProjectCalls(ClientCalls):
         """Return the commit that a branch, a tag or the first digits of a sha mean.
 
         Args:
-            url: The https URL of a repository.
+            url: The https URL of a repository, or `namespace/project` on the site's first git
+                host; services give a URL.
             ref: The branch, tag or sha. Default: the default branch.
             user: The user whose right to read the project is used; only for services.
 
@@ -171,6 +170,8 @@ class ProjectCalls(ClientCalls):
             LauncherProblem: Among others, status 404 if there is no such repository or commit, or
                 none that is visible to you.
         """
+        if _is_name(url) and (hosts := self.git_hosts()):
+            url = f"{hosts[0]['url']}/{url}"
         body, query = given(url=url, ref=ref), {"user": user}
         path = ("repositories", "resolve")
         fields = {200: _RESOLVED}
@@ -211,7 +212,25 @@ class ProjectCalls(ClientCalls):
         self._transport.call("DELETE", "git-hosts", host, "token", fields={204: {}})
 
 
+def _is_name(repository: str) -> bool:
+    """Whether this is `namespace/project`, and not a URL."""
+    return re.fullmatch(r"[^/:@]+(?:/[^/:@]+)+", repository) is not None
+
+
+def _named(
+    repository: str | None, namespace: str | None, project: str | None
+) -> dict[str, str | None]:
+    """The fields that name a repository."""
+    if repository and namespace is None and project is None and _is_name(repository):
+        namespace, _, project = repository.rpartition("/")
+        return {"namespace": namespace, "project": project}
+    return {"repository": repository, "namespace": namespace, "project": project}
+
+
 def _call(asked: Mapping[str, Any], replace: bool, user: str | None, key: str | None) -> LaunchCall:
+    if "project" in asked and not asked.keys() & {"ref", "commit_sha", "follow"}:
+        # only beside the URL of a repository, it is what the API takes for granted
+        asked = {**asked, "ref": "HEAD"}
     query = {"replace": "true"} if replace else {}
     return LaunchCall(("servers",), asked, user, key, query=query)
 

@@ -7,6 +7,8 @@ from launcher.client import launching, server_logs
 from launcher.client.calls import ClientCalls, OnEvent, given
 from launcher.client.launching import LaunchCall
 
+# that are looked at for the last one of a server; the most that a page has
+MOST_LAUNCHES = "200"
 _STOPPED: dict[int, dict[str, type]] = {202: {"state": str}, 204: {}}
 
 
@@ -71,8 +73,8 @@ class ServerCalls(ClientCalls):
     ) -> str:
         """Start a server again that is stopped, as it was started before, and return its URL.
 
-        A server for a git project starts with its project, options and environment. One that runs
-        already is left alone.
+        A server for a git project starts with its project, options and environment, and the URL
+        opens the project. One that runs already is left alone.
 
         Args:
             name: The name of the server. Default: the default server.
@@ -85,14 +87,30 @@ class ServerCalls(ClientCalls):
         """
         call = LaunchCall(_path(name), {"state": "running"}, method="PATCH")
         if not (found := self._ended(call, wait, on_event)):
-            # it runs: the launch says where
+            # it runs: its last launch says where a project is, and a new one where the server is
+            if opened := self._opened_project(name):
+                return launching.location_of(opened)
             call = LaunchCall(("launches",), {"server": name})
             found = self._ended(call, wait, on_event)
         return launching.location_of(found)
 
-    def stop_server(self, name: str = "") -> None:
-        """Stop a server and cancel its launches; a named server stays listed. Does not wait."""
-        self._transport.call("PATCH", *_path(name), body={"state": "stopped"}, fields=_STOPPED)
+    def _opened_project(self, name: str) -> dict[str, Any] | None:
+        """The last launch that opened a git project on this server; None if there is none."""
+        query = {"state": "done", "limit": MOST_LAUNCHES}
+        found = self._get("launches", query=query, fields={"launches": list})["launches"]
+        return next(
+            (each for each in found if each.get("server") == name and each.get("project")), None
+        )
+
+    def stop_server(self, name: str = "") -> bool:
+        """Stop a server and cancel its launches; a named server stays listed. Does not wait.
+
+        Returns:
+            Whether it is still being stopped; otherwise it is stopped.
+        """
+        body = {"state": "stopped"}
+        answer = self._transport.call("PATCH", *_path(name), body=body, fields=_STOPPED)
+        return answer.status == 202
 
     def remove_server(self, name: str) -> None:
         """Stop a named server, cancel its launches and remove it; does not wait.

@@ -3,28 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from launcher.launch_states import STATES, STATES_OF_PROJECT
 from launcher.store.launch_events import LaunchEvent
 from launcher.store.launches import Launch
 
 # the last messages are shown
 MAX_MESSAGES = 8
 MAX_MESSAGE = 300
-STATES = {
-    "queued": "Waiting for a place",
-    "starting": "Your server is starting",
-    "uploading": "The notebook is being written",
-    "done": "Ready",
-    "failed": "Failed",
-    "cancelled": "Cancelled",
-}
-STATES_OF_PROJECT = {"uploading": "The project is being checked out"}
 STEPS = {
     "queued": "Wait for a place",
     "starting": "Start your server",
     "uploading": "Write the notebook",
     "done": "Ready",
 }
-STEPS_OF_PROJECT = {"uploading": "Check out the project"}
+STEPS_OF_PROJECT = {**STEPS, "uploading": "Open the project"}
 # what a launch has done before each state; the spawner's percentage is of the start alone
 _BEFORE = {"queued": 5, "starting": 10, "uploading": 85}
 _START = 0.7
@@ -52,7 +44,7 @@ class Message:
 
 def state_of(launch: Launch) -> str:
     """The state of a launch, for people."""
-    return {**STATES, **(STATES_OF_PROJECT if launch.project else {})}[launch.state]
+    return (STATES_OF_PROJECT if launch.project else STATES)[launch.state]
 
 
 def steps(launch: Launch, events: Sequence[LaunchEvent]) -> list[Step]:
@@ -62,7 +54,7 @@ def steps(launch: Launch, events: Sequence[LaunchEvent]) -> list[Step]:
     if launch.state == "done":
         times["done"] = launch.updated_at
     names = [name for name in STEPS if name != "uploading" or launch.notebook or launch.project]
-    words = {**STEPS, **(STEPS_OF_PROJECT if launch.project else {})}
+    words = STEPS_OF_PROJECT if launch.project else STEPS
     reached = max(names.index(name) for name in times if name in names)
     return [
         Step(words[name], _status(name, number - reached, launch, times), times.get(name))

@@ -103,7 +103,7 @@ def test_a_project_starts_and_is_stopped_resumed_and_removed(make_page, site, gi
     fill_in(page, git, notebook="start.ipynb")
     page.get_by_label("CPUs").select_option("2")
     start(page)
-    expect(page.get_by_text("Check out the project")).to_be_visible()
+    expect(page.get_by_text("Open the project")).to_be_visible()
     expect_notebook(page)
     page.close()
     page = make_page("alice")

@@ -130,6 +130,48 @@ def test_only_the_url_is_on_stdout(service, user):
     ]
 
 
+@pytest.mark.parametrize(
+    ("target", "says"),
+    [
+        (f"{URL}/tree/main", f"{URL}@BRANCH"),
+        (f"{URL}/-/blob/main/a.ipynb", f"{URL}@BRANCH"),
+        (f"{URL}/b/-/raw/main/a.ipynb", f"{URL}/b@BRANCH"),
+        ("https://host/tree/blob/nothing", ""),
+    ],
+)
+def test_what_may_be_the_address_of_a_web_page_is_named_when_it_is_not_found(
+    service, user, target, says
+):
+    service.answers({"detail": "It does not exist.", "status": 404}, 404, PROBLEM)
+    done = user.run("project", target)
+    assert done.status == 1
+    assert ("the address of a web page" in done.error) == bool(says)
+    assert says in done.error
+    assert asked(service)["repository"] == target
+
+
+def test_problems_and_warnings_are_in_the_words_of_the_command_line(service, user):
+    warning = {"type": "other_options", "detail": "With ?replace=true it is stopped."}
+    service.answers({**OPENED, "warnings": [warning]})
+    assert "Warning: With --replace it is stopped.\n" in user.run("project", URL).error
+    problem = {"detail": "system is missing; it is one of desk, laptop.", "status": 400}
+    service.answers(problem, 400, PROBLEM)
+    assert "Name one with --system: desk, laptop." in user.run("project", URL).error
+
+
+def test_nothing_that_is_said_of_the_progress_contradicts_a_checkout_that_has_ended(service, user):
+    begins(
+        service,
+        ("progress", {"message": "projects/c-1 is ready.", "progress": 100}),
+        ("state", {"state": "uploading"}),
+        ("end", DONE),
+    )
+    assert user.run("project", URL).error.splitlines()[1:-1] == [
+        "projects/c-1 is ready.",
+        "Your server runs",
+    ]
+
+
 def test_progress_is_a_line_for_each_message(service, user):
     begins(
         service,
@@ -146,7 +188,7 @@ def test_progress_is_a_line_for_each_message(service, user):
     assert done.error.splitlines()[1:-1] == [
         "Waiting for a place",
         "Waiting for a place: number 3 in the queue",
-        "The server is starting",
+        "Your server is starting",
         "Server requested",
         "Fetching again",
     ]

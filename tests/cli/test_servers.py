@@ -87,15 +87,25 @@ def test_a_resumed_server_prints_its_url_alone_on_stdout(service, user):
     service.answers({**launch, "state": "done", "location": "http://hub/user/alice/c-1/"})
     done = user.run("resume", "c-1")
     assert (done.status, done.output) == (0, "http://hub/user/alice/c-1/\n")
-    assert "The server is starting" in done.error
+    assert "Your server is starting" in done.error
+
+
+def test_a_stop_says_where_its_end_shows_and_whether_it_has_ended(service, user):
+    service.answers_first({"name": "c-1", "state": "stopping"}, 202)
+    service.answers(b"", 204)
+    assert user.run("stop", "c-1").output == (
+        "The server c-1 is being stopped. `launcher servers` shows when it is stopped.\n"
+    )
+    assert user.run("stop", "c-1").output == "The server c-1 is stopped.\n"
 
 
 def test_a_server_that_is_not_there_is_a_sentence(service, user):
-    service.answers({"detail": "There is no server 'x'.", "status": 404}, 404, PROBLEM)
+    detail = "There is no server 'x'. GET /servers lists yours."
+    service.answers({"detail": detail, "status": 404}, 404, PROBLEM)
     for word in ("stop", "remove", "resume", "logs"):
         done = user.run(word, "x")
         assert (done.status, done.output) == (1, "")
-        assert "Error: There is no server 'x'." in done.error
+        assert "Error: There is no server 'x'. `launcher servers` lists yours.\n" in done.error
 
 
 @pytest.mark.parametrize("name", ["a/b", "..", ".", "%2e%2e"])

@@ -74,6 +74,25 @@ def test_a_project_of_the_first_host_is_named_without_its_url(service, launcher)
     assert service.last[3] == {**names, "branch": "main"}
 
 
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        ({}, {"ref": "HEAD"}),
+        ({"ref": "v1"}, {"ref": "v1"}),
+        ({"follow": "branch", "branch": "topic"}, {"follow": "branch", "branch": "topic"}),
+    ],
+)
+def test_a_project_of_the_first_host_may_be_given_in_place_of_a_url(
+    service, launcher, given, asked
+):
+    service.answers(OPENED)
+    launcher.open_project("climate/sub/course", **given)
+    assert service.last[3] == {"namespace": "climate/sub", "project": "course", **asked}
+    service.answers(launch(), 202)
+    launcher.start_project("climate/course", **given)
+    assert service.last[3] == {"namespace": "climate", "project": "course", **asked}
+
+
 def test_a_lost_answer_opens_no_second_project(service, launcher):
     service.loses(2)
     service.answers(OPENED, 201)
@@ -184,6 +203,27 @@ def test_a_ref_is_resolved(service, launcher):
     launcher.resolve(URL, "main", user="alice")
     assert service.last[1] == "/services/launcher/repositories/resolve?user=alice"
     assert service.last[3] == {"url": URL, "ref": "main"}
+
+
+def test_a_ref_of_a_project_on_the_first_host_is_resolved(service, launcher):
+    service.answers_first({"git_hosts": [{"url": "https://one.example"}, {"url": "https://two"}]})
+    service.answers({"commit_sha": "ab" * 20, "kind": "branch", "branch": "main"})
+    launcher.resolve("climate/course", "main")
+    assert service.last[3] == {"url": "https://one.example/climate/course", "ref": "main"}
+
+
+def test_the_project_of_a_server_that_runs_is_opened_as_it_was_last(service, launcher):
+    other = {"id": LAUNCH_ID, "server": "c-2", "project": PROJECT, "location": "http://hub/other"}
+    plain = {**other, "server": "c-1", "project": None}
+    for launches, location in (
+        ([other, plain, DONE, {**DONE, "location": "http://hub/old"}], OPENED["location"]),
+        ([other, plain], "http://hub/user/alice/c-1/"),
+    ):
+        service.answers_first(b"", 204)
+        service.answers_first({"launches": launches})
+        service.answers({"location": "http://hub/user/alice/c-1/"})
+        assert launcher.resume_server("c-1") == location
+    assert service.last[:2] == ("POST", "/services/launcher/launches")
 
 
 def test_a_token_for_a_git_host_is_stored_and_removed(service, launcher):

@@ -120,7 +120,9 @@ def test_a_server_is_stopped_listed_resumed_and_removed(shell, client, cleo, ope
     server = client.server(name)
     assert (server["state"], server["project"]["checkout"]) == ("running", "done")
     events = []
-    assert client.resume_server(name, on_event=events.append).endswith(f"/user/cleo/{name}/")
+    # it runs
+    assert client.resume_server(name, on_event=events.append) == resumed.output.strip()
+    assert f"/user/cleo/{name}/lab/workspaces/" in resumed.output
     assert shell.run("remove", name).status == 0
     wait_until(lambda: name not in client.servers(), "the removal")
     assert (cleo.workspace(server) / "first.md").exists()

@@ -523,7 +523,7 @@ def test_the_page_of_a_launch_shows_the_project_and_the_step_of_its_checkout(vis
     assert "group/open" in text
     assert f'href="{git.url}/group/open/-/commit/{project.tip()}"' in page.text
     assert "Opens: notebooks/start.ipynb" in text
-    assert "Check out the project" in text
+    assert "Open the project" in text
     assert "Write the notebook" not in text
     change = f"{PAGE}?repo={git.url}/group/open&ref={project.tip()}&notebook=notebooks/start.ipynb"
     assert f'href="{html.escape(change)}"' in page.text

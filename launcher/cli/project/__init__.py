@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from launcher.cli._terminal import one_line, url
+from launcher.cli._words import for_commands
 from launcher.cli.project.target import NamedProject, OptionValue, ProjectTarget, values
 
 if TYPE_CHECKING:
@@ -31,7 +32,12 @@ SHORT_SHA = 8
 )
 @click.option("--image", help="The container image that the server starts in.")
 @click.option("--entrypoint", metavar="NAME", help="The environment that it starts in.")
-@click.option("--system", metavar="NAME", help="The system that it starts on.")
+@click.option(
+    "--system",
+    metavar="NAME",
+    help="The system that it starts on; without --entrypoint, in the environment that you have"
+    " selected there.",
+)
 @click.option("--replace", is_flag=True, help="Stop a server that runs with other options first.")
 @click.option("--no-wait", is_flag=True, help="Do not wait; print the name of the server.")
 def command(
@@ -51,7 +57,7 @@ def command(
     """
     from launcher.cli import _session
 
-    with _session.launching("Asking the launcher") as (client, progress):
+    with _session.launching("Asking the launcher", hint=target.hint) as (client, progress):
         arguments = {
             **asdict(target),
             **asked,
@@ -91,4 +97,4 @@ def _show_warnings(found: Any) -> None:
     """Print what was chosen and has no effect."""
     for warning in found if isinstance(found, list) else ():
         if isinstance(warning, dict):
-            click.echo(f"Warning: {one_line(warning.get('detail'))}", err=True)
+            click.echo(f"Warning: {for_commands(one_line(warning.get('detail')))}", err=True)

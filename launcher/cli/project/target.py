@@ -1,5 +1,6 @@
 """What `launcher project` opens: a repository and a ref, and values for the server's options."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,16 +9,29 @@ from urllib.parse import urlsplit
 import click
 
 _EXAMPLE = "https://gitlab.example.org/climate/course@main"
+# where forges keep the pages of a project: /-/tree/main on GitLab, /tree/main on others
+_PAGE = re.compile(
+    r"(https://[^/@]+(?:/[^/@]+){2,}?)(?:/-)?/(?:tree|blob)/|(.+?)/-/", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
 class NamedProject:
     """A repository and a ref, as arguments of the client."""
 
-    repository: str | None
-    namespace: str | None
-    project: str | None
+    repository: str
+    """Its URL, or NAMESPACE/PROJECT."""
     ref: str | None
+
+    @property
+    def hint(self) -> str:
+        """What is wrong if this is the address of a page of the project, else ''."""
+        if found := _PAGE.match(self.repository):
+            return (
+                "This may be the address of a web page. Write the repository and the branch:"
+                f" {found[1] or found[2]}@BRANCH"
+            )
+        return ""
 
 
 class ProjectTarget(click.ParamType):
@@ -42,11 +56,11 @@ class ProjectTarget(click.ParamType):
         if at and not ref:
             self.fail("has nothing behind the @; write a branch, a tag or a commit", param, ctx)
         if host:
-            return NamedProject(host + path, None, None, ref or None)
+            return NamedProject(host + path, ref or None)
         namespace, _, project = path.rpartition("/")
         if not (namespace and project) or ":" in path:
             self.fail(f"is no URL and no NAMESPACE/PROJECT; write {_EXAMPLE}", param, ctx)
-        return NamedProject(None, namespace, project, ref or "HEAD")
+        return NamedProject(path, ref or None)
 
 
 def _parts(text: str) -> tuple[str, str]:
