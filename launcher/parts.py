@@ -15,6 +15,7 @@ from launcher.launches.checkouts import Checkouts
 from launcher.launches.engine import LaunchEngine
 from launcher.launches.event_stream import EventStreams
 from launcher.launches.feed import Feed
+from launcher.launches.log_reader import LogReader
 from launcher.launches.servers import Servers
 from launcher.launches.starter import Starter
 from launcher.metrics import Gauges, Metrics
@@ -51,6 +52,7 @@ class Parts:
     launches: LaunchEngine
     starter: Starter
     servers: Servers
+    server_logs: LogReader
     feed: Feed
     event_streams: EventStreams
     authenticator: Authenticator

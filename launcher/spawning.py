@@ -7,7 +7,7 @@ import asyncio
 import hashlib
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,13 +91,18 @@ class Spawning:
         secret: bytes,
         *,
         server_facing_url: str,
+        most_project_servers: int,
     ) -> None:
-        """`server_facing_url` is the launcher's URL for users' servers, '' if it is not known."""
+        """`server_facing_url` is the launcher's URL for users' servers, '' if it is not known.
+
+        `most_project_servers` is how many servers for projects a user may run at a time.
+        """
         self._store = store
         self._registry = registry
         self._prepared = prepared
         self._seal = Seal(secret, "tokens of servers")
         self._server_facing_url = server_facing_url
+        self._most_project_servers = most_project_servers
 
     async def answer(self, user: str, system: str, question: SpawnQuestion) -> SpawnAnswer:
         """How a server of the user starts now on a system; raises LauncherError to refuse it.
@@ -112,6 +117,9 @@ class Spawning:
             raise SpawnNotPossible(problem)
         server = ServerRef(user, question.server)
         kept = await self._store.read(project_servers.find, server)
+        if kept and question.active:
+            # the hub's own page starts servers, too
+            await self._check_most(server, question.active)
         try:
             async with asyncio.timeout(seconds):
                 found = await self._found(server, system, question.entrypoint, kept)
@@ -124,7 +132,9 @@ class Spawning:
         start_id = uuid.uuid4().hex if kept else None
         warnings: tuple[str, ...] = ()
         if kept and start_id:
-            prepared = self._prepared.prepare(kept, start_id, specification, question.fields)
+            prepared = self._prepared.prepare(
+                kept, start_id, specification, question.fields, question.groups
+            )
             specification, warnings = prepared.specification, prepared.warnings
         _check_fields(specification, system, question.spawner, question.fields)
         name = entrypoint.name if entrypoint else None
@@ -139,6 +149,12 @@ class Spawning:
         )
         await self._store.run(_record, spec, question, start_id, warnings, until)
         return SpawnAnswer(VERSION, specification, name, self._server_facing_url or None)
+
+    async def _check_most(self, server: ServerRef, active: Collection[str]) -> None:
+        """Raise TooManyServers if too many of the user's `active` servers are for projects."""
+        kept = await self._store.read(project_servers.find_all, server.user)
+        others = {each.server.name for each in kept} & set(active) - {server.name}
+        project_servers.check_most(others, self._most_project_servers)
 
     async def hand_over(self, user: str, system: str, handed: HandedOver) -> None:
         """Keep the token of a server that starts in what was answered; raises NotFound."""

@@ -139,7 +139,8 @@ async def _begin(
 
 
 async def _open_audited(request: LaunchRequest) -> Launch:
-    launch = await here().launches.open(request)
+    opens = here().project_servers.open if request.project else here().launches.open
+    launch = await opens(request)
     if request.requested_by:
         _audit(launch, request)
     return launch

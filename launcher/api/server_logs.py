@@ -3,7 +3,6 @@
 from launcher import urls
 from launcher.api import here
 from launcher.errors import Forbidden
-from launcher.hub import server_logs
 from launcher.hub.users import Identity
 from launcher.server_ref import ServerRef
 
@@ -25,19 +24,10 @@ async def _lines(user: Identity, name: str, max_lines: int, after: str) -> LogAn
         raise Forbidden("A service has no servers.")
     server = ServerRef(user.name, urls.parse_server_name(name, "/server_name"))
     await here().servers.find(server)
-    settings = here().settings
-    started = await here().spawning.started(server) if settings.hook_token else None
-    page = await server_logs.read(
-        here().hub,
-        settings.hook_token,
-        server,
-        max_lines=max_lines,
-        after=after,
-        secrets=[started.token] if started and started.token else [],
-    )
+    page = await here().server_logs.read(server, max_lines=max_lines, after=after)
     if not page.next:
         return page.lines, 200
     path = ("logs", name) if name else ("log",)
     query = {"max_lines": str(max_lines), "after": page.next}
-    place = urls.join(settings.prefix, *path, query=query)
+    place = urls.join(here().settings.prefix, *path, query=query)
     return page.lines, 200, {"Link": f'<{place}>; rel="next"'}

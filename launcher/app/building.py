@@ -30,6 +30,7 @@ from launcher.launches.environments import Environments
 from launcher.launches.event_stream import EventStreams
 from launcher.launches.feed import Feed
 from launcher.launches.handed_over import HandedOverTokens
+from launcher.launches.log_reader import LogReader
 from launcher.launches.recovery import Recovery
 from launcher.launches.running import RunningStarts
 from launcher.launches.servers import Servers
@@ -102,7 +103,12 @@ class Building:
             server_facing_url=settings.server_facing_url,
         )
         spawning = Spawning(
-            database, registry, prepared, secret, server_facing_url=settings.server_facing_url
+            database,
+            registry,
+            prepared,
+            secret,
+            server_facing_url=settings.server_facing_url,
+            most_project_servers=settings.max_project_servers,
         )
         starter = self._starter(database, hub, feed, shared.breaker, spawning)
         tokens = HandedOverTokens(spawning, minted) if settings.hook_token else minted
@@ -139,13 +145,14 @@ class Building:
                         folder=settings.projects_folder,
                     ),
                     project_servers=ProjectServers(
-                        database, servers, options, most=settings.max_project_servers
+                        database, launches, servers, options, most=settings.max_project_servers
                     ),
                     checkouts=checkouts,
                     checkout_credentials=CheckoutCredentials(database, git_hosts, credentials),
                     launches=launches,
                     starter=starter,
                     servers=servers,
+                    server_logs=LogReader(hub, spawning, settings.hook_token),
                     feed=feed,
                     event_streams=EventStreams(
                         database, feed, self.stopping, most_streams=settings.max_streams_per_user

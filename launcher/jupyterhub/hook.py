@@ -18,7 +18,7 @@ from launcher.jupyterhub.git_tokens import GitTokens
 from launcher.jupyterhub.server_logs import ServerLogs
 from launcher.jupyterhub.transport import Certificates, LauncherAway, Refused, ask
 from launcher.spawn.errors import SpecificationError
-from launcher.spawn.protocol import VERSION, SpawnAnswer, SpawnQuestion, incompatibility
+from launcher.spawn.protocol import MOST_NAMES, VERSION, SpawnAnswer, SpawnQuestion, incompatibility
 
 log = logging.getLogger("jupyterhub.launcher")
 
@@ -127,6 +127,8 @@ class SpawnHook:
             token=spawner.api_token if self.on_unavailable == "fail" else None,
             user_options=tuple(sorted(map(str, spawner.user_options or {})))[:100],
             entrypoint=_chosen(spawner),
+            active=_active(spawner),
+            groups=tuple(group.name for group in spawner.user.groups)[:MOST_NAMES],
         )
         try:
             return self._checked(await self._ask_patiently(url, question))
@@ -168,6 +170,12 @@ class SpawnHook:
         system = self.system(spawner) if callable(self.system) else self.system
         user, name = quote(spawner.user.name, safe="@~"), quote(str(system), safe="")
         return f"{self.url}/hub/users/{user}/systems/{name}/spawn"
+
+
+def _active(spawner: Any) -> "tuple[str, ...]":
+    """The names of the user's other servers that run, start or stop."""
+    others = (name for name, each in spawner.user.spawners.items() if each.active)
+    return tuple(name for name in others if name != spawner.name)[:MOST_NAMES]
 
 
 def _chosen(spawner: Any) -> "str | None":

@@ -33,7 +33,7 @@ from launcher.errors import (
 from launcher.launches.checkouts import CheckoutRuns, Checkouts
 from launcher.launches.environments import Environments
 from launcher.launches.feed import Feed
-from launcher.launches.request import LaunchRequest, new_launch
+from launcher.launches.request import LaunchRequest, is_new, new_launch
 from launcher.launches.request import store as store_launch
 from launcher.launches.starter import Starter
 from launcher.launches.upload import NotOwned, Uploader, UploadState
@@ -110,6 +110,11 @@ class LaunchEngine:
         self._recording[launch.id] = task
         task.add_done_callback(functools.partial(self._recorded, launch.id))
         return await asyncio.shield(task)
+
+    async def is_new(self, request: LaunchRequest) -> bool:
+        """Whether `open` would begin a launch; nothing is changed. Raises as `open` does."""
+        launch = new_launch(request, self._worker_id)
+        return await self._store.run(is_new, launch, request, self._bounds)
 
     async def _record(self, launch: Launch, request: LaunchRequest) -> Launch:
         """Store the launch and begin it; both happen although the caller is cancelled."""

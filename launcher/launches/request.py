@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from launcher import logs, urls
-from launcher.errors import KeyReused, TooManyServers
+from launcher.errors import KeyReused
 from launcher.server_ref import ServerRef
 from launcher.store import idempotency, leases, limit, project_servers
 from launcher.store import launches as launch_rows
@@ -61,6 +61,8 @@ class ProjectRequest:
     """The user's other servers for projects that run, as the hub says."""
     most: int = 0
     """How many the user may run at a time; 0: any number."""
+    replaces: bool = False
+    """Whether the server runs with other options, and is stopped before the launch begins."""
 
     @property
     def opened(self) -> OpenedProject:
@@ -175,19 +177,23 @@ def store(
     return StoredLaunch(launch_rows.insert(connection, launch), holds_path)
 
 
+def is_new(
+    connection: sa.Connection, launch: Launch, request: LaunchRequest, bounds: Bounds
+) -> bool:
+    """Whether `store` would store the launch; nothing is changed. Raises as `store` does."""
+    attempt = connection.begin_nested()
+    try:
+        return store(connection, launch, request, bounds).launch.id == launch.id
+    finally:
+        attempt.rollback()
+
+
 def _keep_server(connection: sa.Connection, project: ProjectRequest) -> None:
     """Store the server of a project; raises TooManyServers."""
     server = project.server.server
     limit.lock(connection)
     begun = launch_rows.project_servers_under_way(connection, server.user)
-    others = sorted((project.active | begun) - {server.name})
-    if project.most and len(others) >= project.most:
-        named = ", ".join(others)
-        raise TooManyServers(
-            f"{len(others)} of your servers for projects run, which is the limit. Stop one of them"
-            f" first: {named}.",
-            members={"servers": others},
-        )
+    project_servers.check_most((project.active | begun) - {server.name}, project.most)
     project_servers.put(connection, project.server)
 
 

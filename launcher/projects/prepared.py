@@ -58,10 +58,12 @@ class PreparedServers:
         start_id: str,
         environment: SpawnSpecification,
         fields: Collection[str],
+        groups: Collection[str] | None = None,
     ) -> PreparedServer:
         """How a server of a project starts in an environment; raises SpawnNotPossible.
 
         `start_id` identifies this start, and `fields` are what the spawner's adapter can apply.
+        `groups` are those of the user, None if they are not known.
         """
         if "command" not in fields or "environment" not in fields:
             raise SpawnNotPossible(
@@ -73,7 +75,7 @@ class PreparedServers:
                 "Servers do not know how to reach the launcher: the administrator has to set"
                 " c.Launcher.server_facing_url."
             )
-        applied = self._options.apply(kept.options, fields)
+        applied = self._options.apply(kept.options, fields, groups)
         steps = SpawnSpecification(
             command=_around(environment.command),
             environment={

@@ -7,14 +7,15 @@ from dataclasses import dataclass, replace
 
 from launcher.errors import NotFound, ServerUnresponsive
 from launcher.hub.servers import Server
-from launcher.launches.request import ProjectRequest
+from launcher.launches.engine import LaunchEngine
+from launcher.launches.request import LaunchRequest, ProjectRequest
 from launcher.launches.servers import Servers
 from launcher.projects.options import ServerOptions
 from launcher.projects.planning import Plan
 from launcher.projects.prepared import check_image
 from launcher.server_ref import ServerRef
 from launcher.store import Store, project_servers, spawners
-from launcher.store.launches import Environment
+from launcher.store.launches import Environment, Launch
 from launcher.store.project_servers import DONE, ProjectServer
 
 STOP_SECONDS = 60.0
@@ -40,10 +41,17 @@ class ProjectServers:
     """The servers of all users that are kept for projects."""
 
     def __init__(
-        self, store: Store, servers: Servers, options: ServerOptions, *, most: int
+        self,
+        store: Store,
+        launches: LaunchEngine,
+        servers: Servers,
+        options: ServerOptions,
+        *,
+        most: int,
     ) -> None:
         """`most` is how many of them one user may run at a time."""
         self._store = store
+        self._launches = launches
         self._servers = servers
         self._options = options
         self._most = most
@@ -58,9 +66,9 @@ class ProjectServers:
     ) -> Placed:
         """The request for a launch of what was planned, in an environment if it names one.
 
-        A server that runs with other options keeps them, with a warning, or is stopped first with
-        `replace_running`. `groups` are those of the user. Raises SpawnNotPossible,
-        ServerUnresponsive, and as `Servers.stop` does.
+        A server that runs with other options keeps them, with a warning, or is stopped by `open`
+        with `replace_running`. `groups` are those of the user. Raises SpawnNotPossible, and as
+        `Servers.find_all` does.
         """
         wanted, user = plan.server, plan.server.server.user
         if environment:
@@ -70,18 +78,30 @@ class ProjectServers:
         found = await self._servers.find_all(user)
         earlier = await self._store.read(project_servers.find, wanted.server)
         runs = is_running(found.get(wanted.server.name))
+        replaces = False
         if earlier and runs and _differs(earlier, wanted):
             if replace_running:
-                await self._stop(wanted.server)
-                runs = False
+                replaces, runs = True, False
             else:
                 warnings.append(_OTHER_OPTIONS)
                 wanted = earlier
+        request = await self._request(user, wanted, plan.opens, found)
         return Placed(
-            await self._request(user, wanted, plan.opens, found),
+            replace(request, replaces=replaces),
             is_ready=bool(runs and earlier and earlier.checkout == DONE),
             warnings=tuple(warnings),
         )
+
+    async def open(self, request: LaunchRequest) -> Launch:
+        """Begin a launch of a project, as `LaunchEngine.open`; stops a server that it replaces.
+
+        Nothing is stopped for a request that is refused, or whose launch has begun before. Raises
+        ServerUnresponsive, and as `Servers.stop` and `LaunchEngine.open` do.
+        """
+        project = request.project
+        if project and project.replaces and await self._launches.is_new(request):
+            await self._stop(request.server)
+        return await self._launches.open(request)
 
     async def _check(
         self, wanted: ProjectServer, groups: Collection[str]

@@ -16,6 +16,8 @@ from launcher.spawn.specification import SpawnSpecification
 VERSION = "1.0"
 _VERSION = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})", re.ASCII)
 MAX_TOKEN = 1024
+# a hook that knows more names leaves them out
+MOST_NAMES = 1000
 
 
 def incompatibility(theirs: str, whose: str) -> str:
@@ -51,6 +53,10 @@ class SpawnQuestion:
     """What the user chose in the hub's form: the id or name of one of their own entrypoints."""
     seconds: float | None = None
     """How long the hook waits for the answer."""
+    active: tuple[str, ...] | None = None
+    """The names of the user's other servers that run, start or stop."""
+    groups: tuple[str, ...] | None = None
+    """The groups of the hub that the user is in."""
 
     def __repr__(self) -> str:
         return f"SpawnQuestion(server={self.server!r}, spawner={self.spawner!r})"
@@ -76,7 +82,13 @@ class SpawnQuestion:
             "fields": list(self.fields),
             "user_options": list(self.user_options),
         }
-        more = {"token": self.token, "entrypoint": self.entrypoint, "seconds": self.seconds}
+        more: dict[str, Any] = {
+            "token": self.token,
+            "entrypoint": self.entrypoint,
+            "seconds": self.seconds,
+            "active": None if self.active is None else list(self.active),
+            "groups": None if self.groups is None else list(self.groups),
+        }
         return question | {name: value for name, value in more.items() if value is not None}
 
 
@@ -123,6 +135,8 @@ _QUESTION = {
     "user_options": read.items(read.text, 100),
     "entrypoint": read.text,
     "seconds": _seconds,
+    "active": read.items(_server, MOST_NAMES),
+    "groups": read.items(read.text, MOST_NAMES),
 }
 
 

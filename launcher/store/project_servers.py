@@ -1,12 +1,13 @@
 """The named servers that are kept for git projects, and the checkout of their last start."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import sqlalchemy as sa
 
+from launcher.errors import TooManyServers
 from launcher.server_ref import ServerRef
 from launcher.store.tables import project_servers
 
@@ -72,6 +73,17 @@ def put(connection: sa.Connection, wanted: ProjectServer) -> ProjectServer:
     changed = {name: getattr(wanted, name) for name in _NAMES if name not in _STARTED}
     connection.execute(project_servers.update().where(_HERE).values(changed), _this(wanted.server))
     return replace(earlier, **changed)
+
+
+def check_most(others: Collection[str], most: int) -> None:
+    """Raise TooManyServers if a user runs `most` servers for projects beside a new one; 0: any."""
+    if most and len(others) >= most:
+        named = ", ".join(sorted(others))
+        raise TooManyServers(
+            f"{len(others)} of your servers for projects run, which is the limit. Stop one of them"
+            f" first: {named}.",
+            members={"servers": sorted(others)},
+        )
 
 
 def find(

@@ -141,7 +141,8 @@ async def begin(
 ) -> Launch:
     """Begin a launch for the visitor; the same `key` and request begin it only once.
 
-    Raises HubRefused, TooManyLaunches, TooManyServers, StoreUnavailable.
+    Raises HubRefused, TooManyLaunches, TooManyServers, StoreUnavailable, and for a project as
+    `ProjectServers.open` does.
     """
     parts: Parts = request.state.parts
     await parts.readiness.require()
@@ -154,7 +155,8 @@ async def begin(
     if project:
         asked += [project.opens, dict(project.server.options), project.server.image]
     digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
-    return await parts.launches.open(
+    opens = parts.project_servers.open if project else parts.launches.open
+    return await opens(
         LaunchRequest(
             user=user,
             server=ServerRef(user, server),

@@ -7,7 +7,6 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from launcher.errors import LauncherError
-from launcher.hub import server_logs
 from launcher.hub.server_logs import LogPage
 from launcher.parts import Parts
 from launcher.web import pages, project_list
@@ -30,9 +29,7 @@ async def show(request: Request) -> Response:
     parts: Parts = request.state.parts
     log, missing = LogPage([], ""), None
     try:
-        log = await server_logs.read(
-            parts.hub, parts.settings.hook_token, kept.server, max_lines=MAX_LINES, after=""
-        )
+        log = await parts.server_logs.read(kept.server, max_lines=MAX_LINES)
     except LauncherError as error:
         missing = error
     return pages.page(

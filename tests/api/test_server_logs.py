@@ -2,14 +2,15 @@
 
 import pytest
 from application import problem_of
+from environments import SITE, ask
 from fakehub import json_answer, page_answer
 
-SECRET = "the-secret-of-the-spawn-hook"
+SECRET = SITE["hook_token"]
 
 
 @pytest.fixture
 def site(start_app):
-    return start_app(hook_token=SECRET)
+    return start_app(**SITE)
 
 
 def keep(fakehub, user, lines, name="", position="0123456789ab-17"):
@@ -61,6 +62,13 @@ def test_nothing_in_a_log_controls_the_terminal_or_gives_a_secret_away(site, fak
     hostile = ["\x1b[31mred\x1b[0m", "\x1b]0;title\x07text", "token=abcdef0123", "10 %\r20 %\r"]
     keep(fakehub, alice, hostile)
     assert read(site, alice).json() == ["red", "text", "token=[secret]", "20 %"]
+
+
+def test_the_servers_own_token_is_not_shown(site, fakehub, alice):
+    token = "5" * 32
+    assert ask(site, alice, token=token).status_code == 200
+    keep(fakehub, alice, [f"I am {token}"])
+    assert read(site, alice).json() == ["I am [secret]"]
 
 
 def test_the_log_of_a_server_that_is_not_the_callers_is_not_found(site, fakehub, alice):

@@ -3,11 +3,14 @@
 import pytest
 from projects_site import projects_sites
 from realhub import problem
+from waiting import wait_until
 
 OPTIONS = """
+c.Launcher.max_project_servers = 2
 c.Launcher.server_options = {
     "mem_request": {"order": 1, "displayName": "Memory", "type": "enum", "default": "1G",
-                    "options": ["1G", "2G"]},
+                    "options": ["1G", "2G"],
+                    "groups": {"physics": {"options": ["1G", "2G", "4G"]}}},
     "gpu_request": {"order": 2, "displayName": "GPUs", "type": "int", "default": 0,
                     "range": [0, 2]},
 }
@@ -58,3 +61,53 @@ def test_a_value_out_of_range_names_its_field(site):
     answer = site.user("alice").open(ref="main", serverOptions={"gpu_request": 3})
     problem(answer, 422, "option-out-of-range")
     assert [each["pointer"] for each in answer.json()["errors"]] == ["/serverOptions/gpu_request"]
+
+
+def test_a_request_that_is_refused_stops_no_server(site):
+    carol = site.user("carol")
+    key = {"Idempotency-Key": "carol-1"}
+    opened = carol.open(ref="main", serverOptions={"mem_request": "2G"}, headers=key)
+    assert opened.status_code == 201, opened.text
+    again = carol.open(ref="main", query="?replace=true", headers=key)
+    problem(again, 422, "idempotency-key-reused")
+    server = carol.server(opened.json()["name"])
+    assert (server["state"], server["project"]["serverOptions"]["mem_request"]) == ("running", "2G")
+    assert server["started"] == opened.json()["started"]
+
+
+def started_at_the_hub(site, user, name):
+    """The user starts a stopped server at the hub's own page; whether it runs, and what is said."""
+    answer = site.hub.api("POST", "users", user.name, "servers", name, token=user.token)
+    # a start that failed leaves no stopped server
+    wait_until(
+        lambda: not site.hub.servers(user.name).get(name, {}).get("pending"), "the end of the start"
+    )
+    return site.hub.is_ready(user.name, name), answer.text
+
+
+def test_the_hub_starts_no_more_servers_than_the_launcher(site):
+    dave = site.user("dave")
+    for path in ("quota/one", "quota/two", "quota/three"):
+        site.add(path).commit({"a.md": "a\n"})
+    first = dave.opened("quota/one", ref="main")["name"]
+    dave.stop(first)
+    others = [dave.opened(path, ref="main")["name"] for path in ("quota/two", "quota/three")]
+    runs, said = started_at_the_hub(site, dave, first)
+    assert not runs
+    assert "2 of your servers for projects run, which is the limit" in said
+    assert all(name in said for name in others)
+    dave.stop(others[0])
+    runs, said = started_at_the_hub(site, dave, first)
+    assert runs, said
+
+
+def test_who_left_a_group_does_not_keep_its_options_at_the_hub(site):
+    erin = site.user("erin")
+    site.hub.api("POST", "groups", "physics")
+    site.hub.api("POST", "groups", "physics", "users", json={"users": ["erin"]})
+    name = erin.opened(ref="main", serverOptions={"mem_request": "4G"})["name"]
+    erin.stop(name)
+    site.hub.api("DELETE", "groups", "physics", "users", json={"users": ["erin"]})
+    runs, said = started_at_the_hub(site, erin, name)
+    assert not runs
+    assert "mem_request" in said

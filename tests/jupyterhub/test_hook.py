@@ -29,7 +29,7 @@ def hooked(url, on_unavailable):
 
     async def ask(name):
         spawner = LocalProcessSpawner(_mock=True, cmd=["own"])
-        spawner.user = SimpleNamespace(name=name)
+        spawner.user = SimpleNamespace(name=name, groups=[], spawners={"": spawner})
         spawner.orm_spawner = SimpleNamespace(name="", server=None)
         spawner.api_token = "t" * 32
         await hook(spawner)
