@@ -203,7 +203,9 @@ To launch it again, run in another terminal:
   curl -u {USER}:{password} -H 'Content-Type: application/json' \\
     -d {body} {url}/hello
 {project(url, git, password) if git else ""}
-Homes and logs are in {shown(state)}. Ctrl-C stops everything."""
+Homes and logs are in {shown(state)}. Ctrl-C stops everything.
+The next run has the same password and homes, but sign in again and make new tokens then:
+those of this run end with it."""
 
 
 def project(url: str, git: dict[str, Any], password: str) -> str:

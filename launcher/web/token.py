@@ -1,5 +1,7 @@
 """The page that says how scripts get a token."""
 
+import shlex
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -38,7 +40,16 @@ async def token(request: Request) -> Response:
         scope=f"access:services!service={settings.service_name}",
         lines=lines,
         experiment=experiment,
-        url=url,
+        variables=_variables(url),
+    )
+
+
+def _variables(url: str) -> str:
+    """The lines that set what the command line reads, and a command."""
+    return (
+        f"export LAUNCHER_URL={shlex.quote(url)}\n"
+        'export LAUNCHER_TOKEN="$HUB_TOKEN"\n'
+        "launcher servers"
     )
 
 

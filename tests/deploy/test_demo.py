@@ -269,6 +269,7 @@ def test_the_password_and_what_is_in_the_home_outlast_a_run(start, state):
     assert "/tree/demo/hello-1.ipynb" in demo.printed("Notebook")
     assert demo.printed("Sign in as") == "demo, password of-the-last-run"
     assert kept.read_text() == "mine"
+    assert "sign in again and make new tokens" in demo.output
 
 
 @needs_curl

@@ -159,6 +159,8 @@ def test_the_token_page_has_lines_that_work(visitor, client):
     assert "$HUB_TOKEN" in page.text
     assert "read -rsp 'Token: ' HUB_TOKEN && export HUB_TOKEN" in html.unescape(page.text)
     assert "paste the token, and press Enter" in text
+    assert re.search(r"^export LAUNCHER_URL=http\S+$", html.unescape(page.text), re.MULTILINE)
+    assert 'export LAUNCHER_TOKEN="$HUB_TOKEN"' in html.unescape(page.text)
     assert visitor.user.token not in page.text
 
 
