@@ -93,20 +93,39 @@ def test_a_form_can_be_used_with_the_keyboard_alone(make_page, site):
     launched(page, site)
 
 
-def test_everything_that_can_be_used_shows_when_it_has_the_focus(page):
+# whether there is an outline with a contrast of 3:1 to what is behind it (WCAG 1.4.11)
+HAS_RING = """(element) => {
+    const light = (colour) => {
+        const [r, g, b] = colour.match(/[\\d.]+/g).map((part) => {
+            const value = part / 255;
+            return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+        });
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05;
+    };
+    const style = getComputedStyle(element);
+    let behind = element.parentElement;
+    while (getComputedStyle(behind).backgroundColor.endsWith(", 0)")) behind = behind.parentElement;
+    const two = [style.outlineColor, getComputedStyle(behind).backgroundColor].map(light);
+    return style.outlineStyle === "solid" && parseFloat(style.outlineWidth) >= 2 &&
+        Math.max(...two) / Math.min(...two) >= 3;
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everything_that_can_be_used_shows_when_it_has_the_focus(page, scheme):
+    page.emulate_media(color_scheme=scheme)
     page.goto("launch/fields")
     seen = set()
     for _ in range(60):
         page.keyboard.press("Tab")
         element = page.evaluate(
-            """() => {
+            f"""() => {{
                 const element = document.activeElement;
                 const box = element.getBoundingClientRect();
-                const style = getComputedStyle(element);
-                const shown = style.outlineStyle !== "none" || style.boxShadow !== "none";
                 return [element.tagName + element.id + element.name + element.textContent,
-                        box.width > 1 && box.height > 1, shown];
-            }"""
+                        box.width > 1 && box.height > 1,
+                        element === document.body || ({HAS_RING})(element)];
+            }}"""
         )
         name, visible, shown = element
         if name.startswith("BODY"):
