@@ -1,7 +1,7 @@
 """The home page: the catalogue, the visitor's servers and their recent launches."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,15 +109,17 @@ async def _now(request: Request, visitor: Visitor) -> dict[str, Any]:
     """The servers and launches, as the template needs them."""
     parts: Parts = request.state.parts
     before = await _before(request, visitor)
-    (servers, away), found, kept = await asyncio.gather(
-        _servers(parts, visitor),
+    (found_servers, away), found, kept = await asyncio.gather(
+        _find_servers(parts, visitor),
         _recent(parts, visitor, before),
         parts.store.read(project_servers.find_all, visitor.identity.name),
     )
     launches = [_row(parts, launch) for launch in found[:RECENT]]
+    projects = {each.server.name: project_list.title_of(each) for each in kept}
+    servers = _sorted(found_servers, projects)
     return {
         "servers": servers,
-        "projects": {each.server.name: project_list.title_of(each) for each in kept},
+        "projects": projects,
         "away": away,
         "urls_of": {server.name: _url(parts, visitor, server) for server in servers},
         "launches": launches,
@@ -157,7 +159,7 @@ def _short(text: str) -> str:
     return f"{first[:SHORT].rsplit(' ', 1)[0]} …"
 
 
-async def _servers(parts: Parts, visitor: Visitor) -> tuple[list[Server], str]:
+async def _find_servers(parts: Parts, visitor: Visitor) -> tuple[list[Server], str]:
     """The visitor's servers, and why they are not known, or ''."""
     try:
         async with asyncio.timeout(HUB_SECONDS):
@@ -168,7 +170,12 @@ async def _servers(parts: Parts, visitor: Visitor) -> tuple[list[Server], str]:
         return [], parts.hub.unavailable(
             f"it did not answer within {HUB_SECONDS:.0f} seconds"
         ).detail
-    return [found[name] for name in sorted(found)], ""
+    return list(found.values()), ""
+
+
+def _sorted(servers: Sequence[Server], projects: Mapping[str, str]) -> list[Server]:
+    """The default server first, then by title, as on the page Projects."""
+    return sorted(servers, key=lambda it: (it.name != "", projects.get(it.name, it.name), it.name))
 
 
 async def _before(request: Request, visitor: Visitor) -> Launch | None:

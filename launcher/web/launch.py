@@ -26,7 +26,7 @@ from launcher.links.query import form_address
 from launcher.parts import Parts
 from launcher.store import launch_events
 from launcher.store.launches import Launch
-from launcher.web import launch_progress, pages, project_launched
+from launcher.web import launch_progress, pages, project_launched, project_list
 from launcher.web.advice import advice
 from launcher.web.project_launched import launched_project
 from launcher.web.visitors import Visitor, changing, required
@@ -205,7 +205,7 @@ def environment_of(parts: Parts, launch: Launch) -> str:
 def title_of(parts: Parts, launch: Launch) -> str:
     """The title of what is launched."""
     if launch.project:
-        return project_launched.title_of(launch.project)
+        return project_list.title_of(launch.project)
     if launch.notebook is None:
         return f"Server {launch.server.name}" if launch.server.name else "Your server"
     try:

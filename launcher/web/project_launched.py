@@ -1,7 +1,7 @@
 """What the page of a launch shows of the project that it opens."""
 
 from dataclasses import dataclass, replace
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from launcher.config import Launcher
 from launcher.errors import BadRequest
@@ -10,6 +10,7 @@ from launcher.parts import Parts
 from launcher.projects.repositories import parse_url
 from launcher.store.launches import Launch, OpenedProject
 from launcher.web import pages
+from launcher.web.project_list import title_of
 from launcher.web.ways_out import NOT_CHECKED_OUT
 
 
@@ -47,11 +48,6 @@ def launched_project(parts: Parts, launch: Launch) -> LaunchedProject | None:
         log=pages.address(parts.settings, *segments),
         anyway=_anyway(parts.settings, launch, opened),
     )
-
-
-def title_of(opened: OpenedProject) -> str:
-    """Namespace and project, such as `group/course`."""
-    return urlsplit(opened.repository).path.strip("/")
 
 
 def form_address(prefix: str, launch: Launch) -> str:

@@ -1,0 +1,99 @@
+"""The servers for projects, as the pages Projects and Home and the pages of a server show them."""
+
+import git_sites
+import pytest
+import sqlalchemy as sa
+from environments import HOOK_TOKEN
+from stored_launches import write
+from visiting import Visitor, text_of
+from waiting import wait_until
+
+from launcher.store import tables
+
+PAGE = "/home/projects"
+
+
+@pytest.fixture(scope="module")
+def git(tmp_path_factory):
+    """A git host with an open project."""
+    site = git_sites.start(tmp_path_factory.mktemp("git"), "gitlab")
+    yield site
+    site.stop()
+
+
+@pytest.fixture
+def sha(git):
+    """A commit of the project, on its branches main and autumn."""
+    repository = git.projects["group/open"].repository
+    commit = repository.commit({"start.ipynb": "{}"})
+    repository.commit(branch="autumn", parent=commit)
+    return commit
+
+
+@pytest.fixture
+def visitor(start_app, alice, git):
+    hosts = [git_sites.entry(git, "gitlab")]
+    return Visitor(start_app(git_hosts=hosts, hook_token=HOOK_TOKEN), alice)
+
+
+def opened(visitor, **fields):
+    """The name of a server for the project that runs, and the address of its launch."""
+    sent = {"/repository": "group/open", "/ref": "", "/follow": "", "/notebook": ""}
+    sent |= {f"/{name}": text for name, text in fields.items()}
+    answer = visitor.post(PAGE, {"action": "start", **sent})
+    assert answer.status_code == 303, text_of(answer)
+    address = answer.headers["location"].partition("?")[0]
+    launch = visitor.client.get(address.removeprefix("/home"), headers=visitor.user.auth).json()
+    servers = visitor.user.servers
+    name = launch["server"]
+    wait_until(lambda: name in servers and servers[name].state == "ready", "the start")
+    return name, address
+
+
+def stop(visitor, name):
+    """Stop a server, and wait until it is stopped."""
+    visitor.post(f"{PAGE}/servers", {"action": "stop", "server": name})
+    wait_until(lambda: visitor.user.servers[name].state == "stopped", "the stop")
+
+
+def test_two_servers_of_a_project_are_told_apart(visitor, sha):
+    name, _ = opened(visitor)
+    opened(visitor, ref="autumn", follow="branch")
+    pinned, followed = titles = [f"group/open (main, {sha[:8]})", "group/open (autumn)"]
+    projects, home = text_of(visitor.get(PAGE)), text_of(visitor.get("/home/"))
+    for title in titles:
+        assert f"Log {title}" in projects
+        assert f"Stop {title}" in home
+        assert f"Change the project of {title}" in home
+    assert f"Log of {pinned}" in text_of(visitor.get(f"{PAGE}/servers/{name}/log"))
+    question = f"Remove the server for {pinned}?"
+    assert question in text_of(visitor.get(f"{PAGE}/servers/{name}/remove"))
+    for listed in (projects.partition("My servers")[2], home.partition("My servers")[2]):
+        assert listed.index(followed) < listed.index(pinned), "the order is the same"
+
+
+def test_a_stopped_server_has_the_same_button_on_both_pages(visitor, sha):
+    name, _ = opened(visitor)
+    stop(visitor, name)
+    for page in (PAGE, "/home/"):
+        assert "Resume group/open" in text_of(visitor.get(page))
+
+
+def test_a_start_that_failed_looks_different_from_a_stop(visitor, sha):
+    name, address = opened(visitor)
+    stop(visitor, name)
+    problem = {"type": "x", "title": "Not started", "detail": "The user's server has no image."}
+    write(visitor.client, sa.update(tables.launches).values(state="failed", problem=problem))
+    page = visitor.get(PAGE)
+    assert "stopped not started" in text_of(page)
+    assert "The last launch failed: Your server has no image. The launch of" in text_of(page)
+    assert f'<a href="{address}">The launch<' in page.text
+
+
+def test_a_checkout_that_failed_says_how_to_try_again(visitor, sha):
+    opened(visitor)
+    failed = {"start_id": "x", "checkout": "failed", "detail": "No space."}
+    write(visitor.client, sa.update(tables.project_servers).values(failed))
+    text = text_of(visitor.get(PAGE))
+    assert "The project was not checked out: No space. The launch of group/open" in text
+    assert "To try again, press Stop , then Resume ." in text
