@@ -26,7 +26,8 @@ PROGRESS, CREDENTIAL = "/project-server/progress", "/project-server/credential"
 _BOOTSTRAP = (
     f"import base64,os,zlib;exec(zlib.decompress(base64.b64decode(os.environ.pop('{CODE}'))))"
 )
-_STEP = ("python3", "-c", _BOOTSTRAP, f"${PROJECT}", "--")
+# -I: a file of the home, such as json.py, is not imported in place of Python's own
+_STEP = ("python3", "-I", "-c", _BOOTSTRAP, f"${PROJECT}", "--")
 
 
 @dataclass(frozen=True)

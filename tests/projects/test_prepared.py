@@ -1,6 +1,8 @@
 """How the server of a project is told to start."""
 
 import json
+import os
+import subprocess
 
 import pytest
 
@@ -79,6 +81,19 @@ def test_the_step_comes_before_a_command_of_its_own():
     command = specification(environment=own).command
     assert command.replaces
     assert (command.argv[0], command.argv[-2:]) == ("python3", ("--", own.command.argv[0]))
+
+
+@pytest.mark.parametrize("name", ["signal.py", "ssl.py", "zlib.py", "json.py", "base64.py"])
+def test_a_file_of_the_home_is_not_imported_in_place_of_pythons_own(name, tmp_path):
+    (tmp_path / name).write_text("raise SystemExit('not the one of Python')\n")
+    wanted = specification()
+    own = {PROJECT: "{}", "HOME": str(tmp_path), "PATH": os.environ["PATH"], "PYTHONPATH": "/own"}
+    command = [*wanted.command.argv, "printenv", "PYTHONPATH"]
+    environment = {**wanted.environment, **own}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=30
+    )
+    assert (done.returncode, done.stdout) == (0, "/own\n"), done.stderr
 
 
 def test_an_image_that_was_found_is_left_out_where_there_are_none():
