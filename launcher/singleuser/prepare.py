@@ -4,7 +4,8 @@
 
 PROJECT is the JSON of a project (see `Project`), `$NAME` for an environment variable that holds
 it, or the path of a file. The file needs Python 3.10 and git, imports nothing of the launcher, and
-may also be run from a variable (`python -c "import os; exec(os.environ['…'])"`).
+may also be run from a variable (`python -I -c "import os; exec(os.environ['…'])"`; without `-I`
+a file `json.py` in the working directory would be imported in place of Python's own).
 
 The process that the spawner polls becomes the server at once (exec): it has the same process id,
 environment and standard streams, gets every signal, and its exit status is the server's. The
@@ -47,6 +48,7 @@ import selectors
 import shutil
 import signal
 import ssl
+import stat
 import subprocess
 import sys
 import tempfile
@@ -56,7 +58,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -68,6 +70,9 @@ MAX_ANSWER = 64 * 1024
 # more than this in the listing of a commit is too many files, whatever max_files is
 MAX_OUTPUT = 64 * 2**20
 MAX_LINK = 4096
+MAX_NAME = 255  # bytes, on Linux
+LINKS_TO_FOLLOW = 40  # in one path, as Linux does (path_resolution(7))
+STEPS_TO_FOLLOW = 1_000_000  # components of paths, for all links of a checkout
 SECONDS_PER_CALL = 10
 SECONDS_BETWEEN_REPORTS = 1
 SECONDS_FOR_THE_LAST_REPORT = 300
@@ -77,6 +82,14 @@ STALE_SECONDS = 600  # of git's own lock files, as in nbgitpuller
 
 class PrepareFailed(Exception):
     """The project cannot be checked out; the text is a sentence for the user."""
+
+    advice = "Stop this server and start it again to try again."
+
+
+class NotInRepository(PrepareFailed):
+    """The commit or the branch is not in the repository (any more)."""
+
+    advice = "Starting this server again does not help. Open a branch that exists."
 
 
 class GitFailed(Exception):
@@ -480,6 +493,8 @@ SETTINGS = {
     "submodule.recurse": "false",
     "fetch.recurseSubmodules": "false",
     "fetch.fsckObjects": "true",
+    # a pack, whose size is bounded while it arrives, however few objects it has
+    "fetch.unpackLimit": "1",
     "transfer.fsckObjects": "true",
     # harmless faults of old commits, which many repositories have
     "fetch.fsck.zeroPaddedFilemode": "warn",
@@ -515,11 +530,13 @@ class GitCommands:
     credential: Credential
     progress: Callable[[str], None]
     end: float = 0.0
+    packs: dict[Path, int] = field(default_factory=dict)
+    """Bytes that were fetched into each repository of this checkout."""
 
     def __post_init__(self) -> None:
         self.end = time.monotonic() + self.project.max_seconds
         helper = self.state / "askpass"
-        helper.write_text(ASKPASS, encoding="ascii")
+        write_new(helper, ASKPASS.encode())
         helper.chmod(0o700)
 
     def __call__(self, folder: Path, *arguments: str, given: bytes = b"") -> bytes:
@@ -630,14 +647,19 @@ class GitCommands:
             self.progress(content.decode("utf-8", "replace"))
             del output[1][:-65536]
 
-    def _check_bounds(self, folder: Path) -> None:
+    def check_time(self) -> None:
+        """Raise ServerEnded after the end of the server, PrepareFailed after that of the time."""
         check_server(self.server)
         if time.monotonic() > self.end:
             raise PrepareFailed(
                 f"The checkout took longer than {self.project.max_seconds} seconds. The git host"
                 " may be slow, or the repository is large: start the server again to try again."
             )
-        if _size(folder / ".git/objects/pack") > self.project.max_bytes:
+
+    def _check_bounds(self, folder: Path) -> None:
+        self.check_time()
+        self.packs[folder] = _size(folder / ".git/objects/pack")
+        if sum(self.packs.values()) > self.project.max_bytes:
             raise too_large(self.project)
 
 
@@ -689,6 +711,7 @@ def too_large(project: Project) -> PrepareFailed:
     )
 
 
+NO_BRANCH = "couldn't find remote ref"
 # what git prints, without addresses -> what is wrong, and what to do
 CAUSES = {
     "could not resolve host": "The git host cannot be found. Check the host in the address.",
@@ -703,8 +726,7 @@ CAUSES = {
     " that the host shows for the repository now.",
     "error: 429": "The git host takes no more requests now. Try again later.",
     "error: 5[0-9][0-9]": "The git host answers with an error of its own. Try again later.",
-    "couldn't find remote ref": "The branch does not exist in the repository. It may have been"
-    " renamed or deleted.",
+    NO_BRANCH: "The branch does not exist in the repository. It may have been renamed or deleted.",
     "failed to connect|connection refused|timed out|too slow|timeout": "The git host does not"
     " answer. Try again later.",
     "no space left|quota": "There is no space left for the project. Delete files, and start the"
@@ -724,15 +746,20 @@ def explain(error: GitFailed) -> PrepareFailed:
     text = re.sub(r"'https?://[^']*'", "url", "\n".join(lines).lower())
     for pattern, sentence in CAUSES.items():
         if re.search(pattern, text):
-            return PrepareFailed(sentence)
+            return (NotInRepository if pattern == NO_BRANCH else PrepareFailed)(sentence)
     wrong = [line for line in lines if line.startswith(("fatal:", "error:"))] or lines[-1:]
     return PrepareFailed(f"git failed: {_harmless(wrong[-1] if wrong else 'no reason given')}.")
 
 
 def _harmless(text: str) -> str:
-    """A text without what a page or a terminal could take for markup."""
-    return re.sub(r"[^\w .,:;/'()=+-]", "?", text, flags=re.ASCII)[:300]
+    """A text without what a page, a terminal or a shell could take for markup or code."""
+    return re.sub(r"[^\w .,:/=+-]", "?", text, flags=re.ASCII)[:300]
 
+
+# why a file of the user is kept under another name
+BOTH_HAVE_IT = "the branch has one, too"
+SAME_LINES = "you and the branch changed the same lines"
+BROKEN_NOTEBOOK = "merged with the changes of the branch, it would be no valid notebook"
 
 MERGED = "refs/prepare/merged"  # the commit of the branch that was merged last
 STATUS = ("status", "--porcelain", "--untracked-files=no", "--ignore-submodules=all", "-z")
@@ -755,6 +782,10 @@ class Checkout:
     reports: ProgressReports
     state: Path
     stamp: str = field(default_factory=lambda: time.strftime("%Y%m%d%H%M%S"))
+    files: int = 0
+    """Files of the commits that were measured: the project's, and those of its submodules."""
+    size: int = 0
+    """Bytes of these files."""
 
     @property
     def shown(self) -> str:
@@ -780,6 +811,8 @@ class Checkout:
 
     def clone(self) -> None:
         """Clone beside the workspace, and put the clone in its place."""
+        self.files = self.size = 0
+        self.git.packs.clear()
         new = Path(tempfile.mkdtemp(prefix="clone-", dir=self.state))
         commit = self.project.commit
         fetched = self.fetch_new(new, self.project.url, commit)
@@ -815,7 +848,7 @@ class Checkout:
             self.reports.say("The host gives no single commits: fetching all", 10)
             self.fetch(new, url, "+refs/heads/*:refs/remotes/origin/*", "--tags")
         if not self.git.works(new, "cat-file", "-e", f"{commit}^{{commit}}"):
-            raise PrepareFailed(
+            raise NotInRepository(
                 f"The commit {commit[:10]} is not in the repository. It may have been removed by a"
                 " force-push, or belong to another repository."
             )
@@ -828,13 +861,19 @@ class Checkout:
         self.git(folder, "fetch", *always, *options, "--", url, what)
 
     def measure(self, folder: Path, commit: str) -> None:
-        """Raise PrepareFailed if the commit is larger than allowed, before it is checked out."""
+        """Raise PrepareFailed if the commit is larger than allowed, before it is checked out.
+
+        The limits are for the project and its submodules together.
+        """
         listed = self.git(folder, "ls-tree", "-r", "-l", "-z", commit).split(b"\0")
-        if len(listed) - 1 > self.project.max_files:
+        files = self.files + len(listed) - 1
+        if files > self.project.max_files:
             raise too_many_files(self.project)
         sizes = (each.partition(b"\t")[0].split()[3] for each in listed if each)
-        if sum(int(size) for size in sizes if size.isdigit()) > self.project.max_bytes:
+        size = self.size + sum(int(size) for size in sizes if size.isdigit())
+        if size > self.project.max_bytes:
             raise too_large(self.project)
+        self.files, self.size = files, size
 
     def put_in_place(self, new: Path) -> None:
         """Rename the clone to the workspace; what is there is renamed, too."""
@@ -903,6 +942,9 @@ class Checkout:
             place = folder / path
             if depth > 4 or os.path.islink(place) or (place.is_dir() and any(place.iterdir())):
                 continue
+            if Links(folder, {}).are_above(path):
+                # a folder that the user replaced
+                continue
             self.submodule(place, path, addresses.get(path, ""), link.split()[1].decode(), depth)
 
     def submodule(self, place: Path, path: str, url: str, commit: str, depth: int) -> None:
@@ -924,6 +966,7 @@ class Checkout:
         except (GitFailed, PrepareFailed) as error:
             shutil.rmtree(place)
             place.mkdir()
+            self.git.packs.pop(place, None)
             reason = explain(error) if isinstance(error, GitFailed) else error
             self.reports.note(f"The submodule {_harmless(path)} is left empty: {reason}")
 
@@ -956,23 +999,27 @@ class Checkout:
                 urls[module] = urljoin(base.rstrip("/") + "/", value) if relative else value
         return {path: urls.get(module, "") for module, path in paths.items()}
 
-    def make_links(self, folder: Path) -> None:
-        """Turn the text of links into links, unless they lead out of the folder or into .git."""
-        listed = self.git(folder, "ls-files", "--stage", "-z").split(b"\0")
-        entries = {os.fsdecode(e.partition(b"\t")[2]) for e in listed if e.startswith(b"120000 ")}
+    def make_links(self, folder: Path, *commits: str) -> None:
+        """Turn the text of links into links, unless they lead out of the folder or into .git.
+
+        A link that is there already and comes from one of the commits is checked again: it may
+        lead elsewhere since other paths changed. It becomes text if it leads out.
+        """
+        entries = _link_entries(self.git(folder, "ls-files", "--stage", "-z"), 1)
         if not entries:
             return
         changed = set(self.git.paths(folder, "ls-files", "--modified", "--deleted", "-z"))
-        made = {
+        theirs: set[tuple[str, bytes]] = set()
+        for commit in commits:
+            tree = self.git(folder, "ls-tree", "-r", "-z", commit)
+            theirs.update(_link_entries(tree, 2).items())
+        wanted = {
             path: text
-            for path in sorted(entries - changed)
+            for path in sorted(entries.keys() - changed)
+            if not os.path.islink(folder / path) or (path, entries[path]) in theirs
             if (text := _link_text(folder / path)) is not None
         }
-        for path, text in made.items():
-            new = _new_name(folder / path)
-            new.symlink_to(text)
-            new.replace(folder / path)
-        refused = _links_that_lead_out(folder, made)
+        refused = self.turn_links(folder, wanted)
         if refused:
             # git then takes the text for the link, so that the workspace has no changes
             self.git(folder, "config", "core.symlinks", "false")
@@ -981,9 +1028,29 @@ class Checkout:
                 f" {', '.join(_harmless(each) for each in refused[:5])}."
             )
 
+    def turn_links(self, folder: Path, wanted: Mapping[str, str]) -> list[str]:
+        """Make the links that stay inside, and text of the others; the paths of these."""
+        links = Links(folder, wanted)
+        refused = []
+        for path, text in wanted.items():
+            self.git.check_time()
+            place = folder / path
+            if links.are_above(path):
+                continue
+            new = _new_name(place)
+            if links.leads_out(path):
+                refused.append(path)
+                if place.is_symlink():
+                    write_new(new, os.fsencode(text))
+                    new.replace(place)
+            elif not place.is_symlink():
+                new.symlink_to(text)
+                new.replace(place)
+        return refused
+
     def aside(self, path: Path) -> Path:
         """A free name beside a file, with the time in it, as nbgitpuller gives it."""
-        return free_name(path.with_name(f"{path.stem}__{self.stamp}{path.suffix}"))
+        return free_name(_with_addition(path, f"__{self.stamp}"))
 
 
 def _umask() -> int:
@@ -997,44 +1064,103 @@ def free_name(path: Path) -> Path:
     number, found = 1, path
     while os.path.lexists(found):
         number += 1
-        found = path.with_name(f"{path.stem}_{number}{path.suffix}")
+        found = _with_addition(path, f"_{number}")
+    return found
+
+
+def _with_addition(path: Path, addition: str) -> Path:
+    """A path with an addition before its suffix; the name is cut to what file systems take."""
+    stem, suffix = path.stem, path.suffix
+    if len(os.fsencode(suffix)) > MAX_NAME // 2:
+        stem, suffix = path.name, ""
+    while len(os.fsencode(f"{stem}{addition}{suffix}")) > MAX_NAME:
+        stem = stem[:-1]
+    return path.with_name(f"{stem}{addition}{suffix}")
+
+
+def _new_name(path: Path) -> Path:
+    """A name beside a file for what replaces it, which no repository can foresee."""
+    return path.with_name(f".{os.urandom(16).hex()}.new")
+
+
+def write_new(path: Path, content: bytes) -> None:
+    """Write a new file; raises FileExistsError if anything is there, a link included."""
+    opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
+    with open(opened, "wb") as file:
+        file.write(content)
+
+
+def _link_entries(listed: bytes, object_at: int) -> dict[str, bytes]:
+    """The objects of links by path, in the listing of `ls-files --stage` (1) or `ls-tree` (2)."""
+    found = {}
+    for each in listed.split(b"\0"):
+        facts, _, path = each.partition(b"\t")
+        if facts.startswith(b"120000 "):
+            found[os.fsdecode(path)] = facts.split()[object_at]
     return found
 
 
 def _link_text(path: Path) -> "str | None":
-    """The target that a text file in place of a link holds."""
-    if path.is_symlink() or not path.is_file() or path.stat().st_size > MAX_LINK:
+    """The target of a link, or the one that a text file in its place holds."""
+    if path.is_symlink():
+        return os.readlink(path)
+    if not path.is_file() or path.stat().st_size >= MAX_LINK:
         return None
     return os.fsdecode(path.read_bytes()) or None
 
 
-def _new_name(path: Path) -> Path:
-    """A free name beside a file, for what replaces it."""
-    return free_name(path.with_name(f".{path.name[:200]}.new"))
+class Links:
+    """Where the links in a folder lead. Nothing is opened, so links need not be there yet."""
 
+    def __init__(self, folder: Path, wanted: Mapping[str, str]) -> None:
+        """`wanted` are targets by path; other links are looked up in the folder."""
+        self._folder = os.fspath(folder)
+        self._wanted = wanted
+        self._steps = 0
 
-def _links_that_lead_out(folder: Path, made: Mapping[str, str]) -> list[str]:
-    """Turn links back into text until none leads out; their paths."""
-    root = os.path.realpath(folder)
-    refused: list[str] = []
-    while True:
-        left = made.keys() - set(refused)
-        wrong = sorted(path for path in left if leads_out(folder / path, root))
-        if not wrong:
-            return refused
-        for path in wrong:
-            new = _new_name(folder / path)
-            new.write_bytes(os.fsencode(made[path]))
-            new.replace(folder / path)
-        refused += wrong
+    def _target(self, path: str) -> "str | None":
+        if path in self._wanted:
+            return self._wanted[path]
+        try:
+            return os.readlink(f"{self._folder}/{path}")
+        except OSError:
+            return None
 
+    def are_above(self, path: str) -> bool:
+        """Whether a path leads through a link."""
+        above = (os.fspath(each) for each in PurePath(path).parents)
+        return any(self._target(each) is not None for each in above if each != ".")
 
-def leads_out(link: Path, root: str) -> bool:
-    """Whether a link ends outside of a folder or in its .git; links may lead through others."""
-    target = os.readlink(link)
-    real = os.path.relpath(os.path.realpath(link), root).split(os.sep)
-    inside_git = any(part.casefold() in (".git", "git~1") for part in (*target.split("/"), *real))
-    return os.path.isabs(target) or real[0] == os.pardir or inside_git
+    def leads_out(self, path: str) -> bool:
+        """Whether a link leads through .git or a place outside of the folder; links may be nested.
+
+        What takes too long to follow counts as leading out, so any number of links is bounded.
+        """
+        parts = path.split("/")[::-1]
+        at, followed = "", 0
+        while parts:
+            part = parts.pop()
+            self._steps += 1
+            if self._steps > STEPS_TO_FOLLOW or len(at) > MAX_LINK:
+                return True
+            if part in ("", "."):
+                continue
+            if part == "..":
+                if not at:
+                    return True
+                at = at.rpartition("/")[0]
+                continue
+            if part.casefold() in (".git", "git~1"):
+                return True
+            above, at = at, f"{at}/{part}" if at else part
+            target = self._target(at)
+            if target is not None:
+                followed += 1
+                if followed > LINKS_TO_FOLLOW or target.startswith("/") or "\0" in target:
+                    return True
+                at = above
+                parts += target.split("/")[::-1]
+        return False
 
 
 # ----------------------------------------------------------------------- following a branch
@@ -1067,7 +1193,13 @@ class Follow:
         self._checkout.measure(self._folder, new)
         self._mark.touch()
         self._reports.say("Merging the changes of the branch", 70)
-        self._update(new)
+        try:
+            self._update(new)
+        except (GitFailed, PrepareFailed, OSError):
+            # what was merged until then may have changed where links lead
+            with suppress(GitFailed, PrepareFailed, OSError):
+                self._make_links(new)
+            raise
         self._mark.unlink()
 
     def _update(self, new: str) -> None:
@@ -1087,7 +1219,11 @@ class Follow:
             self._merge(new)
         self._git(self._folder, "update-ref", MERGED, new)
         self._checkout.submodules(self._folder, "HEAD")
-        self._checkout.make_links(self._folder)
+        self._make_links(new)
+
+    def _make_links(self, new: str) -> None:
+        known = [commit for commit in (new, self._commit(MERGED)) if commit]
+        self._checkout.make_links(self._folder, *known)
 
     def _contains(self, commit: str, older: str) -> bool:
         return self._git.works(self._folder, "merge-base", "--is-ancestor", older, commit)
@@ -1167,23 +1303,36 @@ class Follow:
         options = ("--name-only", "--no-renames", "--diff-filter=A", "-z")
         added = self._git.paths(self._folder, "diff", *options, "HEAD", new)
         tracked = set(self._git.paths(self._folder, "ls-files", "-z"))
+        left: set[Path] = set()
         for path in added:
             if path not in tracked:
-                self._clear(path, new)
+                self._clear(path, new, left)
 
-    def _clear(self, path: str, new: str) -> None:
+    def _clear(self, path: str, new: str, left: set[Path]) -> None:
+        """Make room for a path; `left` are the places that git itself makes room at."""
         parts = path.split("/")
         for count in range(1, len(parts) + 1):
             place = self._folder.joinpath(*parts[:count])
             in_the_way = count == len(parts) or place.is_symlink() or not place.is_dir()
             if not os.path.lexists(place) or not in_the_way:
                 continue
-            if count == len(parts) and self._is_same(place, path, new):
+            if place in left or self._is_of_branch("/".join(parts[:count])):
+                left.add(place)
+            elif count == len(parts) and self._is_same(place, path, new):
                 # an earlier start was killed after it had written this file
                 place.unlink()
             else:
                 self._set_aside(place)
             return
+
+    def _is_of_branch(self, path: str) -> bool:
+        """Whether git knows all that is at a path, and the user changed nothing there."""
+        what = ("-z", "--", f":(literal){path}")
+        known = self._git.paths(self._folder, "ls-files", "--stage", *what)
+        if not known or any(each.startswith("160000 ") for each in known):
+            return False
+        kinds = ("--modified", "--deleted", "--others")
+        return not self._git.paths(self._folder, "ls-files", *kinds, *what)
 
     def _is_same(self, place: Path, path: str, new: str) -> bool:
         if place.is_symlink() or not place.is_file():
@@ -1195,11 +1344,11 @@ class Follow:
         """Rename a file or folder of the user."""
         kept = self._checkout.aside(place)
         place.rename(kept)
-        self._note_kept(place, kept)
+        self._note_kept(place, kept, BOTH_HAVE_IT)
 
-    def _note_kept(self, place: Path, kept: Path) -> None:
+    def _note_kept(self, place: Path, kept: Path, why: str) -> None:
         names = [_harmless(os.path.relpath(each, self._folder)) for each in (place, kept)]
-        self._reports.note(f"Your {names[0]} is kept as {names[1]}: the branch has one, too.")
+        self._reports.note(f"Your {names[0]} is kept as {names[1]}: {why}.")
 
     def _commit_changes(self) -> None:
         if self._git(self._folder, *STATUS):
@@ -1230,7 +1379,8 @@ class Follow:
             stages.setdefault(path, set()).add(facts.split()[2])
         for path, found in stages.items():
             if {"2", "3"} <= found:
-                self._take_both(path, before, new)
+                why = SAME_LINES if "1" in found else BOTH_HAVE_IT
+                self._take_both(path, before, new, why)
             elif os.path.lexists(self._folder / path):
                 # only one side has it still: git left that one
                 self._git(self._folder, "add", "--force", "--", f":(literal){path}")
@@ -1239,12 +1389,12 @@ class Follow:
             else:
                 self._git(self._folder, "rm", "--quiet", "--cached", "--", f":(literal){path}")
 
-    def _take_both(self, path: str, before: str, new: str) -> None:
+    def _take_both(self, path: str, before: str, new: str, why: str) -> None:
         place = self._folder / path
         if self._git.works(self._folder, "cat-file", "blob", f"{before}:{path}"):
             kept = self._checkout.aside(place)
-            kept.write_bytes(self._git(self._folder, "cat-file", "blob", f"{before}:{path}"))
-            self._note_kept(place, kept)
+            write_new(kept, self._git(self._folder, "cat-file", "blob", f"{before}:{path}"))
+            self._note_kept(place, kept, why)
         self._git(self._folder, "checkout", "--quiet", new, "--", f":(literal){path}")
 
     def _check_notebooks(self, base: str, before: str, new: str) -> None:
@@ -1264,26 +1414,30 @@ class Follow:
             try:
                 json.loads(place.read_bytes())
             except (ValueError, RecursionError):
-                self._take_both(path, before, new)
+                self._take_both(path, before, new, BROKEN_NOTEBOOK)
 
 
 # ------------------------------------------------------------------ the page about a failure
 
 
-def write_page(workspace: Path, reason: str) -> None:
+def write_page(workspace: Path, reason: str, advice: str) -> None:
     """Put the reason into the workspace, beside the user's files."""
     page = workspace / PAGE
     if os.path.lexists(page) and not _is_ours(page):
         return
     text = (
         f"{PAGE_TITLE}\n\n{reason}\n\nTime: {time.strftime('%Y-%m-%d %H:%M:%S %z')}\n\n"
-        "Stop this server and start it again to try again. Files of yours in this folder are"
-        " kept.\nThis file is removed when the checkout works.\n"
+        f"{advice} Files of yours in this folder are kept.\n"
+        "This file is removed when the checkout works.\n"
     )
     workspace.mkdir(parents=True, exist_ok=True)
-    new = workspace / f".{PAGE}.new"
-    new.write_text(text, encoding="utf-8")
-    new.replace(page)
+    new = _new_name(page)
+    try:
+        write_new(new, text.encode("utf-8", "replace"))
+        new.replace(page)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise
 
 
 def remove_page(workspace: Path) -> None:
@@ -1295,10 +1449,16 @@ def remove_page(workspace: Path) -> None:
 
 def _is_ours(page: Path) -> bool:
     try:
-        with open(page, encoding="utf-8", errors="replace") as file:
-            return not page.is_symlink() and file.readline().rstrip() == PAGE_TITLE
+        # a named pipe is opened without a wait
+        opened = os.open(page, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return False
+    try:
+        regular = stat.S_ISREG(os.fstat(opened).st_mode)
+        first = os.read(opened, 100).partition(b"\n")[0] if regular else b""
+    finally:
+        os.close(opened)
+    return first.rstrip() == PAGE_TITLE.encode()
 
 
 # ------------------------------------------------------------------------- one at a time
@@ -1368,14 +1528,14 @@ def _empty(folder: Path) -> None:
 def prepare(where: str, server: int) -> None:
     """Check the project out and report how it went."""
     value: dict[str, Any] = {}
-    reason = ""
+    reason, advice = "", PrepareFailed.advice
     reports = None
     try:
         value = read_json(where)
         reports = ProgressReports(value, server)
         check_out(Project.from_json(value), reports, server)
     except PrepareFailed as error:
-        reason = str(error)
+        reason, advice = str(error), error.advice
     except GitFailed as error:
         reason = str(explain(error))
     except OSError as error:
@@ -1390,13 +1550,15 @@ def prepare(where: str, server: int) -> None:
         log(f"{type(error).__name__}: {error}")
         reason = f"prepare failed: {type(error).__name__}. The server's log has the reason."
     if reason:
-        fail(value, reports, reason)
+        fail(value, reports, reason, advice)
 
 
-def fail(value: Mapping[str, Any], reports: "ProgressReports | None", reason: str) -> None:
+def fail(
+    value: Mapping[str, Any], reports: "ProgressReports | None", reason: str, advice: str
+) -> None:
     """Leave the page, and report the reason."""
     try:
-        write_page(home() / _workspace(value.get("workspace"), "workspace"), reason)
+        write_page(home() / _workspace(value.get("workspace"), "workspace"), reason, advice)
     except (PrepareFailed, OSError):
         log("No page about the failure could be written.")
     if reports is None:

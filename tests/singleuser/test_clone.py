@@ -58,7 +58,10 @@ def test_a_commit_that_is_gone_leaves_a_page_that_the_next_start_removes(
     assert state == "failed"
     assert message.startswith("The commit ababababab is not in the repository.")
     assert os.listdir(workspace) == ["CHECKOUT-FAILED.md"]
-    assert message in (workspace / "CHECKOUT-FAILED.md").read_text()
+    page = (workspace / "CHECKOUT-FAILED.md").read_text()
+    assert message in page
+    assert "Open a branch that exists." in page
+    assert "start it again" not in page
     assert outcome(project(commit=repository.tip()))[0] == "done"
     assert sorted(os.listdir(workspace)) == [".git", "README.md"]
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import time
 
@@ -61,7 +62,11 @@ def test_changes_in_the_same_lines_keep_both(outcome, first, course, workspace):
     (workspace / "b.txt").write_text("mine\n")
     course.commit({"b.txt": "theirs\n"})
     state, message = outcome(first)
-    assert (state, "Your b.txt is kept as b__" in message) == ("done", True)
+    assert state == "done"
+    assert re.search(
+        r"Your b\.txt is kept as b__\d{14}\.txt: you and the branch changed the same lines\.",
+        message,
+    )
     assert (workspace / "b.txt").read_text() == "theirs\n"
     assert kept(workspace, "b.txt") == "mine\n"
     assert is_clean(workspace)
@@ -80,7 +85,8 @@ def test_a_notebook_that_a_merge_would_break_keeps_both(outcome, first, course, 
     theirs = "\n".join(line for line in lines if line not in ("2", ",    "))
     course.commit({"n.ipynb": theirs})
     (workspace / "n.ipynb").write_text(mine)
-    assert outcome(first)[0] == "done"
+    state, message = outcome(first)
+    assert (state, "it would be no valid notebook." in message) == ("done", True)
     assert json.loads((workspace / "n.ipynb").read_text()) == [1, 3]
     assert (workspace / "n.ipynb").read_text() == theirs
     assert kept(workspace, "n.ipynb") == mine
@@ -122,7 +128,8 @@ def test_a_file_of_the_users_own_makes_room(ignored, outcome, first, course, wor
     if ignored:
         (workspace / ".git/info/exclude").write_text("new*\n")
     course.commit({"new.txt": "theirs\n"})
-    assert outcome(first)[0] == "done"
+    state, message = outcome(first)
+    assert (state, message.endswith(": the branch has one, too.")) == ("done", True)
     assert (workspace / "new.txt").read_text() == "theirs\n"
     assert kept(workspace, "new.txt") == "mine\n"
 
@@ -142,6 +149,51 @@ def test_a_file_a_folder_and_a_link_in_the_way_make_room(
     assert (workspace / "link/x.txt").read_text() == "l\n"
     assert os.listdir(tmp_path / "far") == []
     assert len(list(workspace.glob("*__*"))) == 3
+
+
+LINK = "120000"
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ({"d": (LINK, "folder")}, {"d": {"x.txt": "x\n", "y.txt": "y\n"}}),
+        ({"d": "d\n"}, {"d": {"x.txt": "x\n"}}),
+        ({"d": {"x.txt": "x\n"}}, {"d": "d\n"}),
+    ],
+    ids=["link to folder", "file to folder", "folder to file"],
+)
+def test_what_the_branch_replaces_is_no_change_of_the_user(
+    before, now, outcome, first, course, workspace
+):
+    commit_tree(course, before)
+    assert outcome(first) == ("done", "projects/p is ready.")
+    tip = commit_tree(course, now)
+    assert outcome(first) == ("done", "projects/p is ready.")
+    assert git(workspace, "rev-parse", "HEAD") == tip
+    assert sorted(os.listdir(workspace)) == [".git", "d"]
+
+
+def test_a_file_that_the_user_changed_makes_room_for_a_folder(outcome, first, course, workspace):
+    (workspace / "b.txt").write_text("mine\n")
+    commit_tree(course, {"b.txt": {"x.txt": "x\n"}})
+    assert outcome(first)[0] == "done"
+    assert (workspace / "b.txt/x.txt").read_text() == "x\n"
+    assert kept(workspace, "b.txt") == "mine\n"
+
+
+@pytest.mark.parametrize(
+    "name", ["n" * 240 + ".ipynb", "é" * 124 + ".ipynb", "s." + "x" * 250], ids=["n", "é", "suffix"]
+)
+def test_a_file_with_a_long_name_is_kept_too(name, outcome, first, course, workspace):
+    course.commit({name: "1\n"})
+    outcome(first)
+    (workspace / name).write_text("mine\n")
+    course.commit({name: "2\n"})
+    assert outcome(first)[0] == "done"
+    assert (workspace / name).read_text() == "2\n"
+    (found,) = workspace.glob("*__*")
+    assert found.read_text() == "mine\n"
 
 
 def test_commits_of_the_user_are_merged(outcome, first, course, workspace):

@@ -2,9 +2,10 @@
 
 import os
 import socket
+import sys
 
 import pytest
-from prepared_server import commit_tree, git
+from prepared_server import PREPARE, commit_tree, git
 
 LINK = "120000"
 DIRTY = """
@@ -167,3 +168,138 @@ def test_large_files_are_fetched_only_when_asked_for(
 def test_large_files_without_their_program_are_left_and_said(outcome, project, repository):
     state, message = outcome(project(commit=repository.tip(), lfs=True))
     assert (state, message.endswith("git-lfs is not installed.")) == ("done", True)
+
+
+NEW_PAGE = ".CHECKOUT-FAILED.md.new"
+DEEP = {"p": {"q": {"r": {"x.txt": "x\n"}}}}
+
+
+@pytest.mark.parametrize("page", [NEW_PAGE, "CHECKOUT-FAILED.md"])
+def test_the_page_is_never_written_through_a_link(page, outcome, project, repository, workspace):
+    commit_tree(repository, {"a.txt": "a\n", page: (LINK, "answers.ipynb")})
+    assert outcome(project())[0] == "done"
+    (workspace / "answers.ipynb").write_text("mine\n")
+    repository.git("update-ref", "-d", "refs/heads/main")
+    assert outcome(project())[0] == "failed"
+    assert (workspace / "answers.ipynb").read_text() == "mine\n"
+    assert not [name for name in os.listdir(workspace) if name.endswith(".new") and name != page]
+
+
+def test_a_link_that_comes_to_lead_out_becomes_text(outcome, project, repository, workspace, home):
+    (home / "secret.txt").write_text("secret\n")
+    link = {"link": (LINK, "d/../../../secret.txt")}
+    commit_tree(repository, {**DEEP, "d": (LINK, "p/q/r"), **link})
+    assert outcome(project()) == ("done", "projects/p is ready.")
+    assert os.readlink(workspace / "link") == "d/../../../secret.txt"
+    commit_tree(repository, {**DEEP, "d": {"k.txt": "k\n"}, **link})
+    state, message = outcome(project())
+    assert (state, "symbolic links lead out of the project" in message) == ("done", True)
+    assert not (workspace / "link").is_symlink()
+    assert (workspace / "link").read_text() == "d/../../../secret.txt"
+    assert git(workspace, "status", "--porcelain") == ""
+
+
+def test_a_link_out_that_the_user_made_and_committed_stays(
+    outcome, project, repository, workspace, tmp_path
+):
+    repository.commit({"data": "d\n"})
+    outcome(project())
+    (workspace / "data").unlink()
+    (workspace / "data").symlink_to(tmp_path)
+    for name in ("b.txt", "c.txt"):
+        repository.commit({name: "new\n"})
+        assert outcome(project())[0] == "done"
+    assert os.readlink(workspace / "data") == str(tmp_path)
+
+
+def test_messages_have_no_characters_of_a_shell(outcome, project, repository, workspace):
+    name = "x'; touch $(PWNED) `id`; '.txt"
+    repository.commit({name: "1\n"})
+    outcome(project())
+    (workspace / name).write_text("mine\n")
+    repository.commit({name: "2\n"})
+    state, message = outcome(project())
+    assert (state, "touch" in message) == ("done", True)
+    assert not set(message) & set(";()'`$")
+
+
+def import_links(repository, links):
+    """A commit of exactly these links, quickly: target by path."""
+    rows = "".join(
+        f"M 120000 inline {path}\ndata {len(target)}\n{target}\n" for path, target in links.items()
+    )
+    begin = "commit refs/heads/links\ncommitter T <t@example.org> 0 +0000\ndata 1\nx\n"
+    repository.git("fast-import", "--quiet", stdin=(begin + rows).encode())
+    return repository.tip("links")
+
+
+def test_a_long_chain_of_links_becomes_text(outcome, project, repository, workspace):
+    chain = {f"l{number}": f"l{number - 1}" for number in range(1, 1100)}
+    state, message = outcome(project(commit=import_links(repository, chain)))
+    assert (state, "symbolic links lead out of the project" in message) == ("done", True)
+    assert os.readlink(workspace / "l1") == "l0"
+    assert (workspace / "l1099").read_text() == "l1098"
+
+
+def test_links_that_take_long_to_follow_become_text(outcome, project, repository, workspace):
+    around = "a/../" * 800
+    chain = {f"l{number}": f"{around}l{number - 1}" for number in range(1, 39)}
+    heavy = {f"m{number}": f"{around}l38" for number in range(3000)}
+    state, message = outcome(project(commit=import_links(repository, {**chain, **heavy})))
+    assert (state, "symbolic links lead out of the project" in message) == ("done", True)
+    assert not (workspace / "m2999").is_symlink()
+    assert git(workspace, "status", "--porcelain") == ""
+
+
+def test_a_page_of_the_repository_is_not_read_as_a_whole(outcome, project, repository, tmp_path):
+    zeros = tmp_path / "zeros"
+    zeros.touch()
+    os.truncate(zeros, 300 * 2**20)
+    blob = repository.git("hash-object", "-w", str(zeros))
+    zeros.unlink()
+    tree = repository.git("mktree", stdin=f"100644 blob {blob}\tCHECKOUT-FAILED.md\n".encode())
+    sha = repository.git("commit-tree", tree, "-m", "large")
+    assert outcome(project(commit=sha))[0] == "done"
+    # git has the memory that it needs
+    bounded = ["prlimit", f"--data={250 * 2**20}", sys.executable, PREPARE]
+    assert outcome(project(commit=sha), start=bounded)[0] == "done"
+
+
+def with_large_submodules(hosted, repository):
+    """A commit with three submodules, each of 9 files and 180,000 bytes."""
+    inner = [hosted() for _ in range(3)]
+    files = {f"f{number}": "x" * 20_000 for number in range(9)}
+    shas = [commit_tree(each, files) for each in inner]
+    return with_submodules(
+        repository,
+        {f"s{n}": (each.url, sha) for n, (each, sha) in enumerate(zip(inner, shas, strict=True))},
+    )
+
+
+@pytest.mark.parametrize(
+    ("limit", "sentence"),
+    [
+        ({"max_files": 15}, "The commit has more than 15 files"),
+        ({"max_bytes": 450_000}, "The repository is larger than 450000 bytes"),
+    ],
+)
+def test_submodules_count_for_the_limits_of_the_project(
+    limit, sentence, outcome, project, hosted, repository, workspace
+):
+    commit = with_large_submodules(hosted, repository)
+    state, message = outcome(project(commit=commit, submodules=True, **limit))
+    assert state == "done"
+    assert f"The submodule s2 is left empty: {sentence}" in message
+    assert len(os.listdir(workspace / "s0")) == 10
+    assert os.listdir(workspace / "s2") == []
+
+
+def test_a_few_large_files_are_bounded_while_they_arrive(outcome, project, repository, home):
+    blobs = [
+        repository.git("hash-object", "-w", "--stdin", stdin=os.urandom(2**20)) for _ in range(30)
+    ]
+    rows = "".join(f"100644 blob {blob}\tf{number}\n" for number, blob in enumerate(blobs))
+    tree = repository.git("mktree", stdin=rows.encode())
+    sha = repository.git("commit-tree", tree, "-m", "large")
+    state, message = outcome(project(commit=sha, max_bytes=2**20, depth=0))
+    assert (state, message[:25]) == ("failed", "The repository is larger ")
