@@ -11,7 +11,7 @@ from launcher.cli._terminal import name_of, one_line
 
 SHORT_SHA = 8
 COLUMNS = ("NAME", "PROJECT", "BRANCH", "COMMIT", "STATE")
-_CHECKOUTS = {"preparing": "is checked out", "failed": "checkout failed"}
+_CHECKOUTS = {"preparing": "being checked out", "failed": "checkout failed"}
 
 
 @click.command

@@ -26,12 +26,14 @@ def answers(service, *servers):
 
 
 def test_a_script_gets_columns_with_tabs(service, user):
-    answers(service, kept(), kept("other", commit_sha=None, checkout="failed"))
+    now = kept("now", checkout="preparing")
+    answers(service, kept(), kept("other", commit_sha=None, checkout="failed"), now)
     done = user.run("servers")
     assert (done.status, done.error) == (0, "")
     assert [line.split("\t") for line in done.output.splitlines()] == [
         ["", "", "", "", "stopped"],
         ["course-0123456789ab", "climate/course", "main", SHA, "running"],
+        ["now", "climate/course", "main", SHA, "running, being checked out"],
         ["other", "climate/course", "main", "follows", "running, checkout failed"],
     ]
 
