@@ -89,13 +89,13 @@ async def choice(parts: Parts, user: str, notebook: Mapping[str, str]) -> Enviro
 
 
 def _as_selected(systems: list[System], selections: Mapping[str, Entrypoint]) -> str:
-    names = {
-        system.display_name: selections[system.name].name if system.name in selections else DEFAULT
-        for system in systems
-    }
-    if len(systems) == 1:
-        return next(iter(names.values()))
-    return "; ".join(f"{system}: {name}" for system, name in names.items())
+    names = [
+        selections[system.name].name if system.name in selections else DEFAULT for system in systems
+    ]
+    if len(set(names)) == 1:
+        return names[0]
+    pairs = zip(names, systems, strict=True)
+    return ", ".join(f"{name} on {system.display_name}" for name, system in pairs)
 
 
 async def _group(
