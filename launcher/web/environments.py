@@ -94,6 +94,7 @@ async def _page(request: Request, visitor: Visitor, tab: Tab | None, status: int
         visitor=visitor,
         status=status,
         tab=tab,
+        looked=parts.settings.validator != "none",
         systems=list(parts.registry.systems.values()),
         system_names={each.name: each.display_name for each in parts.registry.systems.values()},
         retired=await environment_list.retired(parts, visitor.identity.name),

@@ -38,6 +38,12 @@ _WORDS: Final = [
     (r" With \?replace=true it is stopped and started with the new ones\.", ""),
     # the page has buttons for it
     (r"(?s)( asks for '.*'\.) Stop the server and launch again, or .*", r"\1"),
+    (r"^The server runs, but the project was not checked out: ", ""),
+    (r" Stop the server, and launch again\.$", ""),
+    (r"(?:, and|:) start the server again(?: to try again)?\.", "."),
+    (r" Start the server again to try again\.", ""),
+    (r" are started by \S+, which cannot set ",
+     " are started by the hub's spawner, which cannot set "),
     (r"\bentrypoint type\b", "type of environments"),
     (r"\bentrypoint\b", "environment"),
     (r"^The user's server", "Your server"),

@@ -278,6 +278,14 @@ def test_checking_again_shows_what_was_found(checked, tmp_path):
     assert "alert-danger" in item(page, "climate")
 
 
+def test_a_site_that_looks_at_nothing_does_not_say_that_it_found_something(visitor):
+    made = add(visitor.client, visitor.user, "climate")
+    found = item(press(visitor, "check", made["id"]), "climate")
+    assert "Nothing was looked at" in words(found)
+    assert "✓" not in found
+    assert "alert-success" not in found
+
+
 # who may
 
 
@@ -388,7 +396,7 @@ def test_a_type_that_the_spawner_cannot_start_is_explained(visitor):
     add(visitor.client, visitor.user, "climate")
     ask(visitor.client, visitor.user, fields=["image"])
     page = tab(visitor)
-    assert "spawner there (spawners.Local) cannot set command" in words(section(page, "script"))
+    assert "the hub's spawner there cannot set command" in words(section(page, "script"))
     assert ">Add<" not in section(page, "script")
     mine = item(page, "climate")
     assert 'value="select"' not in mine
