@@ -6,6 +6,7 @@ from typing import Any
 from launcher.errors import TYPE_PREFIX
 
 _AGAIN = "Launch again. If it fails again, ask the people who run the hub."
+_STOP = "press Stop the server and launch again: that ends what runs on it, and your files stay."
 _ADVICE = {
     "file-exists": "Open the existing file, or choose another file name, or keep both files.",
     "in-the-way": "{change}: choose another folder or file name.",
@@ -36,10 +37,8 @@ _ADVICE = {
     "entrypoint-ambiguous": "{change}: choose the environment from the list.",
     "not-on-system": "{change}: choose another environment.",
     "offers-unavailable": "Wait a minute, and launch again.",
-    "checkout-failed": "The server runs: a page in the workspace says the same, and your files are"
-    " there. Once the cause is mended, stop the server and launch again.",
-    "checkout-timeout": "The server runs, and its log says more. To try again, stop the server and"
-    " launch again.",
+    "checkout-failed": f"The server runs without the project. When the cause is gone, {_STOP}",
+    "checkout-timeout": f"To try again, {_STOP}",
     "too-many-servers": "Stop one of them on the page Projects, and launch again.",
     "server-unresponsive": "Stop the server on the home page, and launch again.",
     "server-unreachable": "Stop the server on the home page, and launch again.",

@@ -46,10 +46,6 @@ _PROJECT_AGAIN = (
     " is kept."
 )
 
-_STOP_FIRST = (
-    "To try again, the server has to be stopped first, which ends what runs on it. Your files stay."
-)
-
 
 def routes(prefix: str) -> list[BaseRoute]:
     """The routes of a launch's page."""
@@ -144,7 +140,8 @@ def repetition(parts: Parts, launch: Launch) -> Repetition:
     if launch.project:
         change = "Change the project"
         if (launch.problem or {}).get("type") in NOT_CHECKED_OUT:
-            return Repetition(_STOP_FIRST, is_possible=False, change=change)
+            # the advice says it
+            return Repetition("", is_possible=False, change=change)
         return Repetition(_PROJECT_AGAIN, change=change)
     if notebook is None:
         return Repetition("Launch again starts the server if it does not run.")

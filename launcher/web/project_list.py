@@ -62,9 +62,15 @@ class ProjectItem:
         return (self.kept.commit_sha or "")[:8]
 
     @property
+    def is_busy(self) -> bool:
+        """Whether something changes soon."""
+        is_prepared = self.state == "running" and self.kept.checkout == PREPARING
+        return self.state in ("starting", "stopping") or is_prepared
+
+    @property
     def has_failed(self) -> bool:
-        """Whether the last checkout failed."""
-        return self.kept.checkout == FAILED
+        """Whether the server runs, and its project was not checked out."""
+        return self.state == "running" and self.kept.checkout == FAILED
 
 
 @dataclass(frozen=True)
@@ -82,11 +88,7 @@ class ProjectList:
     @property
     def is_busy(self) -> bool:
         """Whether something changes soon."""
-        return any(
-            item.state in ("starting", "stopping")
-            or (item.state == "running" and item.kept.checkout == PREPARING)
-            for item in self.items
-        )
+        return any(item.is_busy for item in self.items)
 
 
 async def find(parts: Parts, user: str) -> ProjectList:

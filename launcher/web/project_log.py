@@ -23,10 +23,11 @@ def routes(path: str) -> list[BaseRoute]:
 
 
 async def show(request: Request) -> Response:
-    """The page with the last lines; it says why if there are none."""
+    """The page with the state and the last lines; it says why if there are none."""
     visitor = await required(request)
     kept = await find(request, visitor, request.path_params["server"])
     parts: Parts = request.state.parts
+    item = await project_list.find_item(parts, kept)
     log, missing = LogPage([], ""), None
     try:
         log = await parts.server_logs.read(kept.server, max_lines=MAX_LINES)
@@ -37,9 +38,9 @@ async def show(request: Request) -> Response:
         "project_log.html",
         visitor=visitor,
         status=missing.status if missing else 200,
-        kept=kept,
-        title=project_list.title_of(kept),
+        it=item,
         log=log,
+        max_lines=MAX_LINES,
         missing=for_people(missing.detail) if missing else "",
         # the same lines, for the page's script
         lines_address=f"{parts.settings.prefix}/logs/{quote(kept.server.name)}",

@@ -65,7 +65,7 @@ async def remove(request: Request) -> Response:
     with suppress(NotFound):  # it was not made yet, or was removed at the hub
         await parts.servers.stop(kept.server, remove=True)
     await parts.project_servers.forget(kept.server)
-    return to_list(request)
+    return to_list(request, "removed")
 
 
 async def find(request: Request, visitor: Visitor, name: str) -> ProjectServer:
@@ -86,7 +86,7 @@ def _unknown() -> NotFound:
     return NotFound("You have no such server for a project. The page Projects lists yours.")
 
 
-def to_list(request: Request) -> Response:
-    """Redirect to the list."""
+def to_list(request: Request, fragment: str = "servers") -> Response:
+    """Redirect to the list, or there to the message that a server was removed."""
     path = pages.address(pages.settings_of(request), "home", "projects")
-    return pages.redirect_to(f"{path}#servers")
+    return pages.redirect_to(f"{path}#{fragment}")

@@ -349,7 +349,7 @@ def test_a_server_is_removed_after_a_question(visitor, started, alice):
     assert "stays in your home" in text_of(page)
     assert servers(visitor)
     removed = visitor.post(f"{PAGE}/servers/{started}/remove")
-    assert removed.headers["location"] == f"{PAGE}#servers"
+    assert removed.headers["location"] == f"{PAGE}#removed"
     assert "You have none yet" in text_of(visitor.get(PAGE))
     assert started not in alice.servers
 

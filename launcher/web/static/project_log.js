@@ -1,9 +1,12 @@
-// Adds the lines of a log as they come, while somebody looks at the page.
+// Adds the lines of a log as they come, while somebody looks at the page, and shows the server's state.
+
+import { keepUpToDate } from "./now.js";
 
 const SECONDS = 2;
 const MOST_LINES = 5000;
 const log = document.getElementById("log");
 const empty = document.getElementById("empty");
+const older = document.getElementById("older");
 const said = document.querySelector("[data-said]");
 
 /** Whether the end of the log is in view; then it stays there. */
@@ -33,6 +36,8 @@ function show(lines) {
   empty.hidden = true;
   const shown = [...log.textContent.split("\n").slice(0, -1), ...lines].slice(-MOST_LINES);
   log.textContent = shown.map((line) => `${line}\n`).join("");
+  older.textContent = `The last ${shown.length} lines.`;
+  if (shown.length === MOST_LINES) older.hidden = false;
   if (!stays) toEnd();
 }
 
@@ -58,5 +63,6 @@ async function follow() {
   }
 }
 
+keepUpToDate(document.getElementById("now"), location.pathname);
 toEnd();
 follow();

@@ -1,7 +1,10 @@
 // Shows the times of a page in the browser's time zone.
 
+const LANGUAGE = document.documentElement.lang;
+const TIME = { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZoneName: "short" };
+const DATE = { year: "numeric", month: "short", day: "numeric" };
 const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60]];
-const relative = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "auto" });
+const relative = new Intl.RelativeTimeFormat(LANGUAGE, { numeric: "auto" });
 
 /** How long ago a moment was, in words. */
 function ago(moment) {
@@ -17,9 +20,9 @@ export function localize(element) {
     const moment = new Date(time.dateTime);
     if (Number.isNaN(moment.valueOf())) continue;
     const text = "date" in time.dataset
-      ? moment.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" })
-      : moment.toLocaleTimeString();
-    time.textContent = "ago" in time.dataset ? `${text}, ${ago(moment)}` : text;
+      ? moment.toLocaleString(LANGUAGE, { ...DATE, ...TIME })
+      : moment.toLocaleTimeString(LANGUAGE, { ...TIME, second: "2-digit" });
+    time.textContent = "ago" in time.dataset ? `${text} (${ago(moment)})` : text;
     time.title = moment.toString();
   }
 }
