@@ -77,8 +77,12 @@ def parse_directory(text: str) -> tuple[str, ...]:
 
 
 def parse_project_path(text: str, pointer: str) -> str:
-    """The path of a file or folder in a project, below its root, in NFC; raises BadRequest."""
-    return "/".join(_parse_path(text, pointer, "the project"))
+    """The path of a file or folder in a project, below its root, in NFC; raises BadRequest.
+
+    A folder may end with a slash, which is left out.
+    """
+    path = text.removesuffix("/") or text
+    return "/".join(_parse_path(path, pointer, "the project"))
 
 
 def _parse_path(text: str, pointer: str, root: str) -> tuple[str, ...]:

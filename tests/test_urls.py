@@ -191,3 +191,10 @@ def test_no_accepted_directory_has_a_component_that_is_hidden_or_moves(directory
 def test_a_hundred_kilobytes_are_refused_at_once(check):
     with pytest.raises(BadRequest):
         check("a/" * 50_000 + "%25" * 10_000)
+
+
+def test_a_folder_of_a_project_may_end_with_a_slash():
+    assert urls.parse_project_path("notebooks/day-1/", "/notebook") == "notebooks/day-1"
+    for wrong in ("notebooks//", "/", "//", "../"):
+        with pytest.raises(BadRequest):
+            urls.parse_project_path(wrong, "/notebook")

@@ -46,6 +46,8 @@ class GitCredential:
     """For hosts that need the user's own name beside a token or password."""
 
     def __post_init__(self) -> None:
+        if not self.token:
+            raise _refused("token", "has to be filled in")
         if not _TOKEN.fullmatch(self.token):
             raise _refused("token", "must be 1 to 4096 ASCII characters without spaces")
         if not _USERNAME.fullmatch(self.username):
@@ -163,6 +165,11 @@ class Provider(ABC):
     """Which access token a user needs, as a sentence."""
     access_page: ClassVar[str] = ""
     """The path of the host's page where users make one; '' if it is not known."""
+    page_of_folder: ClassVar[re.Pattern[str] | None] = None
+    """The path of the host's page of a file or folder of a repository, if it is known.
+
+    Its groups are `repository`, `ref` and `path`; a name with a slash cannot be told from a folder.
+    """
 
     def __init__(self, *, url: str) -> None:
         """`url` is that of the host."""

@@ -16,7 +16,8 @@ Value = int | float | str | bool
 # as JupyterHub's ByteSpecification, and as Kubernetes writes the same sizes
 UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 _NUMBER = r"([0-9]{1,16}(?:\.[0-9]{1,6})?)"
-_SIZE = re.compile(rf"{_NUMBER}(?:([KMGT])i?)?", re.ASCII)
+# people also write 2GB, 2 GB and 2GiB
+_SIZE = re.compile(rf"{_NUMBER}(?: ?([KMGT])i?B?)?", re.ASCII)
 _CPUS = re.compile(rf"{_NUMBER}(m?)", re.ASCII)
 _GENERIC = re.compile(r"generic:([A-Za-z0-9][A-Za-z0-9._-]{0,62})", re.ASCII)
 

@@ -87,7 +87,8 @@ class ServerOptions:
         `fields` are those of a specification that the spawner's adapter can apply; None: all of
         them. Options that exist no more are ignored, and new ones have the default for everybody.
         Values are checked again, as far as members of `groups` may choose them; None: members of
-        any group. Raises SpawnNotPossible, also for essential options that cannot be applied.
+        any group. Warns of those that have no effect, unless they are as by default. Raises
+        SpawnNotPossible, also for essential options that cannot be applied.
         """
         values = self._checked(chosen, groups)
         merged: dict[str, Any] = {}
@@ -99,7 +100,7 @@ class ServerOptions:
             elif option.resource.is_essential:
                 if values[name]:
                     raise _problem(SpawnNotPossible, {name: _CANNOT})
-            else:
+            elif values[name] != option.choices(groups or ()).default:
                 warnings.append(_not_enforced(option))
         try:
             specification = SpawnSpecification.from_json(merged)
@@ -108,6 +109,17 @@ class ServerOptions:
         switched = {self._options[name].resource.name for name, on in values.items() if on is True}
         return AppliedOptions(
             specification, "lfs" in switched, "submodules" in switched, tuple(warnings)
+        )
+
+    def without_effect(self, fields: Collection[str]) -> frozenset[str]:
+        """The names of the options that have no effect if a spawner applies only these fields.
+
+        Essential ones are not among them: without them, no server starts.
+        """
+        return frozenset(
+            name
+            for name, option in self._options.items()
+            if option.resource.field not in ("", *fields) and not option.resource.is_essential
         )
 
     def check(self) -> None:

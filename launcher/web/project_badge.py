@@ -25,7 +25,7 @@ def routes(path: str) -> list[BaseRoute]:
 
 
 async def show(request: Request) -> Response:
-    """The page, for the branch as it goes on, and for the commit that is checked out."""
+    """The page, to follow the branch, and for the commit that is checked out."""
     visitor = await required(request)
     kept = await find(request, visitor, request.path_params["server"])
     has_branch = await _has_branch(request.state.parts, kept)

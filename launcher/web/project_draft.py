@@ -2,23 +2,22 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from starlette.datastructures import FormData
 
 from launcher import urls
-from launcher.errors import LauncherError, NotFound
+from launcher.errors import GitCredentialRefused, LauncherError, NotFound
 from launcher.forms import Problem
 from launcher.links.query import MAX_QUERY
 from launcher.projects import refs
 from launcher.projects.hosts import GitHosts
-from launcher.projects.model import Repository
 from launcher.projects.options import ServerOptions
-from launcher.projects.repositories import parse_url
 from launcher.web import project_options
 from launcher.web.environment_choice import fields_of, value_of
+from launcher.web.project_address import folder_page, repository, repository_url
 from launcher.web.project_options import Options
 from launcher.web.words import for_people
 
@@ -53,7 +52,10 @@ _FIELD_OF = {
     "/notebook/entrypoint": ENVIRONMENT,
     "/notebook/system": ENVIRONMENT,
 }
-_PATH = re.compile(r"[^/:@\s]+(?:/[^/:@\s]+)+/?")
+# the end of an error's sentence on a repository, which says what may help
+_ADVICE = re.compile(r"\.? ((?:For a private project, s|S)ign in again.*)")
+_PRIVATE = "A private project is read with your own access token."
+_REFUSED = "Sign in again, or store a new access token."
 
 
 @dataclass
@@ -68,8 +70,10 @@ class ProjectDraft:
     problems: list[Problem] = field(default_factory=list)
     message: str = ""
     """What else went wrong, or has to be known."""
-    needs_token: bool = False
-    """Whether an access token of the user may help."""
+    advice: str = ""
+    """What may help if the repository cannot be read, with the words "access token"."""
+    is_of_link: bool = False
+    """Whether a link has filled it in."""
     is_other: bool = False
     """Whether the server runs with other options, so that the user has to choose."""
 
@@ -113,9 +117,10 @@ class ProjectDraft:
                 name = _FIELD_OF.get(each["pointer"], each["pointer"])
                 self.problems.append(Problem(name, self._title(name), each["detail"]))
         elif error.status in (403, 404):
-            name, sentence = self._field_of(error), for_people(error.detail).removesuffix(".")
-            self.problems.append(Problem(name, "", sentence))
-            self.needs_token = name == REPOSITORY
+            name, sentence = self._field_of(error), for_people(error.detail)
+            if name == REPOSITORY:
+                sentence, self.advice = _with_advice(sentence, error)
+            self.problems.append(Problem(name, "", sentence.removesuffix(".")))
         else:
             self.message = for_people(error.detail)
 
@@ -126,6 +131,49 @@ class ProjectDraft:
         else:
             sentence = for_people(error.detail).removesuffix(".")
             self.problems.append(Problem(ENVIRONMENT, "", sentence))
+
+    def sort_problems(self) -> None:
+        """Put the problems into the order of the fields; first those of none."""
+        options = [project_options.pointer(name) for name in project_options.names(self.offered)]
+        order = {name: number for number, name in enumerate(["", *TITLES, *options])}
+        self.problems.sort(key=lambda problem: order.get(problem.name, len(order)))
+
+    def opens(self, hosts: GitHosts) -> str:
+        """What a link without mistakes opens, such as `group/course (main)`; otherwise ''."""
+        if not self.is_of_link or self.problems or "repository" not in self.body:
+            return ""
+        found = repository(hosts, self.body["repository"])
+        ref = self.body.get("ref", "")
+        shown = ref[:8] if refs.is_full_sha(ref) else ref
+        return "/".join(found.path) + (f" ({shown})" if shown else "")
+
+    def has_more(self) -> bool:
+        """Whether an option or the environment is not as by default, or has a problem."""
+        rest = ("", REPOSITORY, REF, FOLLOW, NOTEBOOK)
+        usual = project_options.defaults(self.offered)
+        return (
+            bool(value_of(self.fields))
+            or any(problem.name not in rest for problem in self.problems)
+            or any(text.strip() != usual.get(name) for name, text in self.texts.items())
+        )
+
+    def with_url(self, hosts: GitHosts) -> "ProjectDraft":
+        """The same form with the repository's whole address, for a form that was checked."""
+        url = repository(hosts, self.body["repository"]).web_url
+        return replace(self, fields={**self.fields, "repository": url})
+
+    def fill_from_page(self, hosts: GitHosts) -> None:
+        """Fill in branch and file if the repository is the address of a page that has them.
+
+        Not if another branch or file is filled in: then it is not clear what is meant.
+        """
+        page = folder_page(hosts, self.body.get("repository", ""))
+        if page is None:
+            return
+        given = self.body
+        if given.get("ref", page.ref) == page.ref and given.get("notebook", page.path) == page.path:
+            found = {"repository": page.repository, "ref": page.ref, "notebook": page.path}
+            self.fields |= found
 
     def _field_of(self, error: LauncherError) -> str:
         """The field of an error of a git host: what is not there is the project or the name."""
@@ -175,6 +223,7 @@ def empty(offered: Options) -> ProjectDraft:
 def from_link(offered: Options, pairs: Sequence[tuple[str, str]]) -> ProjectDraft:
     """The form as a link fills it in, with what is wrong in the link; nothing is dropped."""
     draft = empty(offered)
+    draft.is_of_link = True
     if sum(len(name) + len(value) + 2 for name, value in pairs) > MAX_QUERY:
         draft.add("", f"This link has more than {MAX_QUERY:,} characters, so nothing is filled in")
         return draft
@@ -213,19 +262,13 @@ def submitted(offered: Options, sent: FormData) -> ProjectDraft:
     return draft
 
 
-def repository(hosts: GitHosts, text: str) -> Repository:
-    """The repository that a text of the form names; raises BadRequest."""
-    return parse_url(hosts, repository_url(hosts, text), REPOSITORY)
-
-
-def repository_url(hosts: GitHosts, text: str) -> str:
-    """The URL of a repository that may be written as `namespace/project`, or without https://."""
-    if "://" in text:
-        return text
-    names = {urlsplit(host.url).netloc for host in hosts}
-    if text.partition("/")[0].lower() in names:
-        return f"https://{text}"
-    return f"{hosts.first.url}/{text}" if _PATH.fullmatch(text) else text
+def _with_advice(sentence: str, error: LauncherError) -> tuple[str, str]:
+    """A sentence on a repository that cannot be read, and what may help."""
+    found = _ADVICE.search(sentence)
+    if found is None:
+        return sentence, _PRIVATE
+    is_refused = isinstance(error, GitCredentialRefused)
+    return sentence[: found.start()], _REFUSED if is_refused else found[1]
 
 
 def _shown(name: str) -> str:

@@ -1,15 +1,19 @@
 """The options of a server for a project, as fields of its form."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from launcher.forms import Problem
 from launcher.forms.controls import Choice, ChoiceControl, Control, FlagControl, TextControl
+from launcher.projects import option_values
 
 BASE = "/serverOptions"
 _WHOLE = re.compile(r"[+-]?[0-9]{1,15}")
 _DECIMAL = re.compile(r"[+-]?[0-9]{0,15}\.[0-9]{1,15}")
+_SIZE = "2G"
+_UNITS = {"K": "kilobytes", "M": "megabytes", "G": "gigabytes", "T": "terabytes"}
+_WITHOUT_EFFECT = "This has no effect on this site's servers."
 Options = Mapping[str, Mapping[str, Any]]
 """As `ServerOptions.offered` returns them."""
 
@@ -31,17 +35,30 @@ def read(offered: Options, texts: Mapping[str, str]) -> dict[str, Any]:
 
 
 def controls(
-    offered: Options, texts: Mapping[str, str], problems: Iterable[Problem]
+    offered: Options,
+    texts: Mapping[str, str],
+    problems: Iterable[Problem],
+    without_effect: Collection[str] = (),
 ) -> list[Control]:
-    """The controls of all options in the site's order."""
+    """The controls of all options in the site's order; it is said at those without effect."""
     errors: dict[str, tuple[str, ...]] = {}
     for problem in problems:
         errors[problem.name] = (*errors.get(problem.name, ()), problem.text)
-    names = sorted(offered, key=lambda name: (offered[name].get("order", 0), name))
     return [
-        _control(name, offered[name], texts.get(name, ""), errors.get(pointer(name), ()))
-        for name in names
+        _control(
+            name,
+            offered[name],
+            texts.get(name, ""),
+            errors.get(pointer(name), ()),
+            has_effect=name not in without_effect,
+        )
+        for name in names(offered)
     ]
+
+
+def names(offered: Options) -> list[str]:
+    """The names of the options in the site's order."""
+    return sorted(offered, key=lambda name: (offered[name].get("order", 0), name))
 
 
 def title_of(offered: Options, name: str) -> str:
@@ -50,12 +67,13 @@ def title_of(offered: Options, name: str) -> str:
 
 
 def _control(
-    name: str, option: Mapping[str, Any], text: str, errors: tuple[str, ...]
+    name: str, option: Mapping[str, Any], text: str, errors: tuple[str, ...], *, has_effect: bool
 ) -> TextControl | ChoiceControl | FlagControl:
     common: dict[str, Any] = {
         "name": pointer(name),
         "title": str(option.get("displayName") or name),
         "errors": errors,
+        "hint": "" if has_effect else _WITHOUT_EFFECT,
     }
     if option["type"] == "boolean":
         return FlagControl(**common, is_checked=text == "true")
@@ -64,13 +82,23 @@ def _control(
         return ChoiceControl(**common, value=text, choices=choices)
     is_size = isinstance(option["default"], str)
     kind = "text" if is_size else "integer" if option["type"] == "int" else "number"
-    return TextControl(**common, value=text, type=kind, hint=_bounds(option))
+    common["hint"] = f"{_bounds(option)} {common['hint']}".strip()
+    return TextControl(**common, value=text, type=kind)
 
 
 def _bounds(option: Mapping[str, Any]) -> str:
     """The least and the largest value, and the default, as a sentence."""
     least, most = [_text(each) for each in option["range"]]
-    return f"From {least} to {most}; {_text(option['default'])} if it is left empty."
+    example = f", such as {_size(least, most)}" if isinstance(option["default"], str) else ""
+    return f"From {least} to {most}{example}; {_text(option['default'])} if it is left empty."
+
+
+def _size(least: str, most: str) -> str:
+    """An example of a size in a range, with its unit in words."""
+    read = option_values.Memory().read
+    example = _SIZE if read(least) <= read(_SIZE) <= read(most) else most
+    unit = _UNITS.get(example[-1], "bytes")
+    return f"{example} ({unit})"
 
 
 def _value(option: Mapping[str, Any], text: str) -> Any:

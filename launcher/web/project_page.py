@@ -9,6 +9,7 @@ from starlette.responses import Response
 from launcher.forms import Problem
 from launcher.links.query import MAX_QUERY
 from launcher.parts import Parts
+from launcher.store import spawners
 from launcher.web import pages, project_list, project_options
 from launcher.web.environment_choice import EnvironmentChoice, choice
 from launcher.web.project_draft import ENVIRONMENT, TITLES, ProjectDraft
@@ -31,6 +32,8 @@ async def page(
     parts: Parts = request.state.parts
     environments = await _environments(parts, visitor, draft)
     servers = await project_list.find(parts, visitor.identity.name)
+    without_effect = await _without_effect(parts, draft)
+    draft.sort_problems()
     return pages.page(
         request,
         "projects.html",
@@ -39,11 +42,16 @@ async def page(
         hosts=list(parts.git_hosts),
         draft=draft,
         titles=TITLES,
-        controls=project_options.controls(draft.offered, draft.texts, draft.problems),
+        opens=draft.opens(parts.git_hosts),
+        controls=project_options.controls(
+            draft.offered, draft.texts, draft.problems, without_effect
+        ),
         environments=environments,
         recent=recent(servers.items),
         servers=servers,
-        shared=shared(pages.own_url(request), draft) if is_shared else None,
+        shared=shared(pages.own_url(request), draft.with_url(parts.git_hosts))
+        if is_shared
+        else None,
         key=secrets.token_hex(16),
     )
 
@@ -59,6 +67,15 @@ def recent(items: Sequence[ProjectItem]) -> list[str]:
     """The URLs of the repositories that the user opened last."""
     urls = [item.project_url for item in items if item.project_url]
     return list(dict.fromkeys(urls))[:RECENT]
+
+
+async def _without_effect(parts: Parts, draft: ProjectDraft) -> frozenset[str]:
+    """The options that the spawner cannot apply; none as long as it is not known."""
+    system = draft.fields["system"]
+    spawner = await (
+        parts.store.read(spawners.find, system) if system else parts.store.read(spawners.find_only)
+    )
+    return parts.server_options.without_effect(spawner.fields) if spawner else frozenset()
 
 
 async def _environments(

@@ -6,7 +6,7 @@ from starlette.routing import BaseRoute, Route
 
 from launcher.errors import LauncherError
 from launcher.parts import Parts
-from launcher.web import project_draft
+from launcher.web import project_address
 from launcher.web.visitors import visitor
 from launcher.web.words import for_people
 
@@ -17,7 +17,7 @@ def routes(path: str) -> list[BaseRoute]:
 
 
 async def references(request: Request) -> Response:
-    """The names that begin with `prefix`, as JSON; with the visitor's own right to read them."""
+    """The names that begin with `prefix`, as JSON; as far as the visitor may read them."""
     try:
         found = await visitor(request)
         if found is None:
@@ -30,7 +30,9 @@ async def references(request: Request) -> Response:
 async def _found(request: Request, user: str) -> Response:
     parts: Parts = request.state.parts
     query = request.query_params
-    repository = project_draft.repository(parts.git_hosts, query.get("repository", "").strip())
+    text = query.get("repository", "").strip()
+    page = project_address.folder_page(parts.git_hosts, text)
+    repository = project_address.repository(parts.git_hosts, page.repository if page else text)
     prefix = query.get("prefix", "").strip()
     names = await parts.planning.references(user, repository, prefix)
     return JSONResponse(

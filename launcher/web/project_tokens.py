@@ -21,6 +21,12 @@ SOURCES = {
     "": "There is no token: public projects only.",
 }
 _NOTHING = {"username": "", "token": ""}
+# in the address after a change; shown as long as it is so
+STORED, REMOVED = "stored", "removed"
+_DONE = {
+    STORED: "The token was stored. It is used from now on.",
+    REMOVED: "The token was removed.",
+}
 
 
 @dataclass(frozen=True)
@@ -65,12 +71,14 @@ async def change(request: Request) -> Response:
             return await _page(request, visitor, _TokenProblem(host, username, error))
         await parts.credentials.store_token(user, host, credential)
         logs.audit("git_token_stored", user=user, host=host.url)
+        done = STORED
     elif action == "remove":
         await parts.credentials.remove(user, host)
         logs.audit("git_token_removed", user=user, host=host.url)
+        done = REMOVED
     else:
         raise BadRequest("This button is not known. Nothing was changed.")
-    return pages.redirect(request, "home", "projects", "tokens")
+    return pages.redirect(request, "home", "projects", "tokens", query={done: host.url})
 
 
 def _host(parts: Parts, url: str) -> GitHost:
@@ -78,6 +86,12 @@ def _host(parts: Parts, url: str) -> GitHost:
         if host.url == url:
             return host
     raise NotFound("This is not one of the git hosts of this site any more.")
+
+
+def _done(request: Request, host: GitHost, source: str) -> str:
+    """What was done last with the token of a host, or ''."""
+    done = STORED if source == USER else "" if source else REMOVED
+    return _DONE[done] if done and request.query_params.get(done) == host.url else ""
 
 
 async def _page(request: Request, visitor: Visitor, wrong: _TokenProblem | None = None) -> Response:
@@ -96,6 +110,7 @@ async def _page(request: Request, visitor: Visitor, wrong: _TokenProblem | None 
                 "name": urlsplit(host.url).netloc,
                 "source": held.get(host.url, ""),
                 "words": SOURCES[held.get(host.url, "")],
+                "done": _done(request, host, held.get(host.url, "")),
                 "make": f"{host.url}/{host.provider.access_page}"
                 if host.provider.access_page
                 else "",

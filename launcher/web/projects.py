@@ -52,6 +52,7 @@ async def show(request: Request) -> Response:
     offered = parts.server_options.offered(visitor.identity.groups)
     pairs = request.query_params.multi_items()
     draft = project_draft.from_link(offered, pairs)
+    draft.fill_from_page(parts.git_hosts)
     draft.check(parts.git_hosts, parts.server_options, visitor.identity.groups)
     return await project_page.page(request, visitor, draft)
 
@@ -72,14 +73,25 @@ async def submit(request: Request) -> Response:
     if action not in (START, REPLACE, OPEN, SHARE):
         draft.message = "This button is not known. Nothing was started."
         return await project_page.page(request, visitor, draft, status=400)
+    draft.fill_from_page(parts.git_hosts)
     draft.check(parts.git_hosts, parts.server_options, groups)
     if not draft.body.get("repository"):
-        draft.add(REPOSITORY, "is missing")
+        draft.add(REPOSITORY, "has to be filled in")
     if draft.problems:
         return await project_page.page(request, visitor, draft, status=400)
     if action == SHARE:
-        return await project_page.page(request, visitor, draft, is_shared=True)
+        return await _share(request, visitor, draft)
     return await _start(request, visitor, draft, action, str(sent.get("key") or ""))
+
+
+async def _share(request: Request, visitor: Visitor, draft: ProjectDraft) -> Response:
+    """What others can open the project with, if the visitor could start it now."""
+    try:
+        await _plan(request, visitor, draft)
+    except LauncherError as error:
+        draft.explain(error)
+        return await project_page.page(request, visitor, draft, status=error.status)
+    return await project_page.page(request, visitor, draft, is_shared=True)
 
 
 async def _start(
@@ -87,6 +99,7 @@ async def _start(
 ) -> Response:
     """Begin the launch; on the page if it is not possible, or has to be chosen."""
     try:
+        await request.state.parts.readiness.require()
         plan = await _plan(request, visitor, draft)
         environment = await opening.environment(request, visitor, draft.fields)
         project = await _placed(request, visitor, draft, plan, environment, action)
@@ -101,8 +114,8 @@ async def _start(
 
 
 async def _plan(request: Request, visitor: Visitor, draft: ProjectDraft) -> Plan:
+    """What the form asks for, with a branch, tag or commit that there is."""
     parts: Parts = request.state.parts
-    await parts.readiness.require()
     asked = draft.asked(parts.git_hosts)
     user = visitor.identity
     return await parts.planning.plan(user.name, asked, user.groups)

@@ -66,7 +66,7 @@ def fill_in(page, git, path="group/open", ref="", notebook="", follow=False):
     page.get_by_label("Repository").fill(f"{git.url}/{path}")
     page.get_by_label("Branch, tag or commit").fill(ref)
     page.get_by_label("File to open").fill(notebook)
-    page.get_by_label("The branch, as it goes on" if follow else "This commit").check()
+    page.get_by_label("Follow the branch" if follow else "Fixed").check()
 
 
 def start(page):
@@ -101,6 +101,7 @@ def test_a_project_starts_and_is_stopped_resumed_and_removed(make_page, site, gi
     page.goto("home/")
     page.get_by_role("link", name="Projects", exact=True).click()
     fill_in(page, git, notebook="start.ipynb")
+    page.get_by_text("More options").click()
     page.get_by_label("CPUs").select_option("2")
     start(page)
     expect(page.get_by_text("Open the project")).to_be_visible()
@@ -160,7 +161,7 @@ def test_a_link_leads_through_the_sign_in_to_the_form_and_the_notebook(
     fill_in_login(page, f"link-{javascript}".lower())
     page.wait_for_url(re.compile("home/projects.repo="))
     expect(page.get_by_label("Repository")).to_have_value(f"{git.url}/group/open")
-    expect(page.get_by_label("The branch, as it goes on")).to_be_checked()
+    expect(page.get_by_label("Follow the branch")).to_be_checked()
     expect(page.get_by_text("You have none yet")).to_be_visible()
     start(page)
     page.wait_for_url("**/home/launches/*")

@@ -97,6 +97,10 @@ def test_what_is_left_out_has_its_default():
         ("mem_request", "1024M", "1G"),
         ("mem_request", "1.5G", "1536M"),
         ("mem_request", "2Gi", "2G"),
+        ("mem_request", "2GB", "2G"),
+        ("mem_request", "2 GB", "2G"),
+        ("mem_request", "2 G", "2G"),
+        ("mem_request", "2 GiB", "2G"),
         ("mem_request", 2**30, "1G"),
         ("mem_request", 2.0**30, "1G"),
         ("mem_request", str(2**30), "1G"),
@@ -116,8 +120,8 @@ def test_equal_values_are_stored_the_same(name, given, chosen):
     ("name", "given"),
     [
         *(("mem_request", given) for given in (
-            "1GB", "1g", "1m", "-1G", "1e9", "1 G", "G", "", "٣G", "1G\n", "0x10", "9" * 5000 + "G",
-            True, None, [], {}, 0, -1, 1.5, 10**400, float("inf"), float("nan"),
+            "1Gb", "1g", "1m", "-1G", "1e9", "1  G", "1B", "G", "", "٣G", "1G\n", "0x10",
+            "9" * 5000 + "G", True, None, [], {}, 0, -1, 1.5, 10**400, float("inf"), float("nan"),
         )),
         *(("cpu_request", given) for given in (
             "1G", "m", "-1", "0", "0m", "1,5", True, None, [1], 0, -1, 10**400, float("nan"),
@@ -213,9 +217,12 @@ def test_an_administrator_says_what_an_option_sets():
     assert resources(options.apply(options.choose({"scratch": 0}, []), ALL)).get("generic") is None
 
 
+CHOSEN = {"cpu_request": 1, "mem_request": "2G", "defaultUrl": "/tree", "lfs_auto_fetch": True}
+
+
 def test_what_does_not_matter_is_left_out_with_a_warning():
     options = read_server_options(RENKU)
-    applied = options.apply(options.choose({"lfs_auto_fetch": True}, []), ("command",))
+    applied = options.apply(options.choose(CHOSEN, []), ("command",))
     assert applied.specification.is_empty
     assert applied.lfs
     assert [each["option"] for each in applied.warnings] == [
@@ -223,6 +230,21 @@ def test_what_does_not_matter_is_left_out_with_a_warning():
     ]  # fmt: skip
     assert {each["type"] for each in applied.warnings} == {"not_enforced"}
     assert applied.warnings[0]["detail"].startswith("CPUs has no effect: ")
+
+
+def test_nobody_is_warned_of_what_nobody_chose():
+    entry = {**MEMORY, "groups": {"staff": {"default": "4G"}}}
+    options = read_server_options(RENKU | {"mem_request": entry})
+    assert options.apply(options.choose({}, []), ("command",), []).warnings == ()
+    of_staff = options.choose({}, ["staff"])
+    assert options.apply(of_staff, ("command",), ["staff"]).warnings == ()
+
+
+def test_what_has_no_effect_is_known_before_a_choice():
+    options = read_server_options(RENKU)
+    assert options.without_effect(ALL) == frozenset()
+    found = options.without_effect(("command", "default_url"))
+    assert found == {"cpu_request", "mem_request"}
 
 
 @pytest.mark.parametrize("resource", ["gpus", "generic:fpga"])
@@ -311,7 +333,7 @@ def test_nobody_may_reserve_more_than_is_allowed():
         (option(range="1G-4G"), r"\.range must be a list of two values"),
         (option(range=["1G"]), r"\.range must be a list of two values"),
         (option(range=["4G", "1G"]), r"\.range must have the least value first"),
-        (option(range=["1G", "4GB"]), r"\.range\[1\] must be a size such as"),
+        (option(range=["1G", "4GX"]), r"\.range\[1\] must be a size such as"),
         (option(range=["1G", "9999T"]), r"\.range\[1\] must be a size such as"),
         (option(options=["1G"]), r"\.options must be left out, as the type is int"),
         (option(type="enum"), r"\.options is missing: the list of the values"),

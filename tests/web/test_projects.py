@@ -8,21 +8,9 @@ import git_sites
 import pytest
 from environments import HOOK_TOKEN, SITE
 from fakehub import json_answer
+from project_pages import OPTIONS, PAGE, error_at, filled, form
 from visiting import HOSTILE, Visitor, text_of
 from waiting import wait_until
-
-PAGE = "/home/projects"
-OPTIONS = {
-    "cpu_request": {
-        "order": 1, "displayName": "CPUs", "type": "enum", "default": 0.5, "options": [0.5, 1, 2],
-    },
-    "mem_request": {
-        "order": 2, "displayName": "Memory", "type": "int", "default": "1G", "range": ["1G", "8G"],
-    },
-    "lfs_auto_fetch": {
-        "order": 3, "displayName": "Fetch large files", "type": "boolean", "default": False,
-    },
-}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -52,20 +40,6 @@ def project(git):
     repository = git.projects["group/open"].repository
     repository.commit({"notebooks/start.ipynb": "{}"})
     return repository
-
-
-def filled(git, path="group/open", action="start", **changed):
-    """What a browser sends for the form."""
-    form = {"/repository": f"{git.url}/{path}", "/ref": "", "/follow": "", "/notebook": ""}
-    form |= {"/serverOptions/cpu_request": "0.5", "/serverOptions/mem_request": "1G"}
-    return {"action": action, **form, **{f"/{name}": text for name, text in changed.items()}}
-
-
-def error_at(page, name):
-    """The sentences at a field."""
-    found = re.search(rf'data-pointer="{re.escape(name)}">(.*?)</div></div>', page.text, re.DOTALL)
-    assert found, text_of(page)
-    return html.unescape(re.sub(r"<[^>]*>", "", found[1]))
 
 
 def launch_of(visitor, answer):
@@ -104,7 +78,7 @@ def test_a_project_of_the_first_host_needs_no_url(visitor, git, project):
     for written in ("group/open", "/group/open", f"{host}/group/open", f"{git.url}/group/open.git"):
         page = visitor.post(PAGE, filled(git, repository=written, action="share"))
         if written.startswith("/"):
-            assert "must begin with https://" in error_at(page, "/repository")
+            assert "group/project, or group/project" in error_at(page, "/repository")
         else:
             assert page.status_code == 200, text_of(page)
     launch_of(visitor, visitor.post(PAGE, filled(git, repository=" group/open ")))
@@ -130,10 +104,10 @@ def test_the_same_form_sent_twice_is_one_launch(visitor, git, project):
 
 WRONG = {
     "/repository": [
-        ("", "Repository is missing"),
+        ("", "Repository has to be filled in"),
         ("file:///etc", "must begin with https://"),
         ("ext::sh -c id", "must be ASCII characters without spaces"),
-        ("git@github.com:group/open", "must begin with https://"),
+        ("git@github.com:group/open", "/group/project, or group/project"),
         ("https://user:secret@github.com/group/open", "must not contain a user name"),
         ("https://elsewhere.example.org/a/b", "must be on one of the git hosts"),
         ("group/nothing-there", "does not exist"),
@@ -197,7 +171,7 @@ def test_the_quota_says_which_server_could_be_stopped(visitor, git, project, ali
     assert all(name in text_of(page) for name in servers(visitor))
 
 
-def test_hostile_texts_stay_texts(visitor, git):
+def test_hostile_texts_stay_texts(visitor, git, project):
     for name in ("repository", "ref", "notebook", "follow"):
         page = visitor.post(PAGE, filled(git, action="share", **{name: HOSTILE}))
         assert page.status_code == (200 if name == "notebook" else 400)
@@ -250,13 +224,6 @@ def test_every_change_needs_the_token_of_the_session(visitor, path):
 # links
 
 
-def form(visitor, query):
-    """The form that a link leads to."""
-    led = visitor.get(f"/launch/?{query}")
-    assert led.status_code == 303
-    return visitor.get(led.headers["location"])
-
-
 def test_a_link_fills_in_the_form(visitor, git):
     page = form(
         visitor,
@@ -297,7 +264,7 @@ def test_a_link_leads_through_the_sign_in_to_its_form(visitor, git):
     assert back == f"{PAGE}?repo={git.url}/group/open&follow=branch"
 
 
-def test_what_is_shared_leads_to_the_same_form(visitor, git):
+def test_what_is_shared_leads_to_the_same_form(visitor, git, project):
     sent = filled(git, action="share", ref="main", follow="branch", notebook="a.ipynb")
     page = visitor.post(PAGE, sent | {"/serverOptions/mem_request": "2G"})
     assert page.status_code == 200, text_of(page)
@@ -432,36 +399,6 @@ def test_a_log_that_is_not_kept_says_why(visitor, started, fakehub):
     assert "project_log.js" not in page.text
 
 
-# tokens
-
-
-def test_a_token_is_stored_never_shown_and_removed(visitor, git):
-    page = visitor.get(f"{PAGE}/tokens")
-    assert "There is no token" in text_of(page)
-    assert f'href="{git.url}/-/user_settings/personal_access_tokens"' in page.text
-    assert 'href="https://github.com/settings/tokens"' in page.text
-    sent = {"action": "store", "host": git.url, "token": " canary-0123456789\n"}
-    assert visitor.post(f"{PAGE}/tokens", sent).status_code == 303
-    page = visitor.get(f"{PAGE}/tokens")
-    assert "You have stored a token" in text_of(page)
-    assert "canary" not in page.text
-    assert visitor.post(f"{PAGE}/tokens", sent | {"action": "remove"}).status_code == 303
-    assert "You have stored" not in text_of(visitor.get(f"{PAGE}/tokens"))
-
-
-def test_a_wrong_token_is_said_at_its_field_and_not_shown(visitor, git):
-    sent = {"action": "store", "host": git.url, "token": "two canaries"}
-    page = visitor.post(f"{PAGE}/tokens", sent)
-    assert page.status_code == 400
-    assert "Token must be 1 to 4096 ASCII characters without spaces." in text_of(page)
-    assert "canaries" not in page.text
-
-
-def test_a_token_goes_to_no_host_that_is_not_listed(visitor):
-    sent = {"action": "store", "host": "https://elsewhere.example.org", "token": "x"}
-    assert visitor.post(f"{PAGE}/tokens", sent).status_code == 404
-
-
 # names to choose from
 
 
@@ -546,8 +483,10 @@ def test_a_launch_whose_server_was_removed_leads_to_the_form(visitor, git, proje
     assert led.headers["location"].startswith(f"{PAGE}?repo={git.url}/group/open&ref=")
 
 
-def test_the_badge_of_a_commit_alone_names_no_branch(visitor, git, project):
-    launch_of(visitor, visitor.post(PAGE, filled(git, ref=project.tip())))
+def test_the_badge_of_a_commit_on_a_branch_of_ones_own_names_no_branch(visitor, git, project):
+    body = {"repository": f"{git.url}/group/open", "commit_sha": project.tip(), "branch": "mine"}
+    headers = {**visitor.user.auth, "Prefer": "respond-async"}
+    assert visitor.client.post("/servers", json=body, headers=headers).status_code == 202
     [(name, kept)] = servers(visitor).items()
     page = visitor.get(f"{PAGE}/servers/{name}/badge")
     assert page.status_code == 200

@@ -1,5 +1,7 @@
 """Gitea and Forgejo, such as codeberg.org."""
 
+import re
+
 from launcher.projects.api import HostApi
 from launcher.projects.model import (
     Access,
@@ -17,6 +19,9 @@ class Gitea(Provider):
     username = "token"
     access_help = "An access token with the permission to read repositories (read:repository)."
     access_page = "user/settings/applications"
+    page_of_folder = re.compile(
+        "(?P<repository>[^/]+/[^/]+)/src/(?:branch|tag|commit)/(?P<ref>[^/]+)(?:/(?P<path>.+))?"
+    )
 
     @property
     def api_url(self) -> str:

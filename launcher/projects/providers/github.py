@@ -1,5 +1,7 @@
 """GitHub: github.com, GitHub Enterprise Server, and what has the same API."""
 
+import re
+
 from launcher.projects.api import HostApi
 from launcher.projects.model import (
     Access,
@@ -19,6 +21,9 @@ class GitHub(Provider):
     username = "x-access-token"
     access_help = "A classic token with the scope repo, or a fine-grained one that reads Contents."
     access_page = "settings/tokens"
+    page_of_folder = re.compile(
+        "(?P<repository>[^/]+/[^/]+)/(?:tree|blob)/(?P<ref>[^/]+)(?:/(?P<path>.+))?"
+    )
 
     @property
     def api_url(self) -> str:

@@ -1,5 +1,6 @@
 """GitLab: gitlab.com and GitLab of a site's own."""
 
+import re
 from typing import Any
 from urllib.parse import quote
 
@@ -17,6 +18,10 @@ class GitLab(Provider):
     username = "oauth2"
     access_help = "A personal access token with the scopes read_api and read_repository."
     access_page = "-/user_settings/personal_access_tokens"
+    # no group or project may be called tree or blob; old addresses have no "-"
+    page_of_folder = re.compile(
+        "(?P<repository>[^/]+(?:/[^/]+)+?)(?:/-)?/(?:tree|blob)/(?P<ref>[^/]+)(?:/(?P<path>.+))?"
+    )
 
     @property
     def api_url(self) -> str:

@@ -8,7 +8,8 @@ const now = document.getElementById("now");
 
 const repository = form?.elements["/repository"];
 const reference = form?.elements["/ref"];
-const said = form?.querySelector("[data-references]");
+const said = form?.querySelector("[data-says=references]");
+const refused = form?.querySelector("[data-says=repository]");
 const offered = document.getElementById("references");
 let timer;
 let asked = "";
@@ -30,12 +31,24 @@ async function complete() {
   if (mine !== asked) return; // somebody typed on
   if (!answer.ok) {
     offered.replaceChildren();
-    said.textContent = body.detail;
+    said.textContent = "";
+    refused.replaceChildren(...linked(body.detail));
     return;
   }
+  refused.replaceChildren();
   const names = [...body.branches, ...body.tags];
   offered.replaceChildren(...names.map((name) => new Option(name, name)));
   said.textContent = sentence(body, names.length);
+}
+
+/** A sentence whose words "access token" lead to the page of the tokens. */
+function linked(detail) {
+  const words = "access token";
+  const [before, ...after] = detail.split(words);
+  if (!after.length) return [before];
+  const link = Object.assign(document.createElement("a"), { href: "projects/tokens" });
+  link.textContent = words;
+  return [before, link, after.join(words)];
 }
 
 function sentence(body, count) {
