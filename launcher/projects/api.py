@@ -90,10 +90,12 @@ class HostApi:
         return found
 
     def commit_in(self, found: Any, sha: str) -> str:
-        """The full sha that was found, if it begins with `sha`; raises NotFound."""
-        # a branch may have a name of hexadecimal digits
-        if isinstance(found, str) and re.fullmatch("[0-9a-f]{40}", found) and found.startswith(sha):
+        """The full sha that was found, if it begins with `sha`; raises as `get`."""
+        if not isinstance(found, str) or not re.fullmatch("[0-9a-f]{40}", found):
+            raise git_failures.unavailable(self.display_name, "does not answer as its API should")
+        if found.startswith(sha):
             return found
+        # a branch may have a name of hexadecimal digits
         raise NotFound(f"This project has no commit {sha} on {self.display_name}.")
 
     def _failure(self, response: outbound.Response) -> LauncherError:

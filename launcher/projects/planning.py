@@ -18,6 +18,7 @@ from launcher.projects.server_names import server_name
 from launcher.server_ref import ServerRef
 from launcher.store.project_servers import ProjectServer
 
+# of Renku notebooks, and of hosts that do not tell the default branch
 DEFAULT_BRANCH = "master"
 # of the branch that prepare.py checks out on
 MAX_BRANCH = 200
@@ -138,16 +139,22 @@ class Planning:
             _parse_branch(branch)
         if asked.get("follow"):
             return await self._followed(repository, asked, credential)
+        is_of_renku = "repository" not in asked and "ref" not in asked
         if "commit_sha" in asked:
             if "ref" in asked:
                 raise _wrong("ref", "cannot be beside commit_sha; leave one of them out")
             found = await self._reader.resolve_commit(repository, asked["commit_sha"], credential)
-        elif "repository" in asked or "ref" in asked:
+        elif not is_of_renku:
             ref = asked.get("ref", refs.HEAD)
             found = await self._reader.resolve(repository, ref, credential)
         else:
             raise _wrong("commit_sha", "is missing; or give a ref, such as a branch")
-        return _Target(found.commit, branch or found.branch or DEFAULT_BRANCH)
+        branch = branch or found.branch
+        if not branch and not is_of_renku:
+            branch = await self._reader.default_branch(repository, credential)
+        branch = branch or DEFAULT_BRANCH
+        _parse_branch(branch)
+        return _Target(found.commit, branch)
 
     async def _followed(
         self, repository: Repository, asked: Mapping[str, Any], credential: GitCredential | None
@@ -155,13 +162,17 @@ class Planning:
         if "commit_sha" in asked:
             raise _wrong("commit_sha", "cannot be followed; leave it out, or leave out follow")
         field = "ref" if "ref" in asked else "branch"
-        named = asked.get(field)
-        ref = refs.HEAD if named is None else refs.parse(named, f"/{field}")
-        if named is not None and named != refs.HEAD and not named.startswith(refs.BRANCHES):
-            ref = refs.BRANCHES + named
-        found = await self._reader.resolve(repository, ref, credential)
+        name = refs.parse(asked.get(field, refs.HEAD), f"/{field}")
+        if refs.is_full_sha(name):
+            raise _not_a_branch(field, name)
+        if name == refs.HEAD:
+            found = await self._reader.resolve(repository, name, credential)
+        else:
+            found = await self._reader.find_branch(
+                repository, name, credential, pointer=f"/{field}"
+            )
         if found.branch is None:
-            raise _wrong("ref", "must be a branch, which can be followed")
+            raise _not_a_branch(field, name.removeprefix(refs.TAGS))
         _parse_branch(found.branch)
         return _Target(None, found.branch)
 
@@ -186,6 +197,13 @@ def _parse_branch(text: str) -> None:
         raise _wrong("branch", "must be the name of a branch; a commit belongs to commit_sha")
     if len(text) > MAX_BRANCH:
         raise _wrong("branch", f"must have at most {MAX_BRANCH} characters")
+
+
+def _not_a_branch(field: str, name: str) -> BadRequest:
+    return BadRequest(
+        f"{name!r} is not a branch of this project; only a branch can be followed.",
+        errors=[{"pointer": f"/{field}", "detail": f"must be a branch, and {name!r} is not"}],
+    )
 
 
 def _wrong(field: str, sentence: str) -> BadRequest:

@@ -1,6 +1,6 @@
 """Reads repositories on git hosts with a user's own right: commits, branches and tags."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from launcher.errors import BadRequest, Forbidden, NotFound
@@ -58,6 +58,38 @@ class RepositoryReader:
             lambda: self._resolve_sha(repository, digits, credential),
         )
 
+    async def find_branch(
+        self,
+        repository: Repository,
+        name: str,
+        credential: GitCredential | None = None,
+        *,
+        pointer: str = "/ref",
+    ) -> Resolved:
+        """The branch with that name, or if there is none, the tag; raises BadRequest, too.
+
+        `pointer` is that of the field with the name.
+        """
+        short = refs.parse(name, pointer).removeprefix(refs.BRANCHES)
+        return await self._resolving.share(
+            ("branch", repository, repository.url, short, credential, pointer),
+            lambda: self._find_branch(repository, short, credential, pointer),
+        )
+
+    async def default_branch(
+        self, repository: Repository, credential: GitCredential | None = None
+    ) -> str:
+        """The branch that HEAD names, or '' if the host does not tell.
+
+        It is asked for on its own: with a pattern for HEAD, git cannot limit what hosts send to
+        branches and tags, which in large projects is a small part of it.
+        """
+        found = await self._listing.share(
+            (refs.HEAD, repository, repository.url, credential),
+            lambda: self._head(repository, credential),
+        )
+        return found.head
+
     async def references(
         self,
         repository: Repository,
@@ -75,6 +107,8 @@ class RepositoryReader:
             (repository, repository.url, credential),
             lambda: self._advertised(repository, credential),
         )
+        if not found.refs:
+            await self._check_host(repository, credential)
         default = "" if prefix else (await self._head(repository, credential)).head
         branches = _names(found.refs, refs.BRANCHES, prefix)
         if default in branches:
@@ -110,20 +144,41 @@ class RepositoryReader:
         await self.check_access(repository, credential)
         if name == refs.HEAD:
             return await self._default(repository, credential)
-        patterns = _full_names(name)
-        found = await self._advertised(repository, credential, patterns)
-        for full in patterns:
-            if commit := found.refs.get(f"{full}^{{}}") or found.refs.get(full):
-                return _of_ref(full, commit)
+        if found := await self._first(repository, _full_names(name), credential):
+            return found
         if refs.is_short_sha(name):
             return await self._expand(repository, name.lower(), credential)
-        raise NotFound(
-            f"This project has no branch or tag {name!r} on {repository.host.display_name}."
-        )
+        await self._check_host(repository, credential)
+        raise _missing(name, repository)
+
+    async def _find_branch(
+        self, repository: Repository, short: str, credential: GitCredential | None, pointer: str
+    ) -> Resolved:
+        await self.check_access(repository, credential)
+        branch, tag = refs.BRANCHES + short, refs.TAGS + short.removeprefix(refs.TAGS)
+        if found := await self._first(repository, [branch, tag], credential):
+            return found
+        await self._check_host(repository, credential)
+        raise _missing(branch, repository, pointer)
+
+    async def _first(
+        self, repository: Repository, names: Sequence[str], credential: GitCredential | None
+    ) -> Resolved | None:
+        """What the first of the full names that exists means."""
+        found = await self._advertised(repository, credential, names)
+        for full in names:
+            if commit := found.refs.get(f"{full}^{{}}") or found.refs.get(full):
+                return _of_ref(full, commit)
+        return None
+
+    async def _check_host(self, repository: Repository, credential: GitCredential | None) -> None:
+        """Raise GitHostUnavailable if nothing was found because this is no git host."""
+        await self._calls.ask_git(repository, credential, self._git.check_host)
 
     async def _default(self, repository: Repository, credential: GitCredential | None) -> Resolved:
         found = await self._head(repository, credential)
         if refs.HEAD not in found.refs:
+            await self._check_host(repository, credential)
             raise NotFound("This project has no commits on its default branch.")
         kind = RefKind.BRANCH if found.head else RefKind.COMMIT
         return Resolved(found.refs[refs.HEAD], found.head or None, kind)
@@ -154,7 +209,10 @@ class RepositoryReader:
                 repository, credential, lambda api: provider.find_commit(api, repository, sha)
             )
         else:
-            commit = _only(await self._advertised(repository, credential), sha)
+            found = await self._advertised(repository, credential)
+            if not found.refs:
+                await self._check_host(repository, credential)
+            commit = _only(found, sha)
         return Resolved(commit, None, RefKind.COMMIT)
 
     async def _head(
@@ -188,6 +246,17 @@ def _of_ref(full: str, commit: str) -> Resolved:
     if full.startswith(refs.BRANCHES):
         return Resolved(commit, full.removeprefix(refs.BRANCHES), RefKind.BRANCH)
     return Resolved(commit, None, RefKind.TAG)
+
+
+def _missing(name: str, repository: Repository, pointer: str = "/ref") -> NotFound:
+    kind = "branch or tag"
+    if name.startswith((refs.BRANCHES, refs.TAGS)):
+        kind = "branch" if name.startswith(refs.BRANCHES) else "tag"
+    short = name.removeprefix(refs.BRANCHES).removeprefix(refs.TAGS)
+    return NotFound(
+        f"This project has no {kind} {short!r} on {repository.host.display_name}.",
+        errors=[{"pointer": pointer, "detail": f"{short!r} is no {kind} of this project"}],
+    )
 
 
 def _only(found: Advertisement, sha: str) -> str:

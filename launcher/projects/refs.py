@@ -1,7 +1,6 @@
 """Names of branches, tags and commits."""
 
 import re
-import unicodedata
 
 from launcher.errors import BadRequest
 
@@ -44,12 +43,15 @@ def parse_sha(text: str, pointer: str = "/commit_sha") -> str:
 
 
 def problem(text: str) -> str:
-    """Why a text cannot be the name of a branch or tag, or '' (git-check-ref-format)."""
+    """Why a text cannot be the name of a branch or tag, or '' (git-check-ref-format).
+
+    Of what git allows, characters that do not show are refused; the checkout does so, too.
+    """
     if not text:
         return "must not be empty"
     if text.startswith("-"):
         return "must not begin with '-'"
-    if any(unicodedata.category(each) in ("Cc", "Cf", "Cs", "Zl", "Zp") for each in text):
+    if not text.isprintable():
         return "must not contain control or invisible characters"
     if len(text.encode("utf-8")) > MAX_BYTES:
         return f"must have at most {MAX_BYTES} bytes"

@@ -116,6 +116,7 @@ def test_a_branch_that_only_a_shell_would_read_is_one_that_does_not_exist(
     url = f"{host.url}/group/open.git"
     problem = refused(site, alice, 404, {"repository": url, "ref": name})
     assert "no branch or tag" in problem["detail"]
+    assert field_of(problem) == "ref"
     nothing_happened()
 
 
@@ -266,10 +267,9 @@ BY_GIT, BY_API = {"ref": "main"}, {"commit_sha": SHA[:8]}
         ("error", BY_API, 503, "an error"),
         ("throttle", BY_GIT, 503, "limits the number of requests"),
         ("throttle", BY_API, 503, "limits the number of requests"),
-        # git takes any page for the list of a repository without branches
-        ("nonsense", BY_GIT, 404, "no branch or tag"),
+        ("nonsense", BY_GIT, 503, "does not answer as a git host does"),
         ("nonsense", BY_API, 503, "does not answer as its API should"),
-        ("flood", BY_GIT, 404, "no branch or tag"),
+        ("flood", BY_GIT, 503, "does not answer as a git host does"),
         ("flood", BY_API, 503, "sends too large a response"),
     ],
 )

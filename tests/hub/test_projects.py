@@ -104,7 +104,7 @@ def test_another_user_sees_nothing_of_it(projects, opened):
 def test_a_tag_is_the_commit_that_it_marks(alice, repository):
     server = alice.opened("course/first", ref="v1")
     sha = repository.git("rev-parse", "v1^{commit}")
-    assert checked_out(alice.workspace(server)) == [sha, "master"]
+    assert checked_out(alice.workspace(server)) == [sha, "main"]
     assert not (alice.workspace(server) / "second.md").exists()
 
 

@@ -248,7 +248,20 @@ async def test_an_empty_project_has_nothing_to_start(site_of):
     async with reading(given.host) as reader:
         with pytest.raises(NotFound, match="no commits"):
             await reader.resolve(given, "HEAD")
+        with pytest.raises(NotFound, match="no branch or tag 'main'"):
+            await reader.resolve(given, "main")
+        with pytest.raises(NotFound, match="No branch or tag is at a commit"):
+            await reader.resolve(given, "a" * 8)
         assert (await reader.references(given)).branches == ()
+        assert await reader.default_branch(given) == ""
+
+
+async def test_a_name_that_is_missing_is_shown_as_people_write_it(site_of):
+    given = repository(site_of("git"), "git")
+    async with reading(given.host) as reader:
+        for name, kind in (("refs/heads/x", "branch"), ("refs/tags/x", "tag")):
+            with pytest.raises(NotFound, match=f"^This project has no {kind} 'x' on"):
+                await reader.resolve(given, name)
 
 
 async def test_a_host_that_does_not_tell_leaves_the_commit_to_the_checkout(site_of):
@@ -313,14 +326,18 @@ async def test_each_failure_of_a_host_is_a_sentence(how, error, sentence, ref, s
 
 @every_provider
 @pytest.mark.parametrize("how", ["nonsense", "flood"])
-async def test_a_host_that_answers_with_something_else_has_no_commits(provider, how, site_of):
+async def test_a_host_that_answers_with_something_else_is_no_git_host(provider, how, site_of):
     site = site_of(provider)
     site.misbehaves = how
     given = repository(site, provider)
     async with reading(given.host) as reader:
         for ref in ("main", "HEAD", "a" * 40, "a" * 8):
-            with pytest.raises((GitHostUnavailable, NotFound)):
+            with pytest.raises(GitHostUnavailable):
                 await reader.resolve(given, ref)
+        with pytest.raises(GitHostUnavailable):
+            await reader.find_branch(given, "main")
+        with pytest.raises(GitHostUnavailable):
+            await reader.references(given)
 
 
 @pytest.mark.parametrize("ref", ["main", "a" * 8])

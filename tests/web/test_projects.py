@@ -490,6 +490,6 @@ def test_the_badge_of_a_commit_on_a_branch_of_ones_own_names_no_branch(visitor, 
     [(name, kept)] = servers(visitor).items()
     page = visitor.get(f"{PAGE}/servers/{name}/badge")
     assert page.status_code == 200
-    assert kept["branch"] == "master"
+    assert kept["branch"] == "mine"
     assert "follow=branch" not in page.text
     assert f"ref={project.tip()}" in page.text
