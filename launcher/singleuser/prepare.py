@@ -493,8 +493,6 @@ SETTINGS = {
     "submodule.recurse": "false",
     "fetch.recurseSubmodules": "false",
     "fetch.fsckObjects": "true",
-    # a pack, whose size is bounded while it arrives, however few objects it has
-    "fetch.unpackLimit": "1",
     "transfer.fsckObjects": "true",
     # harmless faults of old commits, which many repositories have
     "fetch.fsck.zeroPaddedFilemode": "warn",

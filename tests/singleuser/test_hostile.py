@@ -292,14 +292,3 @@ def test_submodules_count_for_the_limits_of_the_project(
     assert f"The submodule s2 is left empty: {sentence}" in message
     assert len(os.listdir(workspace / "s0")) == 10
     assert os.listdir(workspace / "s2") == []
-
-
-def test_a_few_large_files_are_bounded_while_they_arrive(outcome, project, repository, home):
-    blobs = [
-        repository.git("hash-object", "-w", "--stdin", stdin=os.urandom(2**20)) for _ in range(30)
-    ]
-    rows = "".join(f"100644 blob {blob}\tf{number}\n" for number, blob in enumerate(blobs))
-    tree = repository.git("mktree", stdin=rows.encode())
-    sha = repository.git("commit-tree", tree, "-m", "large")
-    state, message = outcome(project(commit=sha, max_bytes=2**20, depth=0))
-    assert (state, message[:25]) == ("failed", "The repository is larger ")
