@@ -31,6 +31,8 @@ c.Launcher.entrypoint_types = [
 ]
 c.Launcher.validator = "checked_files:FilesOfTheTest"
 c.Launcher.environment_servers = True
+# for the link to the page Projects
+c.Launcher.git_hosts = [{"url": "https://git.example.org", "provider": "git"}]
 """
 # says that it ran, and goes on as the server
 SCRIPT = '#!/bin/sh\necho {name} >>{log}\nexec "$@"\n'
@@ -219,3 +221,11 @@ def test_the_pages_are_accessible_and_fit_a_phone(make_page, scripts, dark):
         assert_fits(page)
         assert_accessible(page)
         expect(page.get_by_role("heading", level=1)).to_have_count(1)
+
+
+def test_the_pages_fit_in_one_row_of_the_navigation_on_a_phone(make_page):
+    page = make_page("alice", width=390)
+    page.goto("home/")
+    links = page.locator(".navbar .nav-link")
+    expect(links).to_have_text(["Home", "Projects", "Environments", "Token", "API", "JupyterHub"])
+    assert len(set(links.evaluate_all("found => found.map((it) => it.offsetTop)"))) == 1

@@ -89,17 +89,19 @@ def test_a_start_that_failed_looks_different_from_a_stop(visitor, sha):
     write(visitor.client, sa.update(tables.launches).values(state="failed", problem=problem))
     page = visitor.get(PAGE)
     assert "stopped not started" in text_of(page)
-    assert "The last launch failed: Your server has no image. The launch of" in text_of(page)
-    assert f'<a href="{address}">The launch<' in page.text
+    assert "The last launch failed: Your server has no image. ( see the launch of" in text_of(page)
+    assert f'<a href="{address}">see the launch<' in page.text
 
 
 def test_a_checkout_that_failed_says_how_to_try_again(visitor, sha):
-    opened(visitor)
+    name, _ = opened(visitor)
     failed = {"start_id": "x", "checkout": "failed", "detail": "No space."}
     write(visitor.client, sa.update(tables.project_servers).values(failed))
     text = text_of(visitor.get(PAGE))
-    assert "The project was not checked out: No space. The launch of group/open" in text
+    assert "The project was not checked out: No space. ( see the launch of group/open" in text
     assert "To try again, press Stop , then Resume ." in text
+    text = text_of(visitor.get(f"{PAGE}/servers/{name}/log"))
+    assert "To try again, press Stop , then Resume on the page Projects." in text
 
 
 def test_a_server_that_was_removed_is_said_to_be(visitor, sha):
@@ -171,7 +173,7 @@ def test_an_empty_log_says_why_the_start_failed(visitor, sha, fakehub):
     problem = {"type": "x", "title": "Not started", "detail": "No such image."}
     write(visitor.client, sa.update(tables.launches).values(state="failed", problem=problem))
     page = log(visitor, fakehub, name)
-    assert "The last launch failed: No such image. The launch of group/open" in text_of(page)
-    assert f'<a href="{address}">The launch<' in page.text
+    assert "The last launch failed: No such image. ( see the launch of group/open" in text_of(page)
+    assert f'<a href="{address}">see the launch<' in page.text
     assert "The server wrote nothing." in text_of(page)
     assert "Nothing yet" not in text_of(page)
