@@ -68,7 +68,10 @@ MAY_IMPORT = {
     | {"auth", "config", "forms", "links", "parts", "projects", "rendering"},
     "app": FEATURES
     | CLIENTS
-    | {"auth", "config", "keys", "parts", "api", "projects", "rendering", "spawning", "web"},
+    | {"auth", "config", "configured", "keys", "parts", "api", "projects", "rendering"}
+    | {"spawning", "web"},
+    # what the settings of the features mean, for the service and for the doctor
+    "configured": {"config", "entrypoints", "experiments", "projects", "store"},
     "serve": {"app", "config"},
     "gunicorn": {"config", "store", "worker"},
     "worker": set(),
@@ -76,10 +79,12 @@ MAY_IMPORT = {
     "cli": {
         "client",
         "config",
+        "configured",
         "experiments",
         "hub",
         "keys",
         "links",
+        "projects",
         "readiness",
         "store",
         "worker",
@@ -87,7 +92,8 @@ MAY_IMPORT = {
     "__main__": {"cli"},
 }
 WEB_FRAMEWORKS = {"starlette", "connexion", "swagger_ui_bundle", "flask", "fastapi", "uvicorn"}
-MAY_SERVE = {"api", "web", "app"}
+# `configured` checks that a site's own routes are routes
+MAY_SERVE = {"api", "web", "app", "configured"}
 READS_ENVIRONMENT = {"cli", "config", "jupyterhub", "singleuser"}
 # the outermost layer, and what hands a site's files to the parsers of other projects
 CATCHES_EVERYTHING = {

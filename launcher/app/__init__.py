@@ -21,14 +21,12 @@ from launcher.api.bodies import OnlyJSON
 from launcher.api.paths import OnlyCommits
 from launcher.api.timing import Timed
 from launcher.app.building import Building, SharedState
-from launcher.app.configured import ConfiguredEnvironments, ConfiguredProjects
 from launcher.auth.sessions import Sessions
 from launcher.config import Launcher
+from launcher.configured import Configured
 from launcher.experiments import Catalogue
 from launcher.logs import RequestId
 from launcher.metrics import Metrics
-from launcher.projects.addresses import CheckedResolver
-from launcher.projects.api import open_session
 from launcher.web import additional
 
 log = logging.getLogger("launcher")
@@ -55,10 +53,7 @@ def create_app(
     Without `experiments`, those of the settings are loaded.
     """
     experiments = experiments or Catalogue.load(settings.experiment_paths)
-    environments, projects = (
-        ConfiguredEnvironments.read(settings),
-        ConfiguredProjects.read(settings),
-    )
+    configured = Configured.read(settings)
     certificates = settings.certificates
     tls = internal_ssl.client_context(certificates) if certificates else None
     secret = keys.secret(Path(settings.secret_file))
@@ -79,7 +74,7 @@ def create_app(
             outbound.open_session(
                 metrics.upstream, connections=SERVER_CONNECTIONS, on_error=outbound.log_error
             ) as to_servers,
-            open_session(CheckedResolver(projects.addresses), metrics.upstream) as to_git_hosts,
+            configured.projects.open_session(metrics.upstream) as to_git_hosts,
             Building(
                 settings,
                 to_hub,
@@ -88,8 +83,8 @@ def create_app(
                 metrics,
                 stopping,
                 end_process,
-                environments,
-                projects,
+                configured.environments,
+                configured.projects,
             ).parts(experiments, secret, shared) as parts,
         ):
             yield {"parts": parts}

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from launcher import auth, keys, outbound
-from launcher.app.configured import ConfiguredEnvironments, ConfiguredProjects
 from launcher.auth import Authenticator, AuthPolicy
 from launcher.auth.browser import Browsers
 from launcher.auth.oauth import OAuthClient, SignIns
 from launcher.auth.sessions import Sessions
 from launcher.config import Launcher
+from launcher.configured import ConfiguredEnvironments, ConfiguredProjects
 from launcher.contents import Contents
 from launcher.contents.calls import Calls, TokenSource
 from launcher.errors import StoreUnavailable

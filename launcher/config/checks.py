@@ -26,6 +26,7 @@ class Settings(Protocol):
     hub_failure_limit: int
     trusted_proxies: list[str]
     systems: list[dict[str, Any]]
+    git_hosts: list[dict[str, Any]]
     hook_token: str
     server_facing_url: str
     projects_folder: str
@@ -198,12 +199,9 @@ def _check_environments(settings: Settings) -> None:
             "LAUNCHER_HOOK_TOKEN must have 16 visible ASCII characters or more, such as the output"
             " of openssl rand -hex 24."
         )
-    if settings.systems and not settings.hook_token:
-        raise ConfigError(
-            "c.Launcher.systems needs the hub's spawn hook: call launcher.jupyterhub.configure(c,"
-            " system=…) in jupyterhub_config.py, and set LAUNCHER_HOOK_TOKEN to the same secret in"
-            " the environment of the hub and of the launcher, if the hub does not start it."
-        )
+    for name in ("systems", "git_hosts"):
+        if getattr(settings, name) and not settings.hook_token:
+            raise _without_hook(name)
     if settings.server_facing_url and urlsplit(settings.server_facing_url).scheme not in (
         "http",
         "https",
@@ -212,6 +210,14 @@ def _check_environments(settings: Settings) -> None:
             "c.Launcher.server_facing_url must be the launcher's URL for users' servers, such as"
             " https://hub.example.org/services/launcher."
         )
+
+
+def _without_hook(name: str) -> ConfigError:
+    return ConfigError(
+        f"c.Launcher.{name} needs the hub's spawn hook: call launcher.jupyterhub.configure(c,"
+        " system=…) in jupyterhub_config.py, and set LAUNCHER_HOOK_TOKEN to the same secret in"
+        " the environment of the hub and of the launcher, if the hub does not start it."
+    )
 
 
 def _check_internal_ssl(settings: Settings) -> None:

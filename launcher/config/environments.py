@@ -44,7 +44,8 @@ class EnvironmentSettings(Configurable):
     ).tag(config=True)
     hook_token = Unicode(
         help="""The secret of the hub's spawn hook; launcher.jupyterhub.configure passes it to a
-        managed service. Default: `LAUNCHER_HOOK_TOKEN`. Without it there are no environments."""
+        managed service. Default: `LAUNCHER_HOOK_TOKEN`. Without it there are no environments
+        and no projects."""
     ).tag(config=True)
     server_facing_url = Unicode(
         help="""The launcher's URL for code in users' servers, which do not reach a loopback address

@@ -12,7 +12,8 @@ class ProjectSettings(Configurable):
 
     git_hosts = List(
         Dict(),
-        help="""The git hosts that projects may be on; the first one is that of projects that are
+        help="""The git hosts that projects may be on (projects need the spawn hook, as `systems`
+        does); the first one is that of projects that are
         named without a host. Each is a dict with `url` (https, with the port), `provider` (gitlab,
         github, gitea, git, or a class), and optionally `display_name`, `min_access` (reader or
         developer), `ca_file`, `allow_private` (True for an address of a private network),

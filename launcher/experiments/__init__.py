@@ -152,6 +152,12 @@ class Catalogue:
             ) from None
 
 
+def check_paths(paths: Iterable[str | Path]) -> None:
+    """Raise ConfigError unless each path is a folder that can be read."""
+    for path in paths:
+        _folders(Path(path))
+
+
 def _folders(path: Path) -> list[Path]:
     """The folders in `path` that contain a file of an experiment."""
     try:

@@ -1,5 +1,7 @@
 """Runs `launcher doctor` as an administrator does, and other commands as users do."""
 
+import sys
+
 import pytest
 from application import environment
 from click.testing import CliRunner
@@ -14,6 +16,7 @@ from launcher.cli import main
 def doctor(fakehub, tmp_path, monkeypatch):
     """Runs the command in this process, with the configuration of the fake hub."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", [*sys.path])
 
     def run(*words, config="", **environ):
         (tmp_path / "launcher_config.py").write_text(config)

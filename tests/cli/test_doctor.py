@@ -24,6 +24,7 @@ NAMES = [
     "secret-file",
     "disk",
     "open-files",
+    "git",
 ]
 NEEDS_HUB = {"clock", "token", "scopes", "privileges", "users"}
 
@@ -32,7 +33,7 @@ def test_all_is_well_before_the_first_start(doctor):
     report = doctor()
     assert report.status == 0
     expected = dict.fromkeys(NAMES, "ok")
-    expected |= dict.fromkeys(("certificates", "users", "path", "body-limit"), "skipped")
+    expected |= dict.fromkeys(("certificates", "users", "path", "body-limit", "git"), "skipped")
     expected["privileges"] = "warning"
     assert report.statuses == expected
 

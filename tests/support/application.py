@@ -90,6 +90,8 @@ def application(hub: FakeHub, folder, environ=None, *, ended=None, **settings: o
     `ended` is called when the application wants its process to end.
     """
     environ = {**environment(hub, folder), **(environ or {})}
+    if settings.get("git_hosts"):
+        settings.setdefault("hook_token", "x" * 30)  # projects need the hook
     app_settings = config.Launcher(environ, **settings)
     _migrate(app_settings.database_url)
     experiments = None if app_settings.experiment_paths else bundled_experiments()

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import os
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,6 +18,7 @@ from launcher.cli.doctor.checks.configuration import unusable
 from launcher.cli.doctor.results import Result, Skip, skipped
 from launcher.cli.doctor.site import Site, open_site
 from launcher.config import Launcher
+from launcher.configured import Configured, ConfiguredProjects
 from launcher.errors import ConfigError
 
 OK, FAILED, UNUSABLE = 0, 1, 4
@@ -26,15 +29,23 @@ def run(*, as_json: bool, url: str, user: str) -> int:
     prepare()
     try:
         settings = config.load()
+        projects = _projects(settings)
     except ConfigError as error:
         return _refuse(unusable(str(error)), as_json=as_json)
     with _without_log():
-        results = asyncio.run(_run(settings, as_json=as_json, url=url, user=user))
+        results = asyncio.run(_run(settings, projects, as_json=as_json, url=url, user=user))
     if as_json:
         click.echo(output.document(results))
     else:
         output.show_summary(results)
     return OK if output.is_ok(results) else FAILED
+
+
+def _projects(settings: Launcher) -> ConfiguredProjects:
+    """Check the settings as the service does when it starts; raises ConfigError."""
+    # gunicorn too imports a site's own classes from the working directory
+    sys.path.insert(0, os.getcwd())
+    return Configured.read(settings).projects
 
 
 @contextmanager
@@ -59,9 +70,11 @@ def _refuse(result: Result, *, as_json: bool) -> int:
     return UNUSABLE
 
 
-async def _run(settings: Launcher, *, as_json: bool, url: str, user: str) -> list[Result]:
+async def _run(
+    settings: Launcher, projects: ConfiguredProjects, *, as_json: bool, url: str, user: str
+) -> list[Result]:
     found = []
-    async with open_site(settings, url=url, user=user) as site:
+    async with open_site(settings, projects, url=url, user=user) as site:
         async for result in _results(site):
             if not as_json:
                 output.show(result)

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from launcher import internal_ssl, outbound, urls
 from launcher.cli.doctor.results import Skip
 from launcher.config import Launcher
+from launcher.configured import ConfiguredProjects
 from launcher.errors import HubUnavailable
 from launcher.hub import Hub, not_from_hub, users
 from launcher.hub.version import version
@@ -90,11 +91,20 @@ class Site:
     """One installation; tasks are its answers, made once."""
 
     def __init__(
-        self, settings: Launcher, session: outbound.Session, *, url: str = "", user: str = ""
+        self,
+        settings: Launcher,
+        projects: ConfiguredProjects,
+        session: outbound.Session,
+        to_git_hosts: outbound.Session,
+        *,
+        url: str = "",
+        user: str = "",
     ) -> None:
         """`url` is the public URL of the launcher, `user` the name of a user to check."""
         self.settings = settings
+        self.projects = projects
         self.session = session
+        self.to_git_hosts = to_git_hosts
         self.user = user
         self._url = url.rstrip("/")
         self.hub = Hub(session, settings.hub_api_url, settings.api_token)
@@ -197,14 +207,17 @@ class Site:
 
 
 @asynccontextmanager
-async def open_site(settings: Launcher, *, url: str = "", user: str = "") -> AsyncIterator[Site]:
-    """The installation with these settings, and a session for its questions."""
+async def open_site(
+    settings: Launcher, projects: ConfiguredProjects, *, url: str = "", user: str = ""
+) -> AsyncIterator[Site]:
+    """The installation with these settings, and sessions for its questions."""
     files = settings.certificates
     tls = internal_ssl.client_context(files) if files else None
-    async with outbound.open_session(
-        lambda *call: None, connections=CONNECTIONS, tls=tls
-    ) as session:
-        yield Site(settings, session, url=url, user=user)
+    async with (
+        outbound.open_session(lambda *call: None, connections=CONNECTIONS, tls=tls) as session,
+        projects.open_session(lambda *call: None) as to_git_hosts,
+    ):
+        yield Site(settings, projects, session, to_git_hosts, url=url, user=user)
 
 
 def _once(question: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":

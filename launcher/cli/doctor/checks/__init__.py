@@ -13,6 +13,7 @@ from launcher.cli.doctor.checks import (
     configuration,
     database,
     disk,
+    git,
     hub,
     open_files,
     path,
@@ -52,4 +53,5 @@ CHECKS: tuple[CheckModule, ...] = (
     secret_file,
     disk,
     open_files,
+    git,
 )

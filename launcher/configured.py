@@ -1,15 +1,25 @@
-"""The settings of environments and of git projects, read and checked."""
+"""The settings whose values the features read: experiments, environments, projects, own routes.
 
-from collections.abc import Mapping
+`launcher serve` and `launcher doctor` both read them here, so that they refuse the same ones.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
+
+from starlette.routing import BaseRoute
 
 from launcher import outbound
 from launcher.config import Launcher
 from launcher.entrypoints import configuration
 from launcher.entrypoints.model import EntrypointType, System, Validator
 from launcher.entrypoints.registry import Registry
+from launcher.errors import ConfigError
+from launcher.experiments import check_paths
 from launcher.git import Git
-from launcher.projects.addresses import Addresses
+from launcher.projects.addresses import Addresses, CheckedResolver
+from launcher.projects.api import open_session
 from launcher.projects.host_calls import HostCalls
 from launcher.projects.hosts import GitHosts, read_git_hosts
 from launcher.projects.images import Images
@@ -62,7 +72,38 @@ class ConfiguredProjects:
             Addresses(hosts, private=registries.private_names),
         )
 
+    @asynccontextmanager
+    async def open_session(
+        self, on_end: Callable[[str, str, float], None]
+    ) -> AsyncIterator[outbound.Session]:
+        """A session for git hosts and registries, which connects to allowed addresses only."""
+        async with open_session(CheckedResolver(self.addresses), on_end) as session:
+            yield session
+
     def clients(self, session: outbound.Session) -> tuple[RepositoryReader, Images]:
         """What reads repositories, and what finds images in registries."""
         reader = RepositoryReader(Git(), HostCalls(session, self.addresses))
         return reader, Images(session, self.registries)
+
+
+@dataclass(frozen=True)
+class Configured:
+    """All of these settings."""
+
+    environments: ConfiguredEnvironments
+    projects: ConfiguredProjects
+
+    @classmethod
+    def read(cls, settings: Launcher) -> "Configured":
+        """Read and check them; raises ConfigError."""
+        check_paths(settings.experiment_paths)
+        _check_handlers(settings.additional_handlers)
+        return cls(ConfiguredEnvironments.read(settings), ConfiguredProjects.read(settings))
+
+
+def _check_handlers(handlers: Sequence[Any]) -> None:
+    if not all(isinstance(handler, BaseRoute) for handler in handlers):
+        raise ConfigError(
+            "c.Launcher.additional_handlers must be a list of routes, such as"
+            " starlette.routing.Route('/status', status)."
+        )
