@@ -149,7 +149,10 @@ def test_a_repository_that_cannot_be_read_is_said_while_somebody_types(make_page
     page.goto("home/projects")
     page.get_by_label("Repository").fill("group/closed")
     page.get_by_label("Branch, tag or commit").click()
-    expect(page.get_by_role("status").filter(has_text="does not exist")).to_be_visible()
+    said = page.get_by_role("status").filter(has_text="does not exist")
+    expect(said).to_be_visible()
+    said.get_by_role("link", name="access token").click()
+    page.wait_for_url("**/home/projects/tokens")
 
 
 @SCRIPTS
@@ -206,7 +209,7 @@ def test_a_checkout_that_fails_says_why_and_is_tried_again(make_page, site, git)
     expect(listed(page)).to_contain_text("not checked out")
     in_the_way.unlink()
     page.goto("home/")
-    page.get_by_role("link", name="group/open", exact=True).click()
+    page.get_by_role("link", name=re.compile("^group.open")).first.click()
     page.get_by_role("button", name="Stop the server and launch again").click()
     expect_notebook(page)
 
@@ -271,8 +274,23 @@ def pages_of_a_server(end):
     return show
 
 
+def private(page):
+    page.goto("home/projects?repo=group/closed")
+    start(page)
+    expect(page.get_by_role("alert").get_by_role("link", name="access token")).to_be_visible()
+
+
 def tokens(page):
     page.goto("home/projects/tokens")
+
+
+def stored_token(page):
+    page.goto("home/projects/tokens")
+    page.get_by_label("Token for git.example.org").fill("a-token")
+    page.get_by_role("button", name="for git.example.org").click()
+    expect(page.get_by_role("status")).to_contain_text("The token was stored.")
+    page.get_by_role("button", name="Remove the token for git.example.org").click()
+    expect(page.get_by_role("status")).to_contain_text("The token was removed.")
 
 
 def wrong_token(page):
@@ -284,10 +302,11 @@ def wrong_token(page):
 
 def launch(page):
     page.goto("home/")
-    page.get_by_role("link", name="group/open", exact=True).first.click()
+    page.get_by_role("link", name=re.compile("^group.open")).first.click()
 
 
-PAGES = [empty, filled, wrong, other_options, share, tokens, wrong_token, launch]
+PAGES = [empty, filled, wrong, other_options, share, private, tokens, stored_token]
+PAGES += [wrong_token, launch]
 PAGES += [pages_of_a_server(end) for end in ("Log", "Badge", "Remove")]
 LOOKS = [(dark, width) for dark in (False, True) for width in (1280, 360)]
 

@@ -140,10 +140,10 @@ def test_the_summary_is_in_the_order_of_the_fields(visitor, git):
 
 def test_an_error_of_a_private_project_leads_to_the_access_tokens(visitor, git):
     page = visitor.post(PAGE, filled(git, "group/closed", ref="main"))
-    link = f'store an <a href="{PAGE}/tokens">access token</a> for the host.'
+    words = f'href="{PAGE}/tokens">access token</a> for the host.'
     summary, _, rest = page.text.partition("<form method")[2].partition("data-project")
-    assert link in " ".join(summary.split())
-    assert link in " ".join(rest.partition('data-pointer="/repository"')[2].split())
+    assert f'store an <a class="alert-link" {words}' in " ".join(summary.split())
+    assert f"store an <a {words}" in " ".join(rest.partition('data-pointer="/repository"')[2].split())
     assert "does not exist" in error_at(page, "/repository")
 
 

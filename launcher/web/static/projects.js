@@ -20,9 +20,10 @@ async function complete() {
     repository: repository.value.trim(),
     prefix: reference.value.trim(),
   });
-  if (!repository.value.trim() || asked === query.toString()) return;
+  if (asked === query.toString()) return;
   asked = query.toString();
   const mine = asked;
+  if (!repository.value.trim()) return refuse("");
   const answer = await fetch(`projects/references?${query}`, {
     headers: { "X-XSRFToken": now.dataset.xsrf },
     redirect: "error",
@@ -30,15 +31,20 @@ async function complete() {
   const body = await answer.json();
   if (mine !== asked) return; // somebody typed on
   if (!answer.ok) {
-    offered.replaceChildren();
-    said.textContent = "";
-    refused.replaceChildren(...linked(body.detail));
+    refuse(body.detail);
     return;
   }
   refused.replaceChildren();
   const names = [...body.branches, ...body.tags];
   offered.replaceChildren(...names.map((name) => new Option(name, name)));
   said.textContent = sentence(body, names.length);
+}
+
+/** Offer nothing, and say why. */
+function refuse(detail) {
+  offered.replaceChildren();
+  said.textContent = "";
+  refused.replaceChildren(...linked(detail));
 }
 
 /** A sentence whose words "access token" lead to the page of the tokens. */
