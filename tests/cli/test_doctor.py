@@ -195,6 +195,20 @@ def test_who_may_use_the_launcher_is_not_made_up(doctor):
     assert "No API of JupyterHub lists the holders of a scope" in said
 
 
+@pytest.mark.parametrize(
+    ("version", "scope"), [("6.1.1", "tokens!user=alice"), ("5.5.2", "tokens")]
+)
+def test_a_user_of_a_hub_with_the_hook_needs_a_role_for_the_check(doctor, fakehub, version, scope):
+    fakehub.scopes, fakehub.version = ("servers",), version
+    report = doctor("--json", "--user", "alice", LAUNCHER_HOOK_TOKEN="x" * 30)
+    assert "for this check alone: add it, restart the hub" in report.detail("users", "skipped")
+    role = f'role = {{"name": "doctor", "services": ["launcher"], "scopes": ["{scope}"]}}'
+    assert report.fix("users").startswith(role)
+    assert report.statuses["scopes"] == "ok"
+    without = doctor("--json", "--user", "alice").detail("users", "skipped")
+    assert without.endswith("The check scopes says how to add it.")
+
+
 def test_a_proxy_that_redirects(doctor, fakehub):
     fakehub.proxy_answer = page_answer(301, location="https://hub.example.org")
     report = doctor()

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import sys
 from pathlib import Path
 
 import jupyterhub
@@ -123,6 +122,31 @@ def test_a_token_that_the_hub_does_not_know(hub, doctor):
     assert "does not know" in report.detail("token", "failed")
 
 
+WITH_HOOK = """
+from launcher.jupyterhub import configure
+
+c.JupyterHub.services = [each for each in c.JupyterHub.services if each["name"] != "launcher"]
+c.JupyterHub.load_roles = []
+configure(c, "desk", managed=False, api_token=settings["launcher_token"], hook_token="{secret}")
+"""
+
+
+def test_a_user_of_a_hub_with_the_hook_and_the_role_that_the_doctor_writes(make_hub, doctor):
+    secret = 30 * "x"
+    hook = WITH_HOOK.format(secret=secret)
+    hub = make_hub(extra=hook)
+    hub.add_user("alice")
+    report = doctor(hub, "--user", "alice", LAUNCHER_HOOK_TOKEN=secret)
+    assert "for this check alone" in report.detail("users", "skipped")
+    assert report.statuses["scopes"] == "ok"
+    hub.stop()
+    hub = make_hub(extra=f"{hook}\n{report.fix('users')}")
+    hub.add_user("alice")
+    better = doctor(hub, "--user", "alice", LAUNCHER_HOOK_TOKEN=secret)
+    assert "alice may use the launcher" in better.detail("users", "ok")
+    hub.stop()
+
+
 MANAGED = """
 c.JupyterHub.public_url = settings["public_url"]
 c.JupyterHub.services[0] = {{
@@ -143,16 +167,14 @@ def process_with(pair):
     raise AssertionError(pair)
 
 
-def test_managed_by_the_hub_in_the_environment_that_the_hub_gives(make_hub):
+def test_managed_by_the_hub_in_the_environment_that_the_hub_gives(make_hub, tmp_path):
     port = free_port()
     hub = make_hub(base_url="/jupyter/", extra=MANAGED.format(port=port))
     url = f"{hub.url}/services/launcher"
     wait_until(lambda: requests.get(f"{url}/health", timeout=5).status_code == 200)
     process = process_with(f"JUPYTERHUB_SERVICE_URL=http://127.0.0.1:{port}")
-    # as in docs/command-line.md
-    borrow = ("xargs", "-0", "-a", process / "environ", "sh", "-c")
-    words = f'exec env -i "$@" {sys.executable} -m launcher doctor --json'
-    report = run_doctor([*borrow, words, "sh"], folder=process / "cwd")
+    command = [*DOCTOR, "--json", "--environment-of", process.name]
+    report = run_doctor(command, folder=tmp_path)
     assert report.status == 0, report.output
     assert report.detail("path", "ok") == f"The launcher answers at {url}."
     assert f"reaches the launcher at {url}." in report.detail("body-limit", "ok")

@@ -4,9 +4,10 @@ from contextlib import suppress
 from typing import Any
 
 from launcher import readiness
-from launcher.cli.doctor.results import Result, Skip, failed, lines, ok, skipped
+from launcher.cli.doctor.results import Outcome, Result, Skip, failed, lines, ok, skipped
 from launcher.cli.doctor.site import Site
 from launcher.errors import HubUnavailable
+from launcher.hub.version import FILTERS_TOKENS
 from launcher.outbound import OutboundError, Response
 
 NAME = "users"
@@ -46,11 +47,31 @@ def _scope(site: Site) -> str:
 
 async def _named(site: Site) -> Result:
     if "tokens" in readiness.missing_scopes((await site.identity).scopes):
-        raise Skip("Checking a user requires the scope tokens, which the launcher's token lacks.")
+        return await _without_tokens(site)
     try:
         return await _named_by_tokens(site)
     except NoToken:
         return await _out_of_reach(site)
+
+
+async def _without_tokens(site: Site) -> Result:
+    """The result if the service has no scope tokens, with the role that lets the doctor check."""
+    sentence = "Checking a user requires the scope tokens, which the launcher's token lacks."
+    if not site.settings.hook_token:
+        return skipped(f"{sentence} The check scopes says how to add it.")
+    known, service = await site.version, site.settings.service_name
+    scope = f"tokens!user={site.user}" if known and known >= FILTERS_TOKENS else "tokens"
+    fix = lines(
+        "# jupyterhub_config.py, at its end; remove it after the check",
+        f'role = {{"name": "doctor", "services": ["{service}"], "scopes": ["{scope}"]}}',
+        "c.JupyterHub.load_roles.append(role)",
+    )
+    return Result(
+        Outcome.SKIPPED,
+        f"{sentence} With the spawn hook it is needed for this check alone: add it, restart the hub"
+        " and run the doctor again.",
+        fix,
+    )
 
 
 async def _named_by_tokens(site: Site) -> Result:
