@@ -189,9 +189,8 @@ class Page:
         """A configuration with which the launcher could start."""
         path = self.folder / "snippet.py"
         path.write_text(text)
-        settings = config.load(
-            {**environment(self.hub, self.folder), "LAUNCHER_CONFIG": str(path)},
-        )
+        more = {"LAUNCHER_CONFIG": str(path), "LAUNCHER_HOOK_TOKEN": 30 * "x"}
+        settings = config.load({**environment(self.hub, self.folder), **more})
         for name in re.findall(r"c\.Launcher\.(\w+)", text):
             assert name in settings.class_traits(config=True), name
 
