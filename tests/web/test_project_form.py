@@ -143,7 +143,8 @@ def test_an_error_of_a_private_project_leads_to_the_access_tokens(visitor, git):
     words = f'href="{PAGE}/tokens">access token</a> for the host.'
     summary, _, rest = page.text.partition("<form method")[2].partition("data-project")
     assert f'store an <a class="alert-link" {words}' in " ".join(summary.split())
-    assert f"store an <a {words}" in " ".join(rest.partition('data-pointer="/repository"')[2].split())
+    field = rest.partition('data-pointer="/repository"')[2]
+    assert f"store an <a {words}" in " ".join(field.split())
     assert "does not exist" in error_at(page, "/repository")
 
 
