@@ -179,4 +179,5 @@ async def _advertise_without_end(request):
     with suppress(ConnectionError):
         while True:
             await response.write((b"%04x" % (len(line) + 4) + line) * 1000)
+            await asyncio.sleep(0)  # that the client has left is noticed in between
     return response
