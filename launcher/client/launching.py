@@ -121,8 +121,10 @@ def _done(
         return answer.value
     launch = _reported(transport, call, answer.value, until, on_event) if on_event else answer.value
     found = _followed(transport, call, launch, seconds, until, answer.retry_after)
-    # the first answer alone has warnings
-    return {**found, **{each: answer.value[each] for each in ("warnings",) if each in answer.value}}
+    if "warnings" in answer.value:
+        # the first answer alone has them
+        found = {**found, "warnings": answer.value["warnings"]}
+    return found
 
 
 def _reported(

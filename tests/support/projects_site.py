@@ -11,6 +11,7 @@ from callers import Caller
 from hooked_hub import CONFIGURE, SECRET
 from ports import free_port
 from realhub import RealHub, RealLauncher, environment
+from site_of_launcher import sites
 from waiting import wait_until
 
 NAMED_SERVERS = "c.JupyterHub.allow_named_servers = True\n"
@@ -181,14 +182,5 @@ class ProjectUser(Caller):
 @contextmanager
 def projects_sites(tmp_path_factory):
     """Starts sites, and stops them at the end."""
-    made = []
-
-    def make(**options):
-        made.append(ProjectsSite(tmp_path_factory.mktemp("site"), **options))
-        return made[-1].start()
-
-    try:
+    with sites(tmp_path_factory, ProjectsSite) as make:
         yield make
-    finally:
-        for site in made:
-            site.stop()

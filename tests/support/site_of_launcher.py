@@ -42,12 +42,12 @@ class Site:
 
 
 @contextmanager
-def sites(tmp_path_factory):
-    """Starts sites, and stops them at the end."""
+def sites(tmp_path_factory, kind=Site):
+    """Starts sites of a kind, and stops them at the end."""
     made = []
 
     def make(**options):
-        made.append(Site(tmp_path_factory.mktemp("site"), **options))
+        made.append(kind(tmp_path_factory.mktemp("site"), **options))
         return made[-1].start()
 
     try:
