@@ -21,7 +21,7 @@ class LauncherAway(Exception):
         super().__init__(reason)
         self.status = status
         self.may_restart = may_restart
-        """Nobody listened, or the connection broke: a launcher that restarts is there soon."""
+        """Nobody answered, or only a proxy: a launcher that restarts is there soon."""
 
 
 class Refused(Exception):
@@ -51,6 +51,7 @@ async def ask(
     certificates: "Certificates | None" = None,
 ) -> Any:
     """The JSON of the launcher's answer, None if it has none; raises Refused, LauncherAway."""
+    begun: list[str] = []
     request = HTTPRequest(
         url,
         method=method,
@@ -59,13 +60,15 @@ async def ask(
         follow_redirects=False,
         connect_timeout=seconds,
         request_timeout=seconds,
+        header_callback=begun.append,
         **_tls(certificates),
     )
     client = AsyncHTTPClient(force_instance=True, max_body_size=MAX_ANSWER)
     try:
         answer = await client.fetch(request, raise_error=False)
     except (HTTPClientError, OSError) as error:
-        gone = isinstance(error, HTTPStreamClosedError | OSError)
+        # tornado closes the stream of an answer that is too long
+        gone = not begun and isinstance(error, HTTPStreamClosedError | OSError)
         raise LauncherAway(f"{type(error).__name__}", may_restart=gone) from error
     finally:
         client.close()
