@@ -6,14 +6,13 @@ import logging
 import os
 import re
 import shutil
-import signal
 import tempfile
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
-from launcher import git_failures, logs, redaction
+from launcher import child_processes, git_failures, logs, redaction
 from launcher.errors import ConfigError, GitHostBusy, GitHostTimeout, GitHostUnavailable, NotFound
 
 log = logging.getLogger("launcher.git")
@@ -273,7 +272,7 @@ class Git:
                 ended = True
         finally:
             if not ended:
-                await asyncio.shield(_end(process))
+                await asyncio.shield(child_processes.end(process))
         return code, output, messages.decode("utf-8", "replace")
 
     @asynccontextmanager
@@ -322,13 +321,6 @@ async def _beginning(stream: asyncio.StreamReader) -> bytes:
     while chunk := await stream.read(2**16):
         body += chunk[: MAX_STDERR - len(body)]
     return bytes(body)
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """End git and its children."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    await process.wait()
 
 
 @asynccontextmanager

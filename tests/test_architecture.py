@@ -11,7 +11,9 @@ import launcher
 
 ROOT = Path(launcher.__file__).parent
 FOUNDATIONS = {
+    "child_processes",
     "classes",
+    "digests",
     "errors",
     "formats",
     "git",
@@ -24,7 +26,6 @@ FOUNDATIONS = {
     "nesting",
     "outage",
     "outbound",
-    "digests",
     "redaction",
     "schemas",
     "sealing",

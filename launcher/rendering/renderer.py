@@ -3,14 +3,13 @@
 import asyncio
 import json
 import logging
-import os
-import signal
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
+from launcher import child_processes
 from launcher.errors import RenderingBusy, RenderingFailed
 from launcher.rendering import frames
 from launcher.rendering.limits import (
@@ -46,6 +45,7 @@ class Renderer:
         self._idle_seconds = idle_seconds
         self._free: list[asyncio.subprocess.Process] = []
         self._all: set[asyncio.subprocess.Process] = set()
+        self._starting: set[asyncio.Task[asyncio.subprocess.Process]] = set()
         self._slots = asyncio.Semaphore(MAX_AT_ONCE)
         self._closed = False
         self._waiting: Counter[str] = Counter()
@@ -85,7 +85,13 @@ class Renderer:
     async def close(self) -> None:
         """End all processes; nothing is rendered afterwards."""
         self._closed = True
-        await asyncio.gather(*(self._end(each) for each in self._all if each.returncode is None))
+        if self._starting:
+            await asyncio.wait(self._starting)
+        running = [each for each in self._all if each.returncode is None]
+        for process in running:
+            # who waits for its answer reads its output to the end
+            child_processes.kill(process)
+        await asyncio.gather(*(each.wait() for each in running))
 
     @asynccontextmanager
     async def _slot(self) -> AsyncIterator[None]:
@@ -152,6 +158,20 @@ class Renderer:
     async def _start(self) -> asyncio.subprocess.Process:
         if self._closed:
             raise RenderingBusy("The launcher is stopping.", retry_after=30)
+        starting = asyncio.ensure_future(self._started())
+        self._starting.add(starting)
+        starting.add_done_callback(self._starting.discard)
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            # a start cannot be given up halfway: the process is for the next notebook
+            await asyncio.wait([starting])
+            if not starting.cancelled() and not starting.exception():
+                self._free.append(starting.result())
+            raise
+
+    async def _started(self) -> asyncio.subprocess.Process:
+        """A new process, once it waits for a notebook; raises _ProcessDied."""
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", "-m", _PROGRAM, str(self._idle_seconds)),
             stdin=asyncio.subprocess.PIPE,
@@ -169,17 +189,11 @@ class Renderer:
             log.error("no notebook can be shown: `python -I -m %s 60` does not start", _PROGRAM)
             await self._end(process)
             raise _ProcessDied from error
-        except asyncio.CancelledError:
-            await asyncio.shield(self._end(process))
-            raise
         return process
 
     async def _end(self, process: asyncio.subprocess.Process) -> None:
-        """End a process and its child."""
         self._all.discard(process)
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+        await child_processes.end(process)
 
 
 def _message(notebook: Mapping[str, Any], stylesheet: str) -> bytes:

@@ -185,6 +185,27 @@ async def test_nothing_stays_when_it_is_closed_over_a_notebook():
     assert children() == []
 
 
+async def test_nothing_stays_when_it_is_closed_over_starts():
+    renderer = Renderer()
+    turns = [asyncio.create_task(renderer.render(v4.new_notebook(), STYLE)) for _ in range(3)]
+    await asyncio.sleep(0)
+    await renderer.close()
+    answers = await asyncio.gather(*turns, return_exceptions=True)
+    assert {type(answer) for answer in answers} <= {RenderingBusy, str}
+    assert children() == []
+
+
+async def test_what_was_started_for_a_caller_that_goes_away_is_for_the_next(renderer):
+    task = asyncio.create_task(renderer.render(v4.new_notebook(), STYLE))
+    await until(children)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    (started,) = children()
+    assert await renderer.render(v4.new_notebook(), STYLE)
+    assert children() == [started]
+
+
 async def test_a_caller_that_goes_away_leaves_no_stuck_process(renderer):
     task = asyncio.create_task(renderer.render(slow_notebook(cells=20), STYLE))
     await until(lambda: children() and children()[0].children())
