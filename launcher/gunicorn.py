@@ -35,8 +35,7 @@ limit_request_line = 8190
 preload_app = True  # all workers share the catalogue and the specification
 graceful_timeout = 30
 # longer than clients keep a connection (aiohttp 15 s, nginx 60 s): if the server closes it first,
-# the client's next request fails. At a stop, gunicorn waits for idle connections up to
-# graceful_timeout.
+# the client's next request fails
 keepalive = 75
 control_socket_disable = True
 # "auto" would use uvloop if it is installed; docs/decisions.md has the reasons against it

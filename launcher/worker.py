@@ -1,8 +1,9 @@
 """gunicorn's ASGI worker, with timeouts for slow clients and a maximum number of connections.
 
 gunicorn 27 has no timeout for a request's head or for a client that does not read, and accepts
-connections until no more files can be opened. `Protocol.is_idle`, `_expect_head` and
-`Worker.init_process` use its internals.
+connections until no more files can be opened; when it stops, it waits for connections that clients
+keep open. `Protocol.is_idle`, `is_kept`, `_expect_head` and `Worker.init_process`, `_shutdown` use
+its internals.
 """
 
 import asyncio
@@ -41,6 +42,11 @@ class Protocol(ASGIProtocol):
     def is_idle(self) -> bool:
         """Whether no request is under way, so that the connection may be closed."""
         return self._closed or self._awaiting_request
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether all requests were answered, and nothing of another one has come."""
+        return self._awaiting_request and self._head_timer is None and not self._finishing_calls
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         """Begin the connection, or refuse it if the worker has too many."""
@@ -104,6 +110,13 @@ class Worker(gasgi.ASGIWorker):
         self.most = most_connections(self.cfg.worker_connections)
         gasgi.ASGIProtocol = Protocol
         super().init_process()
+
+    async def _shutdown(self) -> None:
+        """Stop; clients that keep a connection open do not delay it."""
+        for protocol in list(self.connections):
+            if protocol.is_kept:
+                protocol.transport.close()
+        await super()._shutdown()
 
     def admit(self, protocol: Protocol) -> bool:
         """Whether the connection is accepted; closes an idle one if necessary."""

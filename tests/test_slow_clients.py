@@ -3,6 +3,8 @@
 import asyncio
 import json
 import logging
+import os
+import signal
 import socket
 from contextlib import ExitStack
 
@@ -10,7 +12,8 @@ import psutil
 import pytest
 import requests
 from edge import HASTY, answers, ended, serving
-from waiting import wait_until
+from fakehub import Start
+from waiting import in_background, wait_until
 
 from launcher import logs, worker
 
@@ -150,6 +153,24 @@ async def test_asyncio_is_heard_through_that_filter():
 
 
 # a process that has to end
+
+
+def test_a_connection_that_is_kept_open_does_not_delay_the_end(fakehub, tmp_path):
+    user = fakehub.add_user(starts=[Start(202, seconds=2)])
+    with serving(fakehub, tmp_path) as served:
+
+        def launch():
+            body = {"notebook": {"directory": "lab", "filename": "hello.ipynb"}}
+            return requests.post(f"{served.url}/hello", json=body, headers=user.auth, timeout=60)
+
+        with connect(served) as idle, in_background(launch) as replies:
+            idle.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert idle.recv(65536).startswith(b"HTTP/1.1 200")
+            wait_until(lambda: user.server == "spawning", "the start")
+            os.kill(served.pid, signal.SIGTERM)
+            wait_until(lambda: ended(idle), "the end of the connection")
+        # the request under way is answered: another process goes on with its launch
+        assert [reply.status_code for reply in replies] == [202]
 
 
 @pytest.mark.slow

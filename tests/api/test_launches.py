@@ -462,7 +462,8 @@ def test_no_notebook_stays_of_a_launch_that_is_cancelled_during_its_upload(
 ):
     client = start_app()
     other = client if through == "same" else start_app()
-    fakehub.rename_seconds = 0.3
+    other.get("/launches", headers=alice.auth)  # the first request takes longer
+    fakehub.rename_seconds = 1
     begun = begin(client, alice, if_exists=if_exists)
     wait_until(lambda: fakehub.lines(f"PATCH /user/{alice.name}/"), "the upload")
     assert cancel(other, alice, begun).status_code == 200

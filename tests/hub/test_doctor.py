@@ -129,6 +129,10 @@ from launcher.jupyterhub import configure
 c.JupyterHub.services = [each for each in c.JupyterHub.services if each["name"] != "launcher"]
 c.JupyterHub.load_roles = []
 configure(c, "desk", managed=False, api_token=settings["launcher_token"], hook_token="{secret}")
+# the hub would wait for a launcher
+for each in c.JupyterHub.services:
+    each.pop("url", None)
+    each.pop("oauth_no_confirm", None)
 """
 
 

@@ -34,8 +34,9 @@ def test_its_events_say_what_the_checkout_does(sam, followed):
     assert ids == sorted(ids)
     states = [data["state"] for _, event, data in events if "state" in data]
     assert states[-1] == "done"
-    # a reader that comes later, or again, gets the same
-    assert list(sam.events(launch)) == events
+    # a reader that comes later, or again, gets the same, without places in a queue that is over
+    kept = [each for each in events if each[1] != "queue"]
+    assert list(sam.events(launch)) == kept
     assert list(sam.events(launch, last=ids[-2])) == events[-1:]
 
 

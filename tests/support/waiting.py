@@ -11,10 +11,12 @@ MAX_SECONDS = 60
 
 def wait_until(true: Callable[[], object], what: str = "it", seconds: float = MAX_SECONDS):
     """Poll until `true()` is, and return what it said."""
-    end = time.monotonic() + seconds
+    end, pause = time.monotonic() + seconds, 0.01
     while not (answer := true()):
         assert time.monotonic() < end, f"{what} did not happen in {seconds} s: {answer!r}"
-        threading.Event().wait(0.01)
+        threading.Event().wait(pause)
+        # polling takes from the processes that are waited for
+        pause = min(0.05, 1.2 * pause)
     return answer
 
 
