@@ -1,5 +1,6 @@
 """The real application beside a fake hub: in this process, and under gunicorn."""
 
+import pickle
 import socket
 import warnings
 from contextlib import contextmanager, suppress
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from unittest import mock
 
 from fakehub import FakeHub, User
 from waiting import MAX_SECONDS
@@ -14,9 +16,11 @@ from waiting import MAX_SECONDS
 with warnings.catch_warnings():
     # what connexion 3.3 imports is deprecated where it comes from
     warnings.simplefilter("ignore")
+    from connexion.spec import Specification
     from starlette.testclient import TestClient
 
     from launcher import config, store
+    from launcher.api import specification
     from launcher.app import create_app
     from launcher.experiments import Catalogue
 
@@ -64,6 +68,32 @@ def bundled_experiments() -> Catalogue:
     return Catalogue.load()
 
 
+_check = Specification._validate_spec.__func__
+_checked = set()
+
+
+@cache
+def _pickled(read=specification.read) -> bytes:
+    return pickle.dumps(read())
+
+
+def _check_once(cls, spec):
+    """Validate what Connexion is given, unless another application of this process had the same."""
+    if (content := pickle.dumps(spec)) not in _checked:
+        _check(cls, spec)
+        _checked.add(content)
+
+
+@contextmanager
+def _specification():
+    """openapi.yaml is read and validated once in place of once per application."""
+    with (
+        mock.patch.object(specification, "read", return_value=pickle.loads(_pickled())),
+        mock.patch.object(Specification, "_validate_spec", classmethod(_check_once)),
+    ):
+        yield
+
+
 @cache
 def _new_database() -> bytes:
     """A migrated SQLite without rows: to copy it takes less than to migrate each anew."""
@@ -95,9 +125,10 @@ def application(hub: FakeHub, folder, environ=None, *, ended=None, **settings: o
     app_settings = config.Launcher(environ, **settings)
     _migrate(app_settings.database_url)
     experiments = None if app_settings.experiment_paths else bundled_experiments()
-    app = create_app(
-        app_settings.check(), end_process=ended or (lambda: None), experiments=experiments
-    )
+    with _specification():
+        app = create_app(
+            app_settings.check(), end_process=ended or (lambda: None), experiments=experiments
+        )
     # what the application sees at the other end of its connections
     peer = {"client": ("127.0.0.1", 50_000)}
     with Client(app, raise_server_exceptions=False, follow_redirects=False, **peer) as client:
