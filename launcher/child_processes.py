@@ -13,13 +13,13 @@ def kill(process: asyncio.subprocess.Process) -> None:
 
 
 async def end(process: asyncio.subprocess.Process) -> None:
-    """Kill the process and wait for its end; nothing else reads its output any more.
+    """Kill the process and its children, and wait for their end; nothing else reads their output.
 
-    In Python 3.11, `wait` returns after the end of the output, which is not seen as long as too
-    much of it waits to be read.
+    The output has ended when all of them have, which `wait` alone does not wait for; in Python 3.11
+    it waits forever if too much of the output is left to be read.
     """
     kill(process)
-    if process.stdout is not None:
-        while await process.stdout.read(2**20):
+    for stream in (process.stdout, process.stderr):
+        while stream is not None and await stream.read(2**20):
             pass
     await process.wait()

@@ -263,16 +263,16 @@ class Git:
         assert process.stdout is not None  # noqa: S101 - a pipe
         assert process.stderr is not None  # noqa: S101 - a pipe
         ended = False
+        stderr = asyncio.ensure_future(_beginning(process.stderr))
         try:
             async with asyncio.timeout(self._seconds):
-                stderr = asyncio.ensure_future(_beginning(process.stderr))
                 output = await _whole(process.stdout, self._max_output)
                 messages = await stderr
                 code = await process.wait()
                 ended = True
         finally:
             if not ended:
-                await asyncio.shield(child_processes.end(process))
+                await asyncio.shield(_end(process, stderr))
         return code, output, messages.decode("utf-8", "replace")
 
     @asynccontextmanager
@@ -321,6 +321,13 @@ async def _beginning(stream: asyncio.StreamReader) -> bytes:
     while chunk := await stream.read(2**16):
         body += chunk[: MAX_STDERR - len(body)]
     return bytes(body)
+
+
+async def _end(process: asyncio.subprocess.Process, stderr: asyncio.Future[bytes]) -> None:
+    """End git and its children."""
+    stderr.cancel()
+    await asyncio.wait([stderr])
+    await child_processes.end(process)
 
 
 @asynccontextmanager
