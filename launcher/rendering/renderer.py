@@ -192,6 +192,7 @@ class Renderer:
         return process
 
     async def _end(self, process: asyncio.subprocess.Process) -> None:
+        """End a process and its child."""
         self._all.discard(process)
         await child_processes.end(process)
 

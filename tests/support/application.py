@@ -73,8 +73,8 @@ _checked = set()
 
 
 @cache
-def _pickled(read=specification.read) -> bytes:
-    return pickle.dumps(read())
+def _pickled() -> bytes:
+    return pickle.dumps(specification.read())
 
 
 def _check_once(cls, spec):
