@@ -41,7 +41,9 @@ def test_a_form_sent_while_the_hub_is_away_is_kept(make_page, site, watch):
     site.hub.stop_hub()
     wait(page, lambda: not is_ready(site))
     launch(page)
-    # a worker that has not noticed yet accepts the launch, which then waits for the hub
+    # a worker that has not noticed yet accepts the launch, which then waits for the hub; its page
+    # asks for news until somebody can say again who asks
+    watch.allow("^status: 503 .*/launches/")
     refused = page.get_by_role("alert").filter(has_text="The hub cannot be used at the moment")
     waiting = page.get_by_role("button", name="Cancel")
     expect(refused.or_(waiting).first).to_be_visible()

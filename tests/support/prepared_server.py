@@ -116,6 +116,8 @@ class LauncherForServers:
         self.before_credential = lambda: None
         self.statuses = []
         """Statuses of the next answers, in place of 200."""
+        self.refused = []
+        """The bodies of the requests that were answered with one of `statuses`."""
         self.strangers = 0
         launcher = self
 
@@ -146,6 +148,7 @@ class LauncherForServers:
             self.strangers += 1
             return 403, {}
         if self.statuses:
+            self.refused.append(body)
             return self.statuses.pop(0), {}
         if path == "/services/launcher/launches/1/progress":
             self.reports.append((time.monotonic(), body))
