@@ -34,7 +34,7 @@ test-system: debian ## run the tests that need root and Debian's packages
 	@$(PYTHON) deploy/install.py system
 	@PATH="$(SYSTEM)/.venv/bin:$(SYSTEM)/.node/$(PROXY):$$PATH:/usr/sbin:/sbin" $(SYSTEM)/.venv/bin/pytest -m system tests/system tests/deploy/test_deploy.py $(PYTEST)
 
-test-browser: debian development ## run the tests of the pages in a real browser (16 min, root)
+test-browser: debian development ## run the tests of the pages in a real browser (10 min, root)
 	@PATH="$(CURDIR)/$(BIN):$(CURDIR)/.node/$(PROXY):$$PATH" $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m browser tests/browser $(PYTEST)
 
 screenshots: debian development ## take the pictures of docs/pictures (2 min, root)

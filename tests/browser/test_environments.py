@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from browser_axe import assert_accessible, assert_fits
+from browser_axe import assert_looks_right
 from browser_site import expect_lab, launch, make_site
 from playwright.sync_api import expect
 
@@ -210,16 +210,14 @@ PAGES = [
 ]
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_the_pages_are_accessible_and_fit_a_phone(make_page, scripts, dark):
+def test_the_pages_are_accessible_and_fit_a_phone(make_page, scripts):
     # axe sets styles for its measurements
-    page = make_page(f"reader-{dark}".lower(), dark=dark, width=360, bypass_csp=True)
+    page = make_page("reader", width=360, bypass_csp=True)
     add(page, "a-name-that-is-rather-long-for-a-phone", scripts.make("x" * 80))
     for show in PAGES:
         show(page, scripts)
         page.wait_for_load_state()
-        assert_fits(page)
-        assert_accessible(page)
+        assert_looks_right(page)
         expect(page.get_by_role("heading", level=1)).to_have_count(1)
 
 

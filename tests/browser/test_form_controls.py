@@ -4,7 +4,7 @@ import json
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
-from browser_axe import assert_accessible, assert_fits
+from browser_axe import assert_looks_right
 from browser_site import make_site
 from form_schemas import TORTURE
 from playwright.sync_api import expect
@@ -180,12 +180,10 @@ def test_what_a_link_fills_in_is_what_is_shared(make_page, javascript):
         assert value[name] == json.loads(text)
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_a_form_of_every_kind_is_accessible_and_fits_a_phone(make_page, dark):
-    page = make_page("alice", dark=dark, width=360, bypass_csp=True)
+def test_a_form_of_every_kind_is_accessible_and_fits_a_phone(make_page):
+    page = make_page("alice", width=360, bypass_csp=True)
     opened(page, **FULL, numbers='["x"]', code="wrong")
     for action in ("add /parameters/rows", "pair /parameters/open", "add /parameters/lists"):
         press(page, action)
     field(page, "type:/parameters/several").select_option("1")
-    assert_fits(page)
-    assert_accessible(page)
+    assert_looks_right(page)

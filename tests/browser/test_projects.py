@@ -5,7 +5,7 @@ import re
 import git_sites
 import nbformat
 import pytest
-from browser_axe import assert_accessible, assert_fits
+from browser_axe import assert_accessible, assert_looks_right
 from browser_site import fill_in_login, make_site
 from nbformat.v4 import new_markdown_cell, new_notebook
 from playwright.sync_api import expect
@@ -308,15 +308,12 @@ def launch(page):
 PAGES = [empty, filled, wrong, other_options, share, private, tokens, stored_token]
 PAGES += [wrong_token, launch]
 PAGES += [pages_of_a_server(end) for end in ("Log", "Badge", "Remove")]
-LOOKS = [(dark, width) for dark in (False, True) for width in (1280, 360)]
 
 
-@pytest.mark.parametrize(("dark", "width"), LOOKS)
-def test_every_page_is_accessible_and_fits(make_page, git, watch, dark, width):
+def test_every_page_is_accessible_and_fits(make_page, git, watch):
     watch.allow("status of 4")
     open_project(make_page, "pam", git)
-    page = make_page("pam", dark=dark, width=width, bypass_csp=True)
+    page = make_page("pam", width=360, bypass_csp=True)
     for show in PAGES:
         show(page)
-        assert_accessible(page)
-        assert_fits(page)
+        assert_looks_right(page)
