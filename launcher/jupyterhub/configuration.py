@@ -38,7 +38,7 @@ def configure(
     api_token: "str | None" = None,
     hook_token: "str | None" = None,
     on_unavailable: str = "fail",
-    timeout: float = 15.0,
+    timeout: float = 30.0,
     allowed_environment: Sequence[str] = (),
     git_host: str = "",
     log_directory: "str | None" = "launcher-logs",
