@@ -29,6 +29,8 @@ from launcher.readiness import Readiness
 from launcher.rendering import Renderer
 from launcher.spawning import Spawning
 from launcher.store import Store
+from launcher.workshops.events import Events
+from launcher.workshops.stream import EventFeed
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ class Parts:
     server_logs: LogReader
     feed: Feed
     event_streams: EventStreams
+    events: Events
+    event_feed: EventFeed
     authenticator: Authenticator
     browsers: Browsers
     sign_ins: SignIns

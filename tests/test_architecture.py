@@ -34,7 +34,7 @@ FOUNDATIONS = {
     "urls",
 }
 CLIENTS = {"hub", "contents", "store"}
-FEATURES = {"entrypoints", "launches", "experiments", "readiness"}
+FEATURES = {"entrypoints", "launches", "experiments", "readiness", "workshops"}
 
 # package or module -> what it may import of the launcher beside the foundations and itself
 MAY_IMPORT = {
@@ -58,6 +58,7 @@ MAY_IMPORT = {
     # of projects, what knows nothing of launches: see below
     "spawning": {"entrypoints", "projects", "spawn", "store"},
     "launches": CLIENTS | {"spawning"},
+    "workshops": {"hub", "rendering", "store"},
     "readiness": CLIENTS,
     "auth": {"hub", "store"},
     "parts": FEATURES | CLIENTS | {"auth", "config", "projects", "rendering", "spawning"},

@@ -16,6 +16,8 @@ from launcher.nesting import is_deeper_than
 from launcher.schemas import checker_of
 
 MAX_BODY_BYTES = 2**20
+# the keyword of a schema in openapi.yaml with another limit
+MAX_BYTES = "x-max-bytes"
 # checking a value takes 2 to 10 microseconds, during which the worker is blocked
 MAX_VALUES = 10_000
 MAX_DIGITS = 400
@@ -69,7 +71,8 @@ class JSONBody(AbstractRequestBodyValidator):
 
     async def wrap_receive(self, receive: Receive, *, scope: Scope) -> tuple[Receive, Scope]:
         """Read and validate the body; raises BadRequest, RequestTimeout, TooLarge."""
-        sent = await _in_time(_read(receive, Headers(scope=scope)))
+        most = int(self._schema.get(MAX_BYTES, MAX_BODY_BYTES))
+        sent = await _in_time(_read(receive, Headers(scope=scope), most))
         body = parse(sent) if sent or self._required else {}
         checker_of(self._schema).check(body)
         return self._insert_body(receive, body=body, scope=scope)
@@ -85,23 +88,23 @@ async def _in_time(reading: Coroutine[Any, Any, bytes]) -> bytes:
         ) from error
 
 
-def _length(headers: Headers) -> int:
-    """The Content-Length of the request (RFC 9112); 0 without one."""
+def _length(headers: Headers, most: int) -> int:
+    """The Content-Length of the request (RFC 9112), `most` + 1 for any larger one; 0 without."""
     text = headers.get("content-length", "0")
     if not re.fullmatch("[0-9]+", text):
         raise BadRequest("Content-Length is not a number.")
     # int() raises an error for thousands of digits
-    return int(text) if len(text) < 20 else MAX_BODY_BYTES + 1
+    return int(text) if len(text) < 20 else most + 1
 
 
-async def _read(receive: Receive, headers: Headers) -> bytes:
-    if _length(headers) > MAX_BODY_BYTES:
-        raise _too_large()
+async def _read(receive: Receive, headers: Headers, most: int) -> bytes:
+    if _length(headers, most) > most:
+        raise _too_large(most)
     body = bytearray()
     async for chunk in _chunks(receive):
         body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise _too_large()
+        if len(body) > most:
+            raise _too_large(most)
     return bytes(body)
 
 
@@ -115,8 +118,8 @@ async def _chunks(receive: Receive) -> AsyncIterator[bytes]:
         yield message.get("body", b"")
 
 
-def _too_large() -> TooLarge:
-    return TooLarge(f"The body may have at most {MAX_BODY_BYTES} bytes.")
+def _too_large(most: int) -> TooLarge:
+    return TooLarge(f"The body may have at most {most} bytes.")
 
 
 def parse(body: bytes) -> Any:

@@ -5,15 +5,12 @@ import json
 import math
 import re
 from collections.abc import AsyncIterator
-from contextlib import AbstractContextManager
 from typing import Any
 
-from connexion import request
-from starlette.responses import Response, StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.responses import Response
 
 from launcher import logs
-from launcher.api import Answer, here, on_behalf, origin, query_parameter, request_header
+from launcher.api import Answer, here, on_behalf, origin, query_parameter, streaming
 from launcher.api.launch_resource import resource, rfc3339
 from launcher.api.opening import Where, open_notebook, open_server
 from launcher.errors import BadRequest
@@ -22,7 +19,6 @@ from launcher.store.launch_events import LaunchEvent
 from launcher.store.launches import Launch
 
 PAGE = 50
-EVENT_STREAM = "text/event-stream"
 
 
 async def list_all(user: Identity) -> dict[str, Any]:
@@ -94,51 +90,25 @@ async def cancel(launch_id: str, user: Identity) -> dict[str, Any]:
 async def events(launch_id: str, user: Identity) -> Response:
     """The events of a launch, as server-sent events (HTML Living Standard)."""
     launch = await on_behalf.find(launch_id, user)
-    last = request_header("last-event-id")
-    after = int(last) if last.isascii() and last.isdigit() and len(last) < 10 else -1
+    last = streaming.last_event_id()
+    after = -1 if last is None else last
     if launch.ended and after >= launch.seq:
         return Response(status_code=204)  # an EventSource then does not reconnect
-    # or nginx would buffer the stream
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    if request.method == "HEAD":
-        return Response(media_type=EVENT_STREAM, headers=headers)
     # for a service, each of its users is counted separately
     counting = here().event_streams.limit.count((user.name, launch.user))
-    return _Counted(counting, _stream(launch, after, origin()), headers=headers)
-
-
-class _Counted(StreamingResponse):
-    """An event stream that is counted for its caller until its end."""
-
-    media_type = EVENT_STREAM
-
-    def __init__(
-        self, counting: AbstractContextManager[None], stream: AsyncIterator[str], **more: Any
-    ) -> None:
-        super().__init__(stream, **more)
-        self._counting = counting
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the stream; raises TooManyRequests before anything is sent."""
-        with self._counting:
-            await super().__call__(scope, receive, send)
+    return streaming.answer(counting, _stream(launch, after, origin()))
 
 
 async def _stream(launch: Launch, after: int, page_origin: str | None) -> AsyncIterator[str]:
     parts = here()
     async for happened in parts.event_streams.events(launch, after):
         if happened is None:
-            yield ": heartbeat\n\n"
+            yield streaming.HEARTBEAT
         elif isinstance(happened, LaunchEvent):
-            yield _event(
-                happened.seq, happened.event, {**happened.data, "at": rfc3339(happened.at)}
-            )
+            data = {**happened.data, "at": rfc3339(happened.at)}
+            yield streaming.event(happened.seq, happened.event, data)
         else:
-            yield _event(happened.seq, "end", await resource(happened, page_origin))
-
-
-def _event(number: int, name: str, data: dict[str, Any]) -> str:
-    return f"id: {number}\nevent: {name}\ndata: {json.dumps(data)}\n\n"
+            yield streaming.event(happened.seq, "end", await resource(happened, page_origin))
 
 
 def _cursor(launch: Launch) -> str:

@@ -40,6 +40,15 @@ async def server(authorization: str, request: Any) -> Any:
     return {"sub": await auth.server(value, lambda: auth.address(request))}
 
 
+async def event_sender(authorization: str, request: Any) -> Any:
+    """OpenAPI scheme `events`: as `token`, also for users' servers, and for services."""
+    value = _token_in(authorization)
+    if value is None:
+        return NO_VALUE
+    auth: Authenticator = request.state.parts.authenticator
+    return _context(await auth.by_token_or_server(value, lambda: auth.address(request)))
+
+
 async def hook(authorization: str, request: Any) -> Any:
     """OpenAPI scheme `hook`: the secret of the hub's spawn hook, or the launcher's own token.
 

@@ -56,7 +56,7 @@ def create_api(
         validator_map={"parameter": Parameters, "body": {"application/json": JSONBody}},
     )
     schemes = (security.token, security.basic, security.session, security.metrics_reader)
-    for function in (*schemes, security.hook, security.server):
+    for function in (*schemes, security.hook, security.server, security.event_sender):
         _keep_signature(function)
     api.add_error_handler(LauncherError, problems.launcher_error)
     http_error = functools.partial(problems.http_error, methods=methods)

@@ -52,6 +52,10 @@ from launcher.store import launches as rows
 from launcher.store.breaker import STATES
 from launcher.store.launches import Bounds
 from launcher.store.limit import StartLimits
+from launcher.workshops import events as workshop_events
+from launcher.workshops.stream import EventFeed
+
+DAY = 86_400.0
 
 
 class SharedState:
@@ -157,6 +161,8 @@ class Building:
                     event_streams=EventStreams(
                         database, feed, self.stopping, most_streams=settings.max_streams_per_user
                     ),
+                    events=workshop_events.Events(database, _bounds_of_events(settings)),
+                    event_feed=EventFeed(database, self.stopping),
                     authenticator=authenticator,
                     browsers=Browsers(
                         Sessions(secret, settings.service_name),
@@ -262,7 +268,8 @@ class Building:
             database,
             launches,
             worker_id=self.worker_id,
-            retention=self.settings.launch_retention_days * 86_400.0,
+            retention=self.settings.launch_retention_days * DAY,
+            workshop_retention=self.settings.workshop_retention_days * DAY,
             tasks=tasks,
             end_process=self.end_process,
         )
@@ -293,6 +300,14 @@ async def _gauges(database: Store, starter: Starter) -> Gauges:
         }
     except StoreUnavailable:
         return {}
+
+
+def _bounds_of_events(settings: Launcher) -> workshop_events.KeptOfUser:
+    return workshop_events.KeptOfUser(
+        events=settings.max_events_per_user,
+        saves=settings.max_saves_per_notebook,
+        notebook=settings.max_saved_notebook,
+    )
 
 
 def _policy(settings: Launcher) -> AuthPolicy:

@@ -3,7 +3,7 @@
 import logging
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cachetools import TTLCache
@@ -89,6 +89,19 @@ class Authenticator:
         if SERVER not in identity.scopes or len(names) != 1:
             raise _refused(identity, f"This needs a server's own token, with the scope {SERVER}.")
         return ServerRef(identity.name, names[0])
+
+    async def by_token_or_server(self, token: str, where: Callable[[], str]) -> Identity:
+        """The owner of a token: of a user, of a user's server, or of a service with any scope.
+
+        Code in a server acts for its user, but not as a member of their groups; raises as
+        `by_token` does.
+        """
+        identity = await self._owner(token, where)
+        if identity.is_service:
+            return identity
+        if SERVER in identity.scopes:
+            return replace(identity, groups=frozenset(), admin=False)
+        return self._may_use(identity, needs_scope=True)
 
     async def by_password(self, username: str, password: str, where: Callable[[], str]) -> Identity:
         """The user with that name and password; raises as `by_token` does."""

@@ -17,13 +17,19 @@ from launcher.config.environments import EnvironmentSettings
 from launcher.config.internal_ssl import InternalSSLSettings
 from launcher.config.limits import LimitSettings
 from launcher.config.projects import ProjectSettings
+from launcher.config.workshops import WorkshopSettings
 from launcher.errors import ConfigError
 
 CONFIG_FILE = "launcher_config.py"
 
 
 class Launcher(
-    LimitSettings, EnvironmentSettings, ProjectSettings, InternalSSLSettings, Application
+    LimitSettings,
+    EnvironmentSettings,
+    ProjectSettings,
+    WorkshopSettings,
+    InternalSSLSettings,
+    Application,
 ):
     """Opens experiments in the servers of a JupyterHub's users."""
 

@@ -32,10 +32,11 @@ class Recovery:
         *,
         worker_id: str,
         retention: float,
+        workshop_retention: float,
         tasks: Iterable[Callable[[], Coroutine[Any, Any, None]]],
         end_process: Callable[[], None],
     ) -> None:
-        """`retention` is how long ended launches are kept, in seconds.
+        """`retention` is how long ended launches are kept, in seconds, `workshop_retention` events.
 
         `tasks` run beside its own; `end_process` is called when any of them ends by itself.
         """
@@ -43,6 +44,7 @@ class Recovery:
         self._launches = launches
         self._worker_id = worker_id
         self._retention = retention
+        self._workshop_retention = workshop_retention
         self._tasks = (self._heartbeat, self._prune, *tasks)
         self._end_process = end_process
 
@@ -89,6 +91,7 @@ class Recovery:
             with suppress(StoreUnavailable):
                 while await self._store.run(pruning.prune, self._retention) == pruning.MOST_AT_ONCE:
                     pass
+                await self._store.run(pruning.prune_workshops, self._workshop_retention)
 
 
 def _heartbeat(connection: sa.Connection, worker_id: str) -> tuple[list[Launch], list[str]]:

@@ -1,10 +1,10 @@
-"""Deletes old launches, keys, leases, login attempts and confirmations of links."""
+"""Deletes old launches, keys, leases, login attempts, confirmations of links, and events."""
 
 import time
 
 import sqlalchemy as sa
 
-from launcher.store import link_confirmations
+from launcher.store import events, link_confirmations, saved_notebooks
 from launcher.store.idempotency import KEPT_SECONDS
 from launcher.store.launches import ENDED
 from launcher.store.tables import idempotency_keys, launch_events, launches, leases, login_attempts
@@ -37,6 +37,12 @@ def prune(connection: sa.Connection, seconds: float) -> int:
     connection.execute(login_attempts.delete().where(login_attempts.c.at < now - KEPT_SECONDS))
     link_confirmations.prune(connection, CONFIRMED_SECONDS)
     return len(ids)
+
+
+def prune_workshops(connection: sa.Connection, seconds: float) -> None:
+    """Delete events and saves of notebooks that were received more than `seconds` ago."""
+    events.prune(connection, seconds)
+    saved_notebooks.prune(connection, seconds)
 
 
 def _forgettable(connection: sa.Connection, now: float, seconds: float) -> list[str]:

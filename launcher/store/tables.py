@@ -396,3 +396,47 @@ git_tokens = sa.Table(
     sa.Column("stored_at", sa.Float, nullable=False, comment="seconds since 1970, UTC"),
     sa.CheckConstraint("source IN ('user', 'sign-in')", "git_token_source"),
 )
+
+# what happened to the notebooks of participants: a row for each type, user and path
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("seq", sa.Integer, nullable=False, comment="of its last change"),
+    sa.Column("type", sa.String(64), nullable=False),
+    sa.Column("user", sa.String(255), nullable=False),
+    sa.Column("filename", sa.String(255), nullable=False),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("path_hash", sa.String(64), nullable=False, comment="SHA-256: paths are long"),
+    sa.Column("at", sa.BigInteger, nullable=False, comment="microseconds since 1970, UTC"),
+    sa.Column("received_at", sa.Float, nullable=False, comment="seconds since 1970, UTC"),
+    sa.UniqueConstraint("type", "user", "path_hash", name="one_event_per_notebook"),
+    sa.Index("events_by_change", "seq"),
+    sa.Index("events_of_user", "user", "path_hash"),
+)
+
+# one row: the number of the last change of an event; its lock puts them in order
+event_sequence = sa.Table(
+    "event_sequence",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("seq", sa.Integer, nullable=False),
+    sa.CheckConstraint("id = 1", "one_sequence"),
+)
+
+# the saves of notebooks, as participants' servers sent them
+saved_notebooks = sa.Table(
+    "saved_notebooks",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("user", sa.String(255), nullable=False),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("path_hash", sa.String(64), nullable=False),
+    sa.Column("at", sa.BigInteger, nullable=False, comment="microseconds since 1970, UTC"),
+    sa.Column("content_hash", sa.String(64), nullable=False, comment="SHA-256 of the content"),
+    sa.Column("content", sa.LargeBinary, comment="gzip of the file; null if it was too large"),
+    sa.Column("size", sa.BigInteger, nullable=False, comment="of the file, in bytes"),
+    sa.Column("received_at", sa.Float, nullable=False, comment="seconds since 1970, UTC"),
+    sa.UniqueConstraint("user", "path_hash", "at", name="one_save_at_a_time"),
+    sa.Index("saved_notebooks_by_age", "received_at"),
+)

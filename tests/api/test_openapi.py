@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from connexion.utils import get_function_from_name
 from openapi_spec import (
-    EVENTS,
     METHODS,
     METRICS,
     OPERATIONS,
     PUBLIC,
     READY,
     SPEC,
+    STREAMS,
     TOP,
     body_schema,
     check_bounds,
@@ -55,6 +55,8 @@ def test_an_operation_is_secured_or_on_the_list_of_public_ones(name):
             schemes = {"metrics"} if name == METRICS else {"hook"}
         if name.startswith("launcher.api.project_server."):
             schemes = {"server"}
+        if name.startswith("launcher.api.events."):
+            schemes = {"events", "basic", "session"}
         assert {next(iter(requirement)) for requirement in security} == schemes
         assert {} not in security
 
@@ -63,6 +65,7 @@ def test_an_operation_is_secured_or_on_the_list_of_public_ones(name):
 def test_an_operation_that_is_not_public_refuses_strangers(client, fakehub, name):
     path, method, operation = OPERATIONS[name]
     path = path.replace("{experiment}", "hello").replace("{commit_sha}", "2f1c3a9")
+    path = path.replace("{event_id}", "1")
     body = {"json": {"notebook": {"directory": "a"}}} if "requestBody" in operation else {}
     status = client.request(method.upper(), path, **body).status_code
     assert status in ((200, 503) if name in PUBLIC else (401,))
@@ -94,7 +97,7 @@ def test_an_operation_says_what_it_does_and_how_it_fails(name):
         media_types = set(response.get("content", ()))
         if (name, status) == (METRICS, "200"):
             assert media_types == {"text/plain"}
-        elif (name, status) == (EVENTS, "200"):
+        elif name in STREAMS and status == "200":
             assert media_types == {"text/event-stream"}
         elif status == "204":
             assert media_types == set()

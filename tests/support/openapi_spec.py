@@ -10,7 +10,7 @@ METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 READY = "launcher.api.health.ready"
 PUBLIC = {"launcher.api.health.health", READY}
 METRICS = "launcher.api.health.metrics"
-EVENTS = "launcher.api.launches.events"
+STREAMS = {"launcher.api.launches.events", "launcher.api.events.stream"}
 OPERATIONS = {
     operation["operationId"]: (path, method, operation)
     for path, item in SPEC["paths"].items()

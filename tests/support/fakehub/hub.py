@@ -82,6 +82,13 @@ class FakeHub:
         self.services[token], self.service_names[token] = scopes, name
         return token
 
+    def server_token(self, user: User, server: str = "") -> str:
+        """The own token of a user's server, on a hub with the launcher's side."""
+        token = secrets.token_hex(16)
+        user.server_tokens[token] = server
+        user.own_tokens.add(token)
+        return token
+
     def find_user(self, name: str) -> User | None:
         """Whose servers the proxy has routes to."""
         return self.users.get(name)

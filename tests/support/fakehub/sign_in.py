@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 from aiohttp import web
 
 from fakehub.responses import as_json, page, refusal
-from fakehub.state import Call
+from fakehub.state import Call, User
 from fakehub.users_api import scopes_of_token
 
 SESSION = "jupyterhub-hub-login"
@@ -63,15 +63,16 @@ def whoami(hub, call: Call) -> web.Response:
         return as_json({"kind": "service", "name": name, "scopes": scopes})
     for user in hub.users.values():
         if secrets.compare_digest(user.token, token):
-            return _user(user.name, user.scopes, user.hub_session)
+            return _user(user, user.scopes, user.hub_session)
         if token in user.server_tokens:
-            return _user(user.name, scopes_of_token(user, user.server_tokens[token]))
+            own = ["custom:launcher:server"] if token in user.own_tokens else []
+            return _user(user, [*scopes_of_token(user, user.server_tokens[token]), *own])
     return refusal(403, "Missing or invalid credentials.")
 
 
-def _user(name: str, scopes: Sequence[str], session: str | None = None) -> web.Response:
-    model = {"kind": "user", "name": name, "admin": False, "scopes": scopes}
-    return as_json({**model, "session_id": session})
+def _user(user: User, scopes: Sequence[str], session: str | None = None) -> web.Response:
+    model = {"kind": "user", "name": user.name, "admin": False, "scopes": scopes}
+    return as_json({**model, "groups": user.groups, "session_id": session})
 
 
 def _xsrf_fits(call: Call) -> bool:

@@ -109,6 +109,8 @@ class User:
     may_be_opened: bool = True  # whether the launcher may make tokens for the servers
     servers: dict[str, Server] = field(default_factory=lambda: {"": Server()})
     server_tokens: dict[str, str] = field(default_factory=dict)  # token -> the server it opens
+    own_tokens: set[str] = field(default_factory=set)  # of servers, with a scope of the launcher's
+    groups: list[str] = field(default_factory=list)  # of the hub
     files: dict[str, bytes] = field(default_factory=dict)  # the home, which all servers share
     directories: set[str] = field(default_factory=set)
     checkpoints: dict[str, bytes] = field(default_factory=dict)

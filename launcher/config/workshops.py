@@ -1,0 +1,37 @@
+"""Settings of workshops."""
+
+from traitlets import Integer, List, Unicode
+from traitlets.config import Configurable
+
+MEBIBYTE = 1024**2
+# a body of openapi.yaml has at most 16 MiB, in which base64 takes four bytes for three
+MOST = 11 * MEBIBYTE
+
+
+class WorkshopSettings(Configurable):
+    """Who teaches, and what is kept of participants' notebooks."""
+
+    teacher_groups = List(
+        Unicode(),
+        help="""Groups of the hub whose members are teachers: they see the events and notebooks of
+        all users.""",
+    ).tag(config=True)
+    workshop_retention_days = Integer(
+        30, min=1, help="Days that events and saves of notebooks are kept."
+    ).tag(config=True)
+    max_events_per_user = Integer(
+        1000,
+        min=1,
+        help="""Events that are kept of one user: one for each type and path. Further ones get
+        429.""",
+    ).tag(config=True)
+    max_saves_per_notebook = Integer(
+        20, min=1, help="Saves that are kept of one notebook; the oldest ones are deleted."
+    ).tag(config=True)
+    max_saved_notebook = Integer(
+        10 * MEBIBYTE,
+        min=0,
+        max=MOST,
+        help="""Bytes of a saved notebook, compressed. Of larger ones, only the event is kept.
+        0: no notebooks are kept.""",
+    ).tag(config=True)

@@ -1,0 +1,102 @@
+"""The saves of participants' notebooks, a bounded number of each."""
+
+import time
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+
+from launcher.store.events import hash_of
+from launcher.store.tables import saved_notebooks
+
+
+@dataclass(frozen=True)
+class Save:
+    """A notebook as it was saved at a time, without its content."""
+
+    id: int
+    user: str
+    path: str
+    at: int
+    """Microseconds since 1970, UTC."""
+    size: int
+    """Of the file, in bytes."""
+    content_hash: str = field(repr=False)
+    has_content: bool = True
+    """Whether the content was sent: it may have been too large."""
+
+
+_ROW = saved_notebooks.c
+_COLUMNS = [
+    *(_ROW[name] for name in ("id", "user", "path", "at", "size", "content_hash")),
+    _ROW.content.is_not(None).label("has_content"),
+]
+_PUT = sa.text(
+    'INSERT INTO saved_notebooks ("user", path, path_hash, at, content_hash, content, size,'
+    " received_at) VALUES (:user, :path, :path_hash, :at, :content_hash, :content, :size,"
+    ' :received_at) ON CONFLICT ("user", path_hash, at) DO NOTHING'
+)
+
+
+def put(
+    connection: sa.Connection,
+    *,
+    user: str,
+    path: str,
+    at: int,
+    content_hash: str,
+    content: bytes | None,
+    size: int,
+    most: int,
+) -> None:
+    """Store a save, and delete the oldest of the notebook if there are more than `most`."""
+    row = {"user": user, "path": path, "path_hash": hash_of(path), "at": at, "size": size}
+    row |= {"content_hash": content_hash, "content": content, "received_at": time.time()}
+    connection.execute(_PUT, row)
+    oldest = sa.select(_ROW.id).where(*_of(user, path)).order_by(_ROW.at.desc()).offset(most)
+    # PostgreSQL: a subquery with OFFSET is allowed, and MySQL is not supported
+    connection.execute(saved_notebooks.delete().where(_ROW.id.in_(oldest)))
+
+
+def latest(connection: sa.Connection, user: str | None = None) -> list[Save]:
+    """The last save of each notebook, of one user or of all."""
+    newer = saved_notebooks.alias()
+    query = sa.select(*_COLUMNS).where(
+        ~sa.exists().where(
+            (newer.c.user == _ROW.user)
+            & (newer.c.path_hash == _ROW.path_hash)
+            & (newer.c.at > _ROW.at)
+        )
+    )
+    if user is not None:
+        query = query.where(_ROW.user == user)
+    return _saves(connection, query.order_by(_ROW.path, _ROW.user))
+
+
+def of_notebook(connection: sa.Connection, user: str, path: str) -> list[Save]:
+    """The saves of a notebook, the last one first."""
+    query = sa.select(*_COLUMNS).where(*_of(user, path))
+    return _saves(connection, query.order_by(_ROW.at.desc()))
+
+
+def content(connection: sa.Connection, save_id: int) -> bytes | None:
+    """The content of a save: gzip of the file."""
+    return connection.execute(sa.select(_ROW.content).where(_ROW.id == save_id)).scalar()
+
+
+def remove(connection: sa.Connection, user: str, path: str) -> None:
+    """Delete all saves of a notebook."""
+    connection.execute(saved_notebooks.delete().where(*_of(user, path)))
+
+
+def prune(connection: sa.Connection, seconds: float) -> None:
+    """Delete saves that were received more than `seconds` ago."""
+    old = _ROW.received_at < time.time() - seconds
+    connection.execute(saved_notebooks.delete().where(old))
+
+
+def _of(user: str, path: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return _ROW.user == user, _ROW.path_hash == hash_of(path)
+
+
+def _saves(connection: sa.Connection, query: sa.Select[tuple[object, ...]]) -> list[Save]:
+    return [Save(**row._mapping) for row in connection.execute(query)]

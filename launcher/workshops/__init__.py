@@ -1,0 +1,1 @@
+"""Workshops: what happens to participants' notebooks, and how teachers see it."""

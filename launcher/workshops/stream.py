@@ -1,0 +1,76 @@
+"""Streams of events as they happen, whichever worker records them."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
+
+from launcher.errors import StoreUnavailable
+from launcher.singleflight import SingleFlight
+from launcher.store import Store
+from launcher.store import events as rows
+from launcher.store.events import StoredEvent
+
+# proxies close connections that are silent for a minute
+HEARTBEAT_SECONDS = 14.0
+POLL_SECONDS = 0.5
+MOST_AT_ONCE = 500
+
+
+class EventFeed:
+    """Asks the database for all streams of this worker whether there are changes."""
+
+    def __init__(self, store: Store, stopping: Callable[[], bool]) -> None:
+        """`stopping` says whether this worker is shutting down: clients then connect again."""
+        self._store = store
+        self._stopping = stopping
+        self._last = (-POLL_SECONDS, 0)
+        self._single_flight: SingleFlight[int] = SingleFlight()
+
+    async def events(
+        self, equal: Mapping[str, Any], after: int | None
+    ) -> AsyncIterator[StoredEvent | None]:
+        """The events with these values of columns that change after the change `after`.
+
+        None is a heartbeat; without `after`, those that change from now on. While the database is
+        away, there are only heartbeats.
+        """
+        seq, silent_since = after, 0.0
+        while not self._stopping():
+            found: list[StoredEvent] = []
+            try:
+                last = await self._last_change()
+                if seq is None or seq > last:  # of another database
+                    seq = last
+                if last > seq:
+                    found = await self._store.read(rows.changed_since, seq, equal, MOST_AT_ONCE)
+                    # what was found may be newer than what was known to be the last change
+                    seq = (
+                        found[-1].seq
+                        if len(found) == MOST_AT_ONCE
+                        else max([last, *(each.seq for each in found)])
+                    )
+            except StoreUnavailable:
+                pass
+            for event in found:
+                yield event
+            now = time.monotonic()
+            if found:
+                silent_since = now
+            elif now - silent_since >= HEARTBEAT_SECONDS:
+                yield None
+                silent_since = now
+            if len(found) < MOST_AT_ONCE:
+                await asyncio.sleep(POLL_SECONDS)
+
+    async def _last_change(self) -> int:
+        """The number of the last change, at most POLL_SECONDS old."""
+        at, last = self._last
+        if time.monotonic() - at >= POLL_SECONDS:
+            last = await self._single_flight.share("last", self._look)
+        return last
+
+    async def _look(self) -> int:
+        last = await self._store.read(rows.last_change)
+        self._last = (time.monotonic(), last)
+        return last
