@@ -30,6 +30,7 @@ from launcher.rendering import Renderer
 from launcher.spawning import Spawning
 from launcher.store import Store
 from launcher.workshops.events import Events
+from launcher.workshops.notebooks import Notebooks
 from launcher.workshops.stream import EventFeed
 
 
@@ -59,6 +60,8 @@ class Parts:
     event_streams: EventStreams
     events: Events
     event_feed: EventFeed
+    notebooks: Notebooks
+    """The saved notebooks of participants."""
     authenticator: Authenticator
     browsers: Browsers
     sign_ins: SignIns

@@ -51,7 +51,7 @@ from launcher.store.starts import Wish
 
 # a token is not valid any more when its server has stopped, whatever its seal says
 TOKEN_SECONDS = 10 * 366 * 86_400
-# of a hook that does not say how long it waits; configure() lets it wait for 15 s
+# of a hook that does not say how long it waits
 HOOK_SECONDS = 15.0
 # the rest is for the way of the question and of the answer
 SHARE = 0.8

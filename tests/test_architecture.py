@@ -105,6 +105,8 @@ CATCHES_EVERYTHING = {
     "rendering/process.py",
     # a process of its own, whose failure a launch waits to hear of
     "singleuser/prepare.py",
+    # in the users' servers, where no save may fail
+    "singleuser/save_hook.py",
 }
 
 MODULES = [

@@ -53,6 +53,7 @@ from launcher.store.breaker import STATES
 from launcher.store.launches import Bounds
 from launcher.store.limit import StartLimits
 from launcher.workshops import events as workshop_events
+from launcher.workshops.notebooks import Notebooks
 from launcher.workshops.stream import EventFeed
 
 DAY = 86_400.0
@@ -163,6 +164,7 @@ class Building:
                     ),
                     events=workshop_events.Events(database, _bounds_of_events(settings)),
                     event_feed=EventFeed(database, self.stopping),
+                    notebooks=Notebooks(database, renderer),
                     authenticator=authenticator,
                     browsers=Browsers(
                         Sessions(secret, settings.service_name),

@@ -84,8 +84,7 @@ class Authenticator:
     async def server(self, token: str, where: Callable[[], str]) -> ServerRef:
         """The server whose own token it is: it acts for that server only; raises as `by_token`."""
         identity = await self._owner(token, where)
-        opened = f"access:servers!server={identity.name}/"
-        names = [each.removeprefix(opened) for each in identity.scopes if each.startswith(opened)]
+        names = _servers_opened(identity)
         if SERVER not in identity.scopes or len(names) != 1:
             raise _refused(identity, f"This needs a server's own token, with the scope {SERVER}.")
         return ServerRef(identity.name, names[0])
@@ -99,7 +98,7 @@ class Authenticator:
         identity = await self._owner(token, where)
         if identity.is_service:
             return identity
-        if SERVER in identity.scopes:
+        if SERVER in identity.scopes and _servers_opened(identity):
             return replace(identity, groups=frozenset(), admin=False)
         return self._may_use(identity, needs_scope=True)
 
@@ -213,6 +212,15 @@ class Authenticator:
 
 _UNKNOWN_TOKEN = "The hub does not know this token. Request a new one on the hub's page Token."  # noqa: S105
 _WRONG_PASSWORD = "The hub does not accept this user name and password."  # noqa: S105
+
+
+def _servers_opened(identity: Identity) -> list[str]:
+    """The names of the single servers that the token opens: the own token of a server opens one.
+
+    The token of a user opens all of theirs with another scope.
+    """
+    opened = f"access:servers!server={identity.name}/"
+    return [each.removeprefix(opened) for each in identity.scopes if each.startswith(opened)]
 
 
 def _refused(identity: Identity, reason: str) -> Forbidden:

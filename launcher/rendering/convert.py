@@ -1,14 +1,25 @@
-"""Converts a notebook to HTML with nbconvert. Runs in a rendering process only."""
+"""Converts notebooks to HTML with nbconvert. Runs in a rendering process only."""
 
 import base64
 import html
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import nbformat
 import nbformat.v4 as v4
+from jinja2 import TemplateError
 from nbconvert import HTMLExporter
+from nbconvert.filters.markdown_mistune import InvalidNotebook
 
 from launcher.rendering.sanitize import sanitize
+from launcher.rendering.saved import Cell, SavedNotebook, replacement
+
+# of nbconvert and what it uses, for the content of a cell; InvalidNotebook: a missing attachment
+_CONVERSION_FAILS = (
+    *(ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError),
+    *(ValueError, re.error, TemplateError, InvalidNotebook, nbformat.ValidationError),
+)
 
 
 def exporter() -> HTMLExporter:
@@ -42,11 +53,49 @@ def convert(made: HTMLExporter, notebook: dict[str, Any], stylesheet: str) -> st
     """The notebook as an HTML document; raises an exception of nbformat or nbconvert."""
     parsed = nbformat.from_dict(notebook)
     nbformat.validate(parsed, relax_add_props=True)
+    return _document(_body(made, parsed), stylesheet)
+
+
+def convert_saved(made: HTMLExporter, notebook: SavedNotebook, stylesheet: str) -> str:
+    """The repaired notebook as an HTML document, with a sentence for cells that cannot be shown."""
+    return _document("\n".join(_bodies(made, notebook.cells, notebook.language)), stylesheet)
+
+
+def _bodies(made: HTMLExporter, cells: list[Cell], language: dict[str, str]) -> Iterator[str]:
+    """The HTML of the cells in one part, or in several if a cell cannot be converted."""
+    try:
+        yield _body(made, _notebook(cells, language))
+    except _CONVERSION_FAILS:
+        if len(cells) < 2:
+            yield _body(made, _notebook([replacement(cell) for cell in cells], {}))
+            return
+        middle = len(cells) // 2
+        yield from _bodies(made, cells[:middle], language)
+        yield from _bodies(made, cells[middle:], language)
+
+
+def _notebook(cells: list[Cell], language: dict[str, str]) -> nbformat.NotebookNode:
+    return nbformat.from_dict(
+        {
+            "nbformat": 4,
+            "nbformat_minor": 5,
+            "metadata": {"language_info": language} if language else {},
+            "cells": cells,
+        }
+    )
+
+
+def _body(made: HTMLExporter, parsed: nbformat.NotebookNode) -> str:
+    """The HTML of the cells, not sanitised as a whole."""
     parsed.metadata.pop("widgets", None)
     for cell in parsed.cells:
         for output in cell.get("outputs", ()):
             _keep_what_can_be_shown(output.get("data", {}))
     body, _ = made.from_notebook_node(parsed)
+    return str(body)
+
+
+def _document(body: str, stylesheet: str) -> str:
     style = html.escape(stylesheet, quote=True)
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'

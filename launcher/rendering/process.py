@@ -1,12 +1,11 @@
 """The rendering process: imports nbconvert once, and forks a child for each notebook.
 
 Run as a program, with the seconds after which it ends when idle. The parent sends notebooks on
-stdin, and gets HTML on stdout. A child has limits on time and memory, and cannot leave anything
-behind for the next notebook.
+stdin, and gets HTML or statistics on stdout. A child has limits on time and memory, and cannot
+leave anything behind for the next notebook.
 """
 
 import contextlib
-import json
 import os
 import resource
 import select
@@ -15,13 +14,14 @@ import sys
 import time
 from typing import BinaryIO
 
-from launcher.rendering import frames
-from launcher.rendering.convert import convert, exporter, warm_up
+from nbconvert import HTMLExporter
+
+from launcher.rendering import answers, frames
+from launcher.rendering.convert import exporter, warm_up
+from launcher.rendering.failures import TOO_LARGE, TOO_LONG, NotebookUnusable
 from launcher.rendering.limits import CPU_SECONDS, MAX_HTML, MAX_MEMORY, SECONDS
 
-_TOO_LONG = "takes too long to show"
-_TOO_LARGE = "is too large to show"
-_BROKEN = "cannot be shown: it is not a valid notebook"
+_ANSWERS = (frames.HTML, frames.COUNTED, frames.FAILED)
 
 
 def main(idle_seconds: float) -> None:
@@ -39,7 +39,7 @@ def main(idle_seconds: float) -> None:
         sink.flush()
 
 
-def _in_child(made: object, request: bytes) -> tuple[bytes, bytes]:
+def _in_child(made: HTMLExporter, request: frames.Frame) -> tuple[bytes, bytes]:
     """The answer of a child to one request."""
     reader, writer = os.pipe()
     pid = os.fork()
@@ -53,11 +53,11 @@ def _in_child(made: object, request: bytes) -> tuple[bytes, bytes]:
         os.kill(pid, signal.SIGKILL)
     _, status = os.waitpid(pid, 0)
     if content is None:
-        return frames.FAILED, _TOO_LONG.encode()
-    if content[:1] in (frames.HTML, frames.FAILED):
+        return frames.FAILED, TOO_LONG.encode()
+    if content[:1] in _ANSWERS:
         return content[:1], content[1:]
     killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU
-    return frames.FAILED, (_TOO_LONG if killed else _TOO_LARGE).encode()
+    return frames.FAILED, (TOO_LONG if killed else TOO_LARGE).encode()
 
 
 def _read(answer: BinaryIO) -> bytes | None:
@@ -71,11 +71,11 @@ def _read(answer: BinaryIO) -> bytes | None:
         if not chunk:
             return bytes(content)
         content += chunk
-    return frames.FAILED + _TOO_LARGE.encode()
+    return frames.FAILED + TOO_LARGE.encode()
 
 
-def _run(made: object, request: bytes, writer: int) -> None:
-    """Convert in this child, and end it."""
+def _run(made: HTMLExporter, request: frames.Frame, writer: int) -> None:
+    """Answer in this child, and end it."""
     # the launcher's pipes: they are closed when the parent dies
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, sys.stdin.fileno())
@@ -87,13 +87,13 @@ def _run(made: object, request: bytes, writer: int) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
-        asked = json.loads(request)
-        text = convert(made, asked["notebook"], asked["stylesheet"])  # type: ignore[arg-type]
-        answer = frames.HTML + text.encode("utf-8", "replace")
+        answer = answers.answer(made, request)
     except MemoryError:
         os._exit(3)
+    except NotebookUnusable as error:
+        answer = frames.FAILED + error.reason.encode()
     except BaseException:  # whatever a notebook makes a library raise ends this child alone
-        answer = frames.FAILED + _BROKEN.encode()
+        answer = frames.FAILED + answers.INVALID[request.kind].encode()
     with contextlib.suppress(OSError), os.fdopen(writer, "wb") as sink:
         sink.write(answer)
     os._exit(0)

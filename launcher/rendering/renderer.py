@@ -1,200 +1,102 @@
 """Renders notebooks in child processes."""
 
-import asyncio
 import json
-import logging
-import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
-from launcher import child_processes
 from launcher.errors import RenderingBusy, RenderingFailed
-from launcher.rendering import frames
-from launcher.rendering.limits import (
-    IDLE_SECONDS,
-    MAX_AT_ONCE,
-    MAX_HTML,
-    MAX_NOTEBOOK,
-    MAX_OF_ONE,
-    SECONDS,
-    START_SECONDS,
-    WAIT_SECONDS,
-)
-
-log = logging.getLogger(__name__)
-
-# of the rendering process; it must not know the launcher's secrets
-_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": "/nonexistent"}
-_PROGRAM = "launcher.rendering.process"
-
-
-class _ProcessDied(Exception):
-    """A rendering process ended without an answer."""
+from launcher.rendering import frames, statistics
+from launcher.rendering.failures import INVALID, TOO_LARGE, sentence
+from launcher.rendering.limits import IDLE_SECONDS, MAX_NOTEBOOK, MAX_OF_ONE, MAX_PACKED
+from launcher.rendering.pool import ProcessPool
+from launcher.rendering.statistics import Statistics
+from launcher.rendering.views import WHOLE, View
 
 
 class Renderer:
-    """The rendering processes of one worker.
+    """Shows and counts notebooks in the rendering processes of one worker.
 
-    They are started when they are needed, end after `idle_seconds` without a notebook, and are
-    ended by `close`.
+    The processes end after `idle_seconds` without a notebook, and are ended by `close`. Each method
+    raises RenderingFailed for a notebook that is not valid, too large or takes too long, and
+    RenderingBusy while too many others are being rendered, too many of `who` wait, or if no process
+    can be started.
     """
 
     def __init__(self, idle_seconds: float = IDLE_SECONDS) -> None:
-        self._idle_seconds = idle_seconds
-        self._free: list[asyncio.subprocess.Process] = []
-        self._all: set[asyncio.subprocess.Process] = set()
-        self._starting: set[asyncio.Task[asyncio.subprocess.Process]] = set()
-        self._slots = asyncio.Semaphore(MAX_AT_ONCE)
-        self._closed = False
-        self._waiting: Counter[str] = Counter()
+        self._processes = ProcessPool(idle_seconds)
+        self._shown: Counter[str] = Counter()
         """The notebooks of each user that are being rendered or wait for it."""
+        self._counted: Counter[str] = Counter()
+        """The notebooks of each participant whose statistics are being made or wait for it."""
 
     async def render(self, notebook: Mapping[str, Any], stylesheet: str, who: str = "") -> str:
-        """The notebook as a safe HTML document, which refers to the stylesheet's URL.
+        """The notebook as a safe HTML document, which refers to the stylesheet's URL."""
+        with _one_of(self._shown, who):
+            return await self._document(_message(notebook, stylesheet))
 
-        Raises RenderingFailed for a notebook that is not valid, too large or takes too long, and
-        RenderingBusy while too many others are being rendered, too many of `who` wait, or if no
-        process can be started.
+    async def render_saved(
+        self, packed: bytes, stylesheet: str, who: str = "", *, view: View = WHOLE
+    ) -> str:
+        """A saved notebook, or a part of it, as a safe HTML document.
+
+        `packed` is the notebook file, compressed with gzip. It is not trusted, and unpacked in a
+        child process only.
         """
-        if who and self._waiting[who] >= MAX_OF_ONE:
-            raise RenderingBusy(
-                "Several of your notebooks are being rendered. Wait for them.", retry_after=5
-            )
-        self._waiting[who] += 1
-        try:
-            return await self._render(notebook, stylesheet)
-        finally:
-            self._waiting[who] -= 1
-            if not self._waiting[who]:
-                del self._waiting[who]
+        with _one_of(self._shown, who):
+            _check_size(packed)
+            options = {"stylesheet": stylesheet, "view": asdict(view)}
+            return await self._document(frames.pack(frames.SAVED, frames.join(options, packed)))
 
-    async def _render(self, notebook: Mapping[str, Any], stylesheet: str) -> str:
-        message = _message(notebook, stylesheet)
-        async with self._slot():
-            try:
-                content = await self._ask(message)
-            except _ProcessDied:
-                # it ended just now, because it was idle, or because the machine had no memory left
-                content = await self._ask_again(message)
-        if content[:1] == frames.HTML:
-            return content[1:].decode("utf-8")
-        raise RenderingFailed(f"The notebook {content[1:].decode('utf-8')}.")
+    async def statistics(self, packed: bytes, who: str = "") -> Statistics:
+        """What a saved notebook contains, in numbers. `packed` as for `render_saved`."""
+        with _one_of(self._counted, who):
+            _check_size(packed)
+            answer = await self._processes.ask(frames.pack(frames.STATISTICS, packed))
+        content = _content(answer, frames.COUNTED)
+        try:
+            return statistics.parse(content)
+        except ValueError as error:
+            raise RenderingFailed(sentence(INVALID.encode())) from error
 
     async def close(self) -> None:
         """End all processes; nothing is rendered afterwards."""
-        self._closed = True
-        if self._starting:
-            await asyncio.wait(self._starting)
-        running = [each for each in self._all if each.returncode is None]
-        for process in running:
-            # who waits for its answer reads its output to the end
-            child_processes.kill(process)
-        await asyncio.gather(*(each.wait() for each in running))
+        await self._processes.close()
 
-    @asynccontextmanager
-    async def _slot(self) -> AsyncIterator[None]:
-        try:
-            async with asyncio.timeout(WAIT_SECONDS):
-                await self._slots.acquire()
-        except TimeoutError as error:
-            raise RenderingBusy(
-                "Many notebooks are being rendered. Try again in a minute.", retry_after=30
-            ) from error
-        try:
-            yield
-        finally:
-            self._slots.release()
+    async def _document(self, message: bytes) -> str:
+        answer = await self._processes.ask(message)
+        return _content(answer, frames.HTML).decode("utf-8", "replace")
 
-    async def _ask_again(self, message: bytes) -> bytes:
-        """The answer of another process; raises RenderingFailed, RenderingBusy."""
-        try:
-            return await self._ask(message)
-        except _ProcessDied as error:
-            raise RenderingBusy(
-                "The process that renders notebooks has ended. Try again later.", retry_after=30
-            ) from error
 
-    async def _ask(self, message: bytes) -> bytes:
-        """The status and the content of the answer; raises RenderingFailed, _ProcessDied."""
-        async with self._process() as process:
-            assert process.stdin is not None  # noqa: S101 - a pipe
-            try:
-                # the process has a time limit of its own; this one is for when it is stuck
-                async with asyncio.timeout(SECONDS + 5):
-                    process.stdin.write(message)
-                    await process.stdin.drain()
-                    return await _read(process)
-            except TimeoutError as error:
-                raise RenderingFailed("The notebook takes too long to show.") from error
-            except (OSError, asyncio.IncompleteReadError) as error:
-                raise _ProcessDied from error
-
-    @asynccontextmanager
-    async def _process(self) -> AsyncIterator[asyncio.subprocess.Process]:
-        """A process for one notebook; one that did not answer is ended."""
-        process = self._idle() or await self._start()
-        answered = False
-        try:
-            yield process
-            answered = True
-        finally:
-            if answered and process.returncode is None and not self._closed:
-                self._free.append(process)
-            else:
-                await asyncio.shield(self._end(process))
-
-    def _idle(self) -> asyncio.subprocess.Process | None:
-        """A process that waits for a notebook, if there is one."""
-        while self._free:
-            process = self._free.pop()
-            if process.returncode is None:
-                return process
-            # not ended with `_end`: its id may be that of another process by now
-            self._all.discard(process)
-        return None
-
-    async def _start(self) -> asyncio.subprocess.Process:
-        if self._closed:
-            raise RenderingBusy("The launcher is stopping.", retry_after=30)
-        starting = asyncio.ensure_future(self._started())
-        self._starting.add(starting)
-        starting.add_done_callback(self._starting.discard)
-        try:
-            return await asyncio.shield(starting)
-        except asyncio.CancelledError:
-            # a start cannot be given up halfway: the process is for the next notebook
-            await asyncio.wait([starting])
-            if not starting.cancelled() and not starting.exception():
-                self._free.append(starting.result())
-            raise
-
-    async def _started(self) -> asyncio.subprocess.Process:
-        """A new process, once it waits for a notebook; raises _ProcessDied."""
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-m", _PROGRAM, str(self._idle_seconds)),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            env=_ENVIRONMENT,
-            cwd="/",
-            start_new_session=True,
+@contextmanager
+def _one_of(waiting: Counter[str], who: str) -> Iterator[None]:
+    """Count one more notebook of a user; raises RenderingBusy."""
+    if who and waiting[who] >= MAX_OF_ONE:
+        raise RenderingBusy(
+            "Several of your notebooks are being rendered. Wait for them.", retry_after=5
         )
-        self._all.add(process)
-        try:
-            async with asyncio.timeout(START_SECONDS):
-                await _read(process)
-        except (TimeoutError, OSError, asyncio.IncompleteReadError) as error:
-            log.error("no notebook can be shown: `python -I -m %s 60` does not start", _PROGRAM)
-            await self._end(process)
-            raise _ProcessDied from error
-        return process
+    waiting[who] += 1
+    try:
+        yield
+    finally:
+        waiting[who] -= 1
+        if not waiting[who]:
+            del waiting[who]
 
-    async def _end(self, process: asyncio.subprocess.Process) -> None:
-        """End a process and its child."""
-        self._all.discard(process)
-        await child_processes.end(process)
+
+def _check_size(packed: bytes) -> None:
+    """Raise RenderingFailed if a saved notebook is too large to be sent to a process."""
+    if len(packed) > MAX_PACKED:
+        raise RenderingFailed(sentence(TOO_LARGE.encode()))
+
+
+def _content(answer: frames.Frame, kind: bytes) -> bytes:
+    """The content of an answer of this kind; raises RenderingFailed for all others."""
+    if answer.kind != kind:
+        raise RenderingFailed(sentence(answer.content))
+    return answer.content
 
 
 def _message(notebook: Mapping[str, Any], stylesheet: str) -> bytes:
@@ -204,16 +106,5 @@ def _message(notebook: Mapping[str, Any], stylesheet: str) -> bytes:
     except RecursionError as error:
         raise RenderingFailed("The notebook is nested too deeply to show.") from error
     if len(body) > MAX_NOTEBOOK:
-        raise RenderingFailed("The notebook is too large to show.")
+        raise RenderingFailed(sentence(TOO_LARGE.encode()))
     return frames.pack(frames.NOTEBOOK, body)
-
-
-async def _read(process: asyncio.subprocess.Process) -> bytes:
-    """The status and the content of the next message; raises IncompleteReadError, OSError."""
-    assert process.stdout is not None  # noqa: S101 - a pipe
-    head = await process.stdout.readexactly(frames.HEADER.size)
-    status, length = frames.HEADER.unpack(head)
-    if length > MAX_HTML:
-        raise OSError("the rendering process sent too much")
-    content: bytes = await process.stdout.readexactly(length)
-    return bytes(status) + content

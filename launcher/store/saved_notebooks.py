@@ -24,6 +24,11 @@ class Save:
     has_content: bool = True
     """Whether the content was sent: it may have been too large."""
 
+    @property
+    def seconds(self) -> float:
+        """The time of the save, in seconds since 1970."""
+        return self.at / 1_000_000
+
 
 _ROW = saved_notebooks.c
 _COLUMNS = [
@@ -55,21 +60,6 @@ def put(
     oldest = sa.select(_ROW.id).where(*_of(user, path)).order_by(_ROW.at.desc()).offset(most)
     # PostgreSQL: a subquery with OFFSET is allowed, and MySQL is not supported
     connection.execute(saved_notebooks.delete().where(_ROW.id.in_(oldest)))
-
-
-def latest(connection: sa.Connection, user: str | None = None) -> list[Save]:
-    """The last save of each notebook, of one user or of all."""
-    newer = saved_notebooks.alias()
-    query = sa.select(*_COLUMNS).where(
-        ~sa.exists().where(
-            (newer.c.user == _ROW.user)
-            & (newer.c.path_hash == _ROW.path_hash)
-            & (newer.c.at > _ROW.at)
-        )
-    )
-    if user is not None:
-        query = query.where(_ROW.user == user)
-    return _saves(connection, query.order_by(_ROW.path, _ROW.user))
 
 
 def of_notebook(connection: sa.Connection, user: str, path: str) -> list[Save]:

@@ -26,7 +26,7 @@ async def preview(request: Request) -> Response:
     try:
         return framed(await _rendered(request, stylesheet))
     except LauncherError as error:
-        return framed(_message(for_people(error.detail), stylesheet), error.status)
+        return framed(message(for_people(error.detail), stylesheet), error.status)
 
 
 def framed(document: str, status: int = 200) -> HTMLResponse:
@@ -51,9 +51,10 @@ async def _rendered(request: Request, stylesheet: str) -> str:
     return await parts.renderer.render(rendered, stylesheet, known.identity.name)
 
 
-def _message(sentence: str, stylesheet: str) -> str:
+def message(sentence: str, stylesheet: str) -> str:
+    """A document for such a frame with one sentence."""
     return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>Preview</title>'
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>Notebook</title>'
         f'<link rel="stylesheet" href="{html.escape(stylesheet, quote=True)}"></head>\n'
         f'<body class="notebook"><p>{html.escape(sentence)}</p></body></html>\n'
     )

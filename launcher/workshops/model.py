@@ -16,7 +16,7 @@ MICROSECOND = 1_000_000
 # the clock of a server may be fast
 MAX_AHEAD = 86_400 * MICROSECOND
 EXAMPLE = "2022-11-14T16:00:00.511Z"
-_NOT_OF_A_NAME = re.compile(r'[/\\*?\[\]<>|":]')
+_NOT_OF_A_NAME = re.compile(r"[/\\*?\[\]]")
 MAX_COMPONENTS = 64
 
 

@@ -151,6 +151,13 @@ def test_participants_see_and_report_their_own(site, alice, bob, teacher):
     assert listed(site, alice) == [mine]
 
 
+def test_a_teachers_own_token_may_have_the_scope_of_servers(site, fakehub, alice):
+    mine = created(site, alice)
+    scopes = ("self", "access:services!service=launcher", "custom:launcher:server")
+    teacher = fakehub.add_user("tom", groups=["teachers"], scopes=scopes)
+    assert listed(site, teacher) == [mine]
+
+
 def test_an_administrator_sees_all(site, fakehub, alice):
     mine = created(site, alice)
     admin = fakehub.add_user("root", scopes=("self", "admin:servers", "access:services"))

@@ -7,6 +7,7 @@ import os
 import nbformat.v4 as v4
 import psutil
 import pytest
+from hostile_notebooks import packed, slow_notebook
 
 from launcher.errors import RenderingBusy, RenderingFailed
 from launcher.experiments import Catalogue
@@ -16,22 +17,10 @@ STYLE = "/static/notebook.css"
 PICTURE = base64.b64encode(b"not looked at").decode()
 
 
-@pytest.fixture
-async def renderer():
-    made = Renderer()
-    yield made
-    await made.close()
-
-
 async def until(condition):
     """Wait until the condition holds; the test's timeout ends the wait."""
     while not condition():
         await asyncio.sleep(0.05)
-
-
-def slow_notebook(cells):
-    """A notebook over which the parser of Markdown takes quadratic time."""
-    return v4.new_notebook(cells=[v4.new_markdown_cell("[" * 100_000) for _ in range(cells)])
 
 
 def children():
@@ -77,6 +66,14 @@ async def test_a_notebook_that_is_too_large_is_refused_before_it_is_sent(rendere
     notebook = v4.new_notebook(cells=[v4.new_raw_cell("x" * limits.MAX_NOTEBOOK)])
     with pytest.raises(RenderingFailed, match="too large"):
         await renderer.render(notebook, STYLE)
+    assert children() == []
+
+
+async def test_a_saved_notebook_that_is_too_large_is_refused_before_it_is_sent(renderer):
+    content = b"x" * (limits.MAX_PACKED + 1)
+    for asked in (renderer.render_saved(content, STYLE), renderer.statistics(content)):
+        with pytest.raises(RenderingFailed, match="too large"):
+            await asked
     assert children() == []
 
 
@@ -137,6 +134,19 @@ async def test_a_process_that_dies_over_a_notebook_is_replaced(renderer):
     with pytest.raises(RenderingFailed, match="too long"):
         await task
     assert not [each for each in over if each.is_running() and each.status() != "zombie"]
+
+
+async def test_a_child_that_is_killed_ends_its_notebook_alone(renderer):
+    await renderer.render(v4.new_notebook(), STYLE)
+    (process,) = children()
+    notebook = packed(slow_notebook(cells=20))
+    task = asyncio.create_task(renderer.render_saved(notebook, STYLE))
+    await until(process.children)
+    process.children()[0].kill()
+    with pytest.raises(RenderingFailed, match="too large"):
+        await task
+    assert await renderer.render(v4.new_notebook(), STYLE)
+    assert children() == [process]
 
 
 async def test_an_idle_process_ends(renderer):

@@ -1,6 +1,10 @@
-"""Notebooks with a payload wherever a notebook can have text."""
+"""Notebooks with a payload wherever a notebook can have text, and what documents must not have."""
 
 import asyncio
+import gzip
+import json
+import re
+from html.parser import HTMLParser
 
 import nbformat.v4 as v4
 from xss_payloads import ELSEWHERE, PAYLOADS
@@ -37,6 +41,42 @@ OF_NOTEBOOKS = [
     "attachment:<script>alert(1)</script>",
 ]
 ALL = PAYLOADS + OF_NOTEBOOKS
+LOADS = {
+    "src",
+    "srcset",
+    "data",
+    "action",
+    "formaction",
+    "poster",
+    "background",
+    "ping",
+    "xlink:href",
+}
+
+
+class Document(HTMLParser):
+    """What a document has that could run or load something."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.wrong, self.links = [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        if tag in ("script", "style", "iframe", "object", "embed", "form", "base", "svg", "math"):
+            self.wrong.append(tag)
+        for name, value in attributes:
+            value = value or ""
+            if name.startswith("on") or name in ("style", "srcdoc"):
+                self.wrong.append(f"{tag} {name}")
+            if name in LOADS and not (tag == "img" and value.startswith("data:image/")):
+                self.wrong.append(f"{tag} {name}={value}")
+            if name == "href" and tag == "a" and not re.match("(?:https?|mailto):", value):
+                self.wrong.append(f"href={value}")
+            if tag == "link":
+                self.links.append(value)
+            if tag == "meta" and value.lower() == "refresh":
+                self.wrong.append("refresh")
 
 
 def markdown(payload):
@@ -89,14 +129,44 @@ def notebook_of(payload):
     return v4.new_notebook(cells=[*cells, tagged], metadata=metadata)
 
 
+def slow_notebook(cells):
+    """A notebook over which the parser of Markdown takes quadratic time."""
+    return v4.new_notebook(cells=[v4.new_markdown_cell("[" * 100_000) for _ in range(cells)])
+
+
+def packed(notebook):
+    """A notebook, or the bytes of its file, as the launcher stores it."""
+    content = notebook if isinstance(notebook, bytes) else json.dumps(notebook).encode()
+    return gzip.compress(content, compresslevel=1)
+
+
 async def documents(payloads, stylesheet):
     """The document of each payload's notebook, by payload."""
+
+    async def show(renderer, payload):
+        return await renderer.render(notebook_of(payload), stylesheet)
+
+    return await _by_payload(payloads, show)
+
+
+async def saved_documents(payloads, stylesheet, view):
+    """The same, of notebooks that somebody saved; a summary shows the first cells, too."""
+
+    async def show(renderer, payload):
+        notebook = notebook_of(payload)
+        notebook.cells = [*notebook.cells[::-1], stream(f"{payload}\n" * 100)]
+        return await renderer.render_saved(packed(notebook), stylesheet, view=view)
+
+    return await _by_payload(payloads, show)
+
+
+async def _by_payload(payloads, show):
     renderer = Renderer()
     turns = asyncio.Semaphore(2)
 
     async def one(payload):
         async with turns:
-            return payload, await renderer.render(notebook_of(payload), stylesheet)
+            return payload, await show(renderer, payload)
 
     try:
         return dict(await asyncio.gather(*(one(payload) for payload in payloads)))

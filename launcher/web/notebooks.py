@@ -1,0 +1,118 @@
+"""The page Notebooks: what participants saved, for their teacher and for themselves."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from launcher import logs
+from launcher.errors import LauncherError, NotFound
+from launcher.parts import Parts
+from launcher.web import pages, static_files
+from launcher.web.preview import framed, message
+from launcher.web.visitors import Visitor, changing, required
+from launcher.web.visitors import visitor as known
+from launcher.web.words import for_people
+from launcher.workshops import notebooks, people
+from launcher.workshops.notebooks import NotebookSaves
+
+ENDED = "Your session has ended. Open the page again."
+
+
+def routes(prefix: str) -> list[BaseRoute]:
+    """The routes of the page, and of each notebook."""
+    path = f"{prefix}/home/notebooks"
+    return [
+        Route(path, pages.shown(show)),
+        Route(f"{path}/now", pages.shown(now)),
+        Route(f"{path}/{{notebook:int}}", pages.shown(show_one), methods=["GET"]),
+        Route(f"{path}/{{notebook:int}}", pages.shown(forget), methods=["POST"]),
+        Route(f"{path}/{{notebook:int}}/document", document),
+    ]
+
+
+async def show(request: Request) -> Response:
+    """The notebooks that the visitor may see, each with its participants."""
+    return await _list(request, "notebooks.html")
+
+
+async def now(request: Request) -> Response:
+    """What changes on the page."""
+    return await _list(request, "notebooks_now.html")
+
+
+async def show_one(request: Request) -> Response:
+    """The notebook of one participant, and its earlier saves."""
+    visitor = await required(request)
+    found = await _find(request, visitor)
+    return pages.page(
+        request,
+        "notebook.html",
+        visitor=visitor,
+        frame=True,
+        it=found.notebook,
+        saves=found.saves,
+        chosen=_save(request),
+        is_own=found.notebook.user == visitor.identity.name,
+        retention_days=pages.settings_of(request).workshop_retention_days,
+    )
+
+
+async def forget(request: Request) -> Response:
+    """Delete all that is kept of one of the visitor's own notebooks."""
+    visitor, _ = await changing(request)
+    found = await _find(request, visitor)
+    if found.notebook.user != visitor.identity.name:
+        raise NotFound("You have no such notebook.")
+    parts: Parts = request.state.parts
+    await parts.events.withdraw(found.notebook.user, found.notebook.path)
+    return pages.redirect(request, "home", "notebooks")
+
+
+async def document(request: Request) -> Response:
+    """A save as a document for the frame; errors are a page of the frame, too."""
+    stylesheet = static_files.url(pages.settings_of(request).prefix, "notebook.css")
+    try:
+        visitor = await known(request)
+        if visitor is None:
+            raise NotFound(ENDED)
+        parts: Parts = request.state.parts
+        found = await _find(request, visitor)
+        if found.notebook.user != visitor.identity.name:
+            who = {"by": visitor.identity.name, "user": found.notebook.user}
+            logs.audit("notebook_seen", **who, notebook=found.notebook.id)
+        return framed(await parts.notebooks.document(found, _save(request), stylesheet))
+    except LauncherError as error:
+        return framed(message(for_people(error.detail), stylesheet), error.status)
+
+
+async def _list(request: Request, template: str) -> Response:
+    visitor = await required(request)
+    parts: Parts = request.state.parts
+    viewer = _viewer(request, visitor)
+    found = await parts.notebooks.tracked(viewer)
+    return pages.page(
+        request,
+        template,
+        visitor=visitor,
+        groups=list(notebooks.by_filename(found)),
+        sees_all=viewer.sees_all,
+        retention_days=parts.settings.workshop_retention_days,
+    )
+
+
+async def _find(request: Request, visitor: Visitor) -> NotebookSaves:
+    parts: Parts = request.state.parts
+    number = request.path_params["notebook"]
+    if number >= 2**31:
+        raise NotFound("There is no such notebook.")
+    return await parts.notebooks.find(_viewer(request, visitor), number)
+
+
+def _viewer(request: Request, visitor: Visitor) -> people.Viewer:
+    return people.viewer(visitor.identity, pages.settings_of(request).teacher_groups)
+
+
+def _save(request: Request) -> int | None:
+    """The save that the query asks for; None: the last one."""
+    text = request.query_params.get("save", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
