@@ -309,6 +309,7 @@ def _bounds_of_events(settings: Launcher) -> workshop_events.KeptOfUser:
         events=settings.max_events_per_user,
         saves=settings.max_saves_per_notebook,
         notebook=settings.max_saved_notebook,
+        bytes=settings.max_saved_bytes_per_user,
     )
 
 

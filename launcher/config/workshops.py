@@ -35,3 +35,9 @@ class WorkshopSettings(Configurable):
         help="""Bytes of a saved notebook, compressed. Of larger ones, only the event is kept.
         0: no notebooks are kept.""",
     ).tag(config=True)
+    max_saved_bytes_per_user = Integer(
+        200 * MEBIBYTE,
+        min=MOST,
+        help="""Bytes of all saved notebooks of one user, compressed. The oldest saves are
+        deleted.""",
+    ).tag(config=True)

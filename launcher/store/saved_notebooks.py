@@ -52,14 +52,23 @@ def put(
     content: bytes | None,
     size: int,
     most: int,
+    most_bytes: int,
 ) -> None:
-    """Store a save, and delete the oldest of the notebook if there are more than `most`."""
+    """Store a save, and delete the oldest ones beyond what is kept.
+
+    Of one notebook, `most` saves are kept; of one user, saves of `most_bytes` in all.
+    """
     row = {"user": user, "path": path, "path_hash": hash_of(path), "at": at, "size": size}
     row |= {"content_hash": content_hash, "content": content, "received_at": time.time()}
     connection.execute(_PUT, row)
     oldest = sa.select(_ROW.id).where(*_of(user, path)).order_by(_ROW.at.desc()).offset(most)
-    # PostgreSQL: a subquery with OFFSET is allowed, and MySQL is not supported
     connection.execute(saved_notebooks.delete().where(_ROW.id.in_(oldest)))
+    bytes_since = sa.func.sum(sa.func.length(_ROW.content)).over(
+        order_by=(_ROW.received_at.desc(), _ROW.id.desc())
+    )
+    sums = sa.select(_ROW.id, bytes_since.label("bytes")).where(_ROW.user == user).subquery()
+    beyond = sa.select(sums.c.id).where(sums.c.bytes > most_bytes)
+    connection.execute(saved_notebooks.delete().where(_ROW.id.in_(beyond)))
 
 
 def of_notebook(connection: sa.Connection, user: str, path: str) -> list[Save]:

@@ -31,6 +31,8 @@ class KeptOfUser:
     """Saves of one notebook."""
     notebook: int
     """Bytes of a notebook, compressed."""
+    bytes: int
+    """Of all saves of one user, compressed."""
 
 
 class Events:
@@ -123,7 +125,8 @@ class Events:
             digest = hashlib.sha256(content or b"").hexdigest()
             save = {name: event[name] for name in ("user", "path", "at")}
             save |= {"content": content, "content_hash": digest, "size": size}
-            saved_notebooks.put(connection, **save, most=self._bounds.saves)
+            save |= {"most": self._bounds.saves, "most_bytes": self._bounds.bytes}
+            saved_notebooks.put(connection, **save)
         return stored
 
 

@@ -15,6 +15,8 @@ from launcher.store.events import StoredEvent
 HEARTBEAT_SECONDS = 14.0
 POLL_SECONDS = 0.5
 MOST_AT_ONCE = 500
+# then the client connects again, and whether it may is checked again
+STREAM_SECONDS = 600.0
 
 
 class EventFeed:
@@ -33,10 +35,10 @@ class EventFeed:
         """The events with these values of columns that change after the change `after`.
 
         None is a heartbeat; without `after`, those that change from now on. While the database is
-        away, there are only heartbeats.
+        away, there are only heartbeats. Ends after STREAM_SECONDS.
         """
-        seq, silent_since = after, 0.0
-        while not self._stopping():
+        seq, silent_since, until = after, 0.0, time.monotonic() + STREAM_SECONDS
+        while not self._stopping() and time.monotonic() < until:
             found: list[StoredEvent] = []
             try:
                 last = await self._last_change()

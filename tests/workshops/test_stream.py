@@ -86,6 +86,12 @@ async def test_a_stream_of_a_worker_that_stops_ends(database):
     assert [each async for each in feed.events({}, None)] == []
 
 
+async def test_a_stream_ends_after_a_while_and_its_client_connects_again(database, mocker):
+    mocker.patch("launcher.workshops.stream.STREAM_SECONDS", 0.0)
+    feed = EventFeed(database[0], lambda: False)
+    assert [each async for each in feed.events({}, None)] == []
+
+
 def data_in(answer):
     """The data of the events of a stream."""
     for line in answer.iter_lines(chunk_size=1):
