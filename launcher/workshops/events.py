@@ -73,7 +73,7 @@ class Events:
         """The event with that id, if the viewer may see it; raises NotFound."""
         found = await self._store.read(rows.find, event_id)
         if found is None or not viewer.may_see(found.user):
-            raise NotFound("There is no such event. GET /events lists those that you may see.")
+            raise NotFound("There is no such event, or you may not see it.")
         return found
 
     async def select(
