@@ -10,6 +10,9 @@ import sqlalchemy as sa
 
 from launcher.store.tables import event_sequence, events
 
+# in a second
+MICROSECONDS = 1_000_000
+
 
 @dataclass(frozen=True)
 class StoredEvent:

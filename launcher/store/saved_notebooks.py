@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from launcher.store.events import hash_of
+from launcher.store.events import MICROSECONDS, hash_of
 from launcher.store.tables import saved_notebooks
 
 
@@ -27,7 +27,7 @@ class Save:
     @property
     def seconds(self) -> float:
         """The time of the save, in seconds since 1970."""
-        return self.at / 1_000_000
+        return self.at / MICROSECONDS
 
 
 _ROW = saved_notebooks.c

@@ -7,14 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 from launcher import formats
 from launcher.errors import BadRequest
-from launcher.store.events import StoredEvent
+from launcher.store.events import MICROSECONDS, StoredEvent
 
 SAVE = "save-notebook"
 """The type of the events that servers send when a notebook is saved."""
 
-MICROSECOND = 1_000_000
 # the clock of a server may be fast
-MAX_AHEAD = 86_400 * MICROSECOND
+MAX_AHEAD = 86_400 * MICROSECONDS
 EXAMPLE = "2022-11-14T16:00:00.511Z"
 _NOT_OF_A_NAME = re.compile(r"[/\\*?\[\]]")
 MAX_COMPONENTS = 64

@@ -13,9 +13,9 @@ from launcher.rendering import Renderer
 from launcher.singleflight import SingleFlight
 from launcher.store import Store, saved_notebooks
 from launcher.store import events as rows
-from launcher.store.events import StoredEvent
+from launcher.store.events import MICROSECONDS, StoredEvent
 from launcher.store.saved_notebooks import Save
-from launcher.workshops.model import MICROSECOND, SAVE, now
+from launcher.workshops.model import SAVE, now
 from launcher.workshops.people import Viewer
 
 # a participant who saves nothing for so long may need help
@@ -46,12 +46,12 @@ class TrackedNotebook:
     @property
     def seconds(self) -> float:
         """The time of the last save, in seconds since 1970."""
-        return self.at / MICROSECOND
+        return self.at / MICROSECONDS
 
     @property
     def is_quiet(self) -> bool:
         """Whether it was not saved for a while."""
-        return now() - self.at > QUIET_SECONDS * MICROSECOND
+        return now() - self.at > QUIET_SECONDS * MICROSECONDS
 
 
 @dataclass(frozen=True)

@@ -46,12 +46,7 @@ class EventFeed:
                     seq = last
                 if last > seq:
                     found = await self._store.read(rows.changed_since, seq, equal, MOST_AT_ONCE)
-                    # what was found may be newer than what was known to be the last change
-                    seq = (
-                        found[-1].seq
-                        if len(found) == MOST_AT_ONCE
-                        else max([last, *(each.seq for each in found)])
-                    )
+                    seq = found[-1].seq if found else last
             except StoreUnavailable:
                 pass
             for event in found:
