@@ -132,6 +132,12 @@ class EntrypointExists(LauncherError):
     status, title, slug = 409, "The name is in use", "entrypoint-exists"
 
 
+class WorkshopExists(LauncherError):
+    """There is a workshop with this name."""
+
+    status, title, slug = 409, "The name is in use", "workshop-exists"
+
+
 class EntrypointChanged(LauncherError):
     """The entrypoint was changed while this request changed it."""
 

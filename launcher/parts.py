@@ -31,6 +31,7 @@ from launcher.spawning import Spawning
 from launcher.store import Store
 from launcher.workshops.events import Events
 from launcher.workshops.notebooks import Notebooks
+from launcher.workshops.registry import Workshops
 from launcher.workshops.stream import EventFeed
 
 
@@ -62,6 +63,7 @@ class Parts:
     event_feed: EventFeed
     notebooks: Notebooks
     """The saved notebooks of participants."""
+    workshops: Workshops
     authenticator: Authenticator
     browsers: Browsers
     sign_ins: SignIns

@@ -39,7 +39,7 @@ NEEDED = {
 HARMLESS = frozenset(
     {"servers", "start:servers", "read:servers", "delete:servers", "tokens", "read:tokens"}
     | {"read:users:name", "access:services", "read:services", "read:services:name"}
-    | {"list:services"}
+    | {"list:services", "read:groups", "read:groups:name", "list:groups"}
 )
 UNFILTERED = (
     "The scope tokens has no filter: with the launcher's token, a token of any user can be"

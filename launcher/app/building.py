@@ -54,6 +54,7 @@ from launcher.store.launches import Bounds
 from launcher.store.limit import StartLimits
 from launcher.workshops import events as workshop_events
 from launcher.workshops.notebooks import Notebooks
+from launcher.workshops.registry import Workshops
 from launcher.workshops.stream import EventFeed
 
 DAY = 86_400.0
@@ -165,6 +166,7 @@ class Building:
                     events=workshop_events.Events(database, _bounds_of_events(settings)),
                     event_feed=EventFeed(database, self.stopping),
                     notebooks=Notebooks(database, renderer),
+                    workshops=Workshops(database, hub),
                     authenticator=authenticator,
                     browsers=Browsers(
                         Sessions(secret, settings.service_name),

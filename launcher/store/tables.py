@@ -413,6 +413,7 @@ events = sa.Table(
     sa.UniqueConstraint("type", "user", "path_hash", name="one_event_per_notebook"),
     sa.Index("events_by_change", "seq"),
     sa.Index("events_of_user", "user", "path_hash"),
+    sa.Index("events_of_filename", "type", "filename"),
 )
 
 # one row: the number of the last change of an event; its lock puts them in order
@@ -437,6 +438,24 @@ saved_notebooks = sa.Table(
     sa.Column("content", sa.LargeBinary, comment="gzip of the file; null if it was too large"),
     sa.Column("size", sa.BigInteger, nullable=False, comment="of the file, in bytes"),
     sa.Column("received_at", sa.Float, nullable=False, comment="seconds since 1970, UTC"),
+    sa.Column("statistics", sa.JSON(none_as_null=True), comment="null: not counted yet"),
     sa.UniqueConstraint("user", "path_hash", "at", name="one_save_at_a_time"),
     sa.Index("saved_notebooks_by_age", "received_at"),
+)
+
+workshops = sa.Table(
+    "workshops",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("notebooks", sa.JSON, nullable=False, comment="filenames, or patterns with * and ?"),
+    sa.Column("group", sa.String(255), comment="of the hub, whose members take part"),
+    sa.Column("users", sa.JSON, nullable=False, comment="who take part beside the group"),
+    sa.Column("starts", sa.Float, comment="seconds since 1970, UTC"),
+    sa.Column("ends", sa.Float),
+    sa.Column("retention_days", sa.Integer, comment="null: as the site says"),
+    sa.Column("created_by", sa.String(255), nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False, comment="seconds since 1970, UTC"),
+    sa.Column("updated_at", sa.Float, nullable=False),
+    sa.CheckConstraint("ends > starts", "workshop_ends_after_its_start"),
 )

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 from launcher import formats
 from launcher.errors import BadRequest
-from launcher.store.events import MICROSECONDS, StoredEvent
+from launcher.store.events import MICROSECONDS as MICROSECONDS
+from launcher.store.events import StoredEvent
 
 SAVE = "save-notebook"
 """The type of the events that servers send when a notebook is saved."""
@@ -42,8 +43,13 @@ def iso(at: int) -> str:
     return moment.isoformat(timespec="microseconds")
 
 
-def parse_time(text: str, field: str, *, most: int | None = None) -> int:
-    """A time (RFC 3339) in microseconds since 1970, at most `most`; raises BadRequest."""
+def parse_time(
+    text: str, field: str, *, most: int | None = None, latest: str = "a day from now"
+) -> int:
+    """A time (RFC 3339) in microseconds since 1970, at most `most`; raises BadRequest.
+
+    `latest` describes `most`.
+    """
     if problem := formats.problem("date-time", text):
         raise wrong(field, problem)
     try:
@@ -52,7 +58,7 @@ def parse_time(text: str, field: str, *, most: int | None = None) -> int:
         raise wrong(field, f"must be a time that exists, such as {EXAMPLE}") from error
     at = (moment - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1)
     if at < 0 or (most is not None and at > most):
-        raise wrong(field, "must be between 1970 and a day from now")
+        raise wrong(field, f"must be between 1970 and {latest}")
     return at
 
 
@@ -63,12 +69,12 @@ def check_filename(filename: str) -> None:
             "filename",
             "must be the name of a file, such as day1.ipynb: without folders, *, ?, [ and ]",
         )
-    _check_characters("filename", filename)
+    check_characters("filename", filename)
 
 
 def check_path(path: str, filename: str) -> None:
     """Raise BadRequest unless it is the path of the file, without `..`."""
-    _check_characters("path", path)
+    check_characters("path", path)
     components = path.split("/")
     if any(each in (".", "..") for each in components) or len(components) > MAX_COMPONENTS:
         raise wrong("path", "must be the path of a file, without . and ..")
@@ -76,7 +82,7 @@ def check_path(path: str, filename: str) -> None:
         raise wrong("path", "must end with the filename")
 
 
-def _check_characters(field: str, text: str) -> None:
+def check_characters(field: str, text: str) -> None:
     """Raise BadRequest for characters that show as something else: control and bidi characters."""
     if any(unicodedata.category(each) in ("Cc", "Cf", "Zl", "Zp") for each in text):
         raise wrong(field, "must not have control characters")

@@ -264,3 +264,18 @@ def test_a_token_for_one_server_has_that_scope_and_no_more(side):
 def test_there_is_no_token_for_a_user_who_does_not_exist(side):
     text = "not found or no permissions to generate tokens"
     assert text in message(side.mint("nobody"), 403)
+
+
+# groups
+
+
+def test_a_group_has_the_names_of_its_members(side):
+    side.has_group("course", "carla", "cem")
+    answer = side.api("GET", "groups", "course")
+    assert (answer.status_code, answer.json()["users"]) == (200, ["carla", "cem"])
+
+
+def test_other_groups_are_like_groups_that_do_not_exist(side):
+    side.has_group("others", "otto")
+    for name in ("others", "nobodys"):
+        assert side.api("GET", "groups", name).status_code == 404

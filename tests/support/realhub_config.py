@@ -108,8 +108,10 @@ c.JupyterHub.services = [
     {"name": "launcher", "api_token": settings["launcher_token"]},
     {"name": "ancestor", "api_token": settings["admin_token"], "admin": True},
 ]
+c.JupyterHub.load_groups = {"course": {"users": ["carla", "cem"]}, "others": {"users": ["otto"]}}
+GROUPS = "read:groups!group=course"
 c.JupyterHub.load_roles = [
-    {"name": "launcher", "services": ["launcher"], "scopes": ["servers", "tokens"]},
+    {"name": "launcher", "services": ["launcher"], "scopes": ["servers", "tokens", GROUPS]},
     {"name": "user", "scopes": ["self", "access:services!service=launcher"]},
 ]
 

@@ -14,6 +14,7 @@ from fakehub.responses import as_json, refusal
 from fakehub.state import Call, Server, Start, User
 
 VALID_NAME = re.compile(r"(?=.{1,30}$)[a-z](?:-?[a-z0-9])*")  # from JupyterHub 6 on
+NO_GROUPS = "Action is not authorized with current scopes"
 NO_NAMED_SERVERS = "Named servers are not enabled."
 
 
@@ -22,6 +23,8 @@ async def answer(hub, request: web.BaseRequest, call: Call, path: str) -> web.St
     if hub.token_refused or call.headers.get("Authorization") != f"token {hub.token}":
         return refusal(403, "Missing or invalid credentials.")
     kind, name, *rest = [unquote(segment) for segment in path.split("/")[3:]]
+    if call.method == "GET" and kind == "groups" and not rest:
+        return _group(hub, name)
     user = hub.users.get(name) if kind == "users" else None
     if call.method == "POST" and rest == ["tokens"]:
         return _make_token(hub, user, json.loads(call.body))
@@ -53,6 +56,16 @@ def _server_name(rest: list[str]) -> tuple[str, list[str]]:
 
 
 # models
+
+
+def _group(hub, name: str) -> web.Response:
+    members = sorted(user.name for user in hub.users.values() if name in user.groups)
+    scopes = [scope for scope in hub.scopes if scope.startswith("read:groups")]
+    if not scopes:
+        return refusal(403, NO_GROUPS)
+    if not {"read:groups", f"read:groups!group={name}"}.intersection(scopes) or not members:
+        return refusal(404, None)
+    return as_json({"kind": "group", "name": name, "users": members})
 
 
 def _user_model(user: User, call: Call) -> dict:
