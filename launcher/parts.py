@@ -29,7 +29,9 @@ from launcher.readiness import Readiness
 from launcher.rendering import Renderer
 from launcher.spawning import Spawning
 from launcher.store import Store
+from launcher.workshops.dashboards import Dashboards
 from launcher.workshops.events import Events
+from launcher.workshops.export import Exports
 from launcher.workshops.notebooks import Notebooks
 from launcher.workshops.registry import Workshops
 from launcher.workshops.stream import EventFeed
@@ -64,6 +66,8 @@ class Parts:
     notebooks: Notebooks
     """The saved notebooks of participants."""
     workshops: Workshops
+    dashboards: Dashboards
+    exports: Exports
     authenticator: Authenticator
     browsers: Browsers
     sign_ins: SignIns

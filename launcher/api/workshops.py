@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from starlette.responses import Response
+
 from launcher import logs
-from launcher.api import Answer, here
+from launcher.api import Answer, exporting, here
 from launcher.hub.users import Identity
 from launcher.store.workshops import Workshop
-from launcher.workshops import definition, people
+from launcher.workshops import dashboards, definition, people
 from launcher.workshops.registry import require_teacher
 
 
@@ -49,6 +51,20 @@ async def remove(workshop: str, user: Identity) -> Answer:
     await here().workshops.remove(viewer, before.name)
     _audit("workshop_removed", before, viewer)
     return {}, 204
+
+
+async def dashboard(workshop: str, user: Identity) -> dict[str, Any]:
+    """How far each participant is in each notebook."""
+    viewer = _viewer(user)
+    found = await here().workshops.find(viewer, user, workshop)
+    return dashboards.shown(await here().dashboards.of_workshop(viewer, found))
+
+
+async def export(workshop: str, user: Identity) -> Response:
+    """The notebooks of a day as a zip file."""
+    viewer = _viewer(user)
+    found = await here().workshops.find(viewer, user, workshop)
+    return await exporting.answer(viewer, found)
 
 
 def _parse(name: str, body: dict[str, Any], viewer: people.Viewer) -> Workshop:

@@ -52,7 +52,11 @@ from launcher.store import launches as rows
 from launcher.store.breaker import STATES
 from launcher.store.launches import Bounds
 from launcher.store.limit import StartLimits
+from launcher.web import static_files
 from launcher.workshops import events as workshop_events
+from launcher.workshops.counting import Counting
+from launcher.workshops.dashboards import Dashboards
+from launcher.workshops.export import Exports
 from launcher.workshops.notebooks import Notebooks
 from launcher.workshops.registry import Workshops
 from launcher.workshops.stream import EventFeed
@@ -129,7 +133,9 @@ class Building:
         try:
             servers = Servers(database, hub, feed, starter)
             unused = UnusedServers(database, servers, days=settings.remove_servers_after_days)
-            tasks = (feed.run, starter.run, readiness.run, unused.run)
+            counting, workshops = Counting(database, renderer), Workshops(database, hub)
+            boards, notebooks = Dashboards(database, workshops), Notebooks(database, renderer)
+            tasks = (feed.run, starter.run, readiness.run, unused.run, counting.run)
             async with self._recovery(database, launches, tasks).running():
                 yield Parts(
                     settings=settings,
@@ -163,10 +169,12 @@ class Building:
                     event_streams=EventStreams(
                         database, feed, self.stopping, most_streams=settings.max_streams_per_user
                     ),
-                    events=workshop_events.Events(database, _bounds_of_events(settings)),
+                    events=workshop_events.Events(database, _bounds_of_events(settings), counting),
                     event_feed=EventFeed(database, self.stopping),
-                    notebooks=Notebooks(database, renderer),
-                    workshops=Workshops(database, hub),
+                    notebooks=notebooks,
+                    workshops=workshops,
+                    dashboards=boards,
+                    exports=Exports(boards, notebooks, static_files.OWN / "notebook.css"),
                     authenticator=authenticator,
                     browsers=Browsers(
                         Sessions(secret, settings.service_name),

@@ -1,7 +1,9 @@
 """The saves of participants' notebooks, a bounded number of each."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -38,7 +40,7 @@ _COLUMNS = [
 _PUT = sa.text(
     'INSERT INTO saved_notebooks ("user", path, path_hash, at, content_hash, content, size,'
     " received_at) VALUES (:user, :path, :path_hash, :at, :content_hash, :content, :size,"
-    ' :received_at) ON CONFLICT ("user", path_hash, at) DO NOTHING'
+    ' :received_at) ON CONFLICT ("user", path_hash, at) DO NOTHING RETURNING id'
 )
 
 
@@ -53,14 +55,15 @@ def put(
     size: int,
     most: int,
     most_bytes: int,
-) -> None:
+) -> int | None:
     """Store a save, and delete the oldest ones beyond what is kept.
 
-    Of one notebook, `most` saves are kept; of one user, saves of `most_bytes` in all.
+    Of one notebook, `most` saves are kept; of one user, saves of `most_bytes` in all. Returns the
+    save's id, None if there is one of the same time.
     """
     row = {"user": user, "path": path, "path_hash": hash_of(path), "at": at, "size": size}
     row |= {"content_hash": content_hash, "content": content, "received_at": time.time()}
-    connection.execute(_PUT, row)
+    save_id: int | None = connection.execute(_PUT, row).scalar()
     oldest = sa.select(_ROW.id).where(*_of(user, path)).order_by(_ROW.at.desc()).offset(most)
     connection.execute(saved_notebooks.delete().where(_ROW.id.in_(oldest)))
     bytes_since = sa.func.sum(sa.func.length(_ROW.content)).over(
@@ -69,12 +72,34 @@ def put(
     sums = sa.select(_ROW.id, bytes_since.label("bytes")).where(_ROW.user == user).subquery()
     beyond = sa.select(sums.c.id).where(sums.c.bytes > most_bytes)
     connection.execute(saved_notebooks.delete().where(_ROW.id.in_(beyond)))
+    return save_id
 
 
 def of_notebook(connection: sa.Connection, user: str, path: str) -> list[Save]:
     """The saves of a notebook, the last one first."""
     query = sa.select(*_COLUMNS).where(*_of(user, path))
     return _saves(connection, query.order_by(_ROW.at.desc()))
+
+
+def find(connection: sa.Connection, save_id: int) -> Save | None:
+    """The save with that id."""
+    return next(iter(_saves(connection, sa.select(*_COLUMNS).where(_ROW.id == save_id))), None)
+
+
+def uncounted(connection: sa.Connection, received_before: float, limit: int) -> list[int]:
+    """The ids of saves without statistics that were received before that time."""
+    query = sa.select(_ROW.id).where(
+        _ROW.statistics.is_(sa.null()),
+        _ROW.content.is_not(None),
+        _ROW.received_at < received_before,
+    )
+    return list(connection.execute(query.order_by(_ROW.id.desc()).limit(limit)).scalars())
+
+
+def set_statistics(connection: sa.Connection, save_id: int, statistics: Mapping[str, Any]) -> None:
+    """Store what was counted in a save."""
+    query = saved_notebooks.update().where(_ROW.id == save_id)
+    connection.execute(query.values(statistics=dict(statistics)))
 
 
 def content(connection: sa.Connection, save_id: int) -> bytes | None:

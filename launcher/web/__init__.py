@@ -25,6 +25,7 @@ from launcher.web import (
     signed_link,
     static_files,
     token,
+    workshops,
 )
 
 UI = Path(__file__).with_name("ui")
@@ -60,6 +61,7 @@ def routes(prefix: str) -> list[BaseRoute]:
         *token.routes(prefix),
         *environments.routes(prefix),
         *projects.routes(prefix),
+        *workshops.routes(prefix),
         *notebooks.routes(prefix),
         *preview.routes(prefix),
         *experiment.routes(prefix),

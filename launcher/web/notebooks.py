@@ -1,4 +1,4 @@
-"""The page Notebooks: what participants saved, for their teacher and for themselves."""
+"""The notebooks that participants saved, for their teacher and for themselves."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -7,19 +7,19 @@ from starlette.routing import BaseRoute, Route
 from launcher import logs
 from launcher.errors import LauncherError, NotFound
 from launcher.parts import Parts
-from launcher.web import pages, static_files
+from launcher.web import notebook_views, pages, static_files
 from launcher.web.preview import framed, message
 from launcher.web.visitors import Visitor, changing, required
 from launcher.web.visitors import visitor as known
 from launcher.web.words import for_people
-from launcher.workshops import notebooks, people
+from launcher.workshops import people
 from launcher.workshops.notebooks import NotebookSaves
 
 ENDED = "Your session has ended. Open the page again."
 
 
 def routes(prefix: str) -> list[BaseRoute]:
-    """The routes of the page, and of each notebook."""
+    """The routes of the page of all notebooks, and of each notebook."""
     path = f"{prefix}/home/notebooks"
     return [
         Route(path, pages.shown(show)),
@@ -37,7 +37,7 @@ async def show(request: Request) -> Response:
 
 async def now(request: Request) -> Response:
     """What changes on the page."""
-    return await _list(request, "notebooks_now.html")
+    return await _list(request, "dashboard_now.html")
 
 
 async def show_one(request: Request) -> Response:
@@ -52,6 +52,7 @@ async def show_one(request: Request) -> Response:
         it=found.notebook,
         saves=found.saves,
         chosen=_save(request),
+        view=notebook_views.chosen(request),
         is_own=found.notebook.user == visitor.identity.name,
         retention_days=pages.settings_of(request).workshop_retention_days,
     )
@@ -80,7 +81,8 @@ async def document(request: Request) -> Response:
         if found.notebook.user != visitor.identity.name:
             who = {"by": visitor.identity.name, "user": found.notebook.user}
             logs.audit("notebook_seen", **who, notebook=found.notebook.id)
-        return framed(await parts.notebooks.document(found, _save(request), stylesheet))
+        view = notebook_views.chosen(request).view
+        return framed(await parts.notebooks.document(found, _save(request), stylesheet, view))
     except LauncherError as error:
         return framed(message(for_people(error.detail), stylesheet), error.status)
 
@@ -89,12 +91,12 @@ async def _list(request: Request, template: str) -> Response:
     visitor = await required(request)
     parts: Parts = request.state.parts
     viewer = _viewer(request, visitor)
-    found = await parts.notebooks.tracked(viewer)
     return pages.page(
         request,
         template,
         visitor=visitor,
-        groups=list(notebooks.by_filename(found)),
+        workshop=None,
+        board=await parts.dashboards.of_all(viewer),
         sees_all=viewer.sees_all,
         retention_days=parts.settings.workshop_retention_days,
     )

@@ -87,7 +87,7 @@ def page(
         version=launcher.__version__,
         has_environments=bool(request.state.parts.registry.systems),
         has_projects=len(request.state.parts.git_hosts) > 0,
-        has_notebooks=bool(settings.teacher_groups),
+        has_workshops=bool(settings.teacher_groups),
         **context,
     )
     policy = {"Content-Security-Policy": content_security.page(frame=frame)}

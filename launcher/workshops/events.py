@@ -14,6 +14,7 @@ from launcher.store import Store, saved_notebooks
 from launcher.store import events as rows
 from launcher.store.events import StoredEvent
 from launcher.workshops import model
+from launcher.workshops.counting import Counting
 from launcher.workshops.people import Viewer
 
 GZIP = b"\x1f\x8b\x08"
@@ -38,9 +39,10 @@ class KeptOfUser:
 class Events:
     """The events of all participants."""
 
-    def __init__(self, store: Store, bounds: KeptOfUser) -> None:
+    def __init__(self, store: Store, bounds: KeptOfUser, counting: Counting) -> None:
         self._store = store
         self._bounds = bounds
+        self._counting = counting
 
     async def record(self, viewer: Viewer, body: Mapping[str, Any]) -> StoredEvent:
         """Store an event, and the notebook in it if there is one.
@@ -55,7 +57,7 @@ class Events:
         if "timestamp" in body:
             at = model.parse_time(body["timestamp"], "timestamp", most=at + model.MAX_AHEAD)
         content = self._content(body)
-        event = await self._store.run(
+        event, save_id = await self._store.run(
             self._put,
             {"type": body["type"], "user": user, "filename": filename, "path": path, "at": at},
             content,
@@ -67,6 +69,8 @@ class Events:
                 " after some days; repeat those of the same path instead of using new paths.",
                 retry_after=FULL_SECONDS,
             )
+        if content is not None and save_id is not None:
+            self._counting.soon(save_id)
         return event
 
     async def find(self, viewer: Viewer, event_id: int) -> StoredEvent:
@@ -119,15 +123,17 @@ class Events:
 
     def _put(
         self, connection: sa.Connection, event: dict[str, Any], content: bytes | None, size: int
-    ) -> StoredEvent | None:
+    ) -> tuple[StoredEvent | None, int | None]:
+        """Store an event, and the save if it is one; returns both, as far as they are stored."""
         stored = rows.put(connection, **event, most=self._bounds.events)
+        save_id = None
         if stored and event["type"] == model.SAVE:
             digest = hashlib.sha256(content or b"").hexdigest()
             save = {name: event[name] for name in ("user", "path", "at")}
             save |= {"content": content, "content_hash": digest, "size": size}
             save |= {"most": self._bounds.saves, "most_bytes": self._bounds.bytes}
-            saved_notebooks.put(connection, **save)
-        return stored
+            save_id = saved_notebooks.put(connection, **save)
+        return stored, save_id
 
 
 def visible(viewer: Viewer, equal: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,137 @@
+"""The page Workshops: the list, and for each workshop its dashboard, summary and export."""
+
+from datetime import UTC, datetime
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import BaseRoute, Route
+
+from launcher import logs
+from launcher.errors import NotFound
+from launcher.parts import Parts
+from launcher.store.workshops import Workshop
+from launcher.web import notebook_views, pages, workshop_form
+from launcher.web.visitors import Visitor, required
+from launcher.workshops import export, people
+from launcher.workshops.dashboards import Dashboard
+from launcher.workshops.people import Viewer
+
+
+def routes(prefix: str) -> list[BaseRoute]:
+    """The routes of the list, and of each workshop."""
+    path = f"{prefix}/home/workshops"
+    one = f"{path}/{{workshop}}"
+    return [
+        Route(path, pages.shown(show_all)),
+        *workshop_form.routes(path),
+        Route(one, pages.shown(show)),
+        Route(f"{one}/now", pages.shown(now)),
+        Route(f"{one}/summary", pages.shown(summary)),
+        Route(f"{one}/export", pages.shown(download)),
+        Route(f"{prefix}/home/notebooks/summary", pages.shown(summary)),
+        Route(f"{prefix}/home/notebooks/export", pages.shown(download)),
+    ]
+
+
+async def show_all(request: Request) -> Response:
+    """The workshops that the visitor may see."""
+    visitor = await required(request)
+    parts: Parts = request.state.parts
+    viewer = viewer_of(request, visitor)
+    return pages.page(
+        request,
+        "workshops.html",
+        visitor=visitor,
+        workshops=await parts.workshops.of(viewer, visitor.identity),
+        sees_all=viewer.sees_all,
+        now=datetime.now(UTC).timestamp(),
+    )
+
+
+async def show(request: Request) -> Response:
+    """A workshop."""
+    return await _one(request, "workshop.html")
+
+
+async def now(request: Request) -> Response:
+    """What changes on the page of a workshop."""
+    return await _one(request, "dashboard_now.html")
+
+
+async def summary(request: Request) -> Response:
+    """The last cells of one notebook of each participant."""
+    visitor = await required(request)
+    viewer = viewer_of(request, visitor)
+    workshop = await _workshop(request, visitor, viewer)
+    found = await _board(request, viewer, workshop)
+    names = [board.filename for board in found.notebooks]
+    wanted = request.query_params.get("notebook") or next(iter(names), "")
+    if wanted and wanted not in names:
+        raise NotFound("There is no such notebook here.")
+    return pages.page(
+        request,
+        "summary.html",
+        visitor=visitor,
+        frame=True,
+        workshop=workshop,
+        names=names,
+        notebook=next((each for each in found.notebooks if each.filename == wanted), None),
+        view=notebook_views.summary(request),
+        most=notebook_views,
+    )
+
+
+async def download(request: Request) -> Response:
+    """The notebooks of a day as a zip file."""
+    visitor = await required(request)
+    parts: Parts = request.state.parts
+    viewer = viewer_of(request, visitor)
+    workshop = await _workshop(request, visitor, viewer)
+    query = request.query_params
+    day = export.parse_day(query.get("day", ""), query.get("utc_offset", ""))
+    found = await parts.exports.dashboard(viewer, workshop, day)
+    name = workshop.name if workshop else "notebooks"
+    logs.audit("notebooks_exported", by=viewer.name, workshop=name, day=str(day.date))
+    headers = {"Content-Disposition": f'attachment; filename="{name}-{day.date}.zip"'}
+    zipped = parts.exports.zip(viewer, found)
+    return StreamingResponse(zipped, media_type="application/zip", headers=headers)
+
+
+def viewer_of(request: Request, visitor: Visitor) -> Viewer:
+    """The visitor as somebody who looks at notebooks."""
+    return people.viewer(visitor.identity, pages.settings_of(request).teacher_groups)
+
+
+async def _one(request: Request, template: str) -> Response:
+    visitor = await required(request)
+    viewer = viewer_of(request, visitor)
+    workshop = await _workshop(request, visitor, viewer)
+    moment = datetime.now(UTC)
+    return pages.page(
+        request,
+        template,
+        visitor=visitor,
+        workshop=workshop,
+        board=await _board(request, viewer, workshop),
+        sees_all=viewer.sees_all,
+        now=moment.timestamp(),
+        today=moment.date().isoformat(),
+        retention_days=(workshop and workshop.retention_days)
+        or pages.settings_of(request).workshop_retention_days,
+    )
+
+
+async def _workshop(request: Request, visitor: Visitor, viewer: Viewer) -> Workshop | None:
+    """The workshop in the address; None if it is about all notebooks. Raises NotFound."""
+    name = request.path_params.get("workshop")
+    if name is None:
+        return None
+    parts: Parts = request.state.parts
+    return await parts.workshops.find(viewer, visitor.identity, name)
+
+
+async def _board(request: Request, viewer: Viewer, workshop: Workshop | None) -> Dashboard:
+    parts: Parts = request.state.parts
+    if workshop is None:
+        return await parts.dashboards.of_all(viewer)
+    return await parts.dashboards.of_workshop(viewer, workshop)

@@ -1,0 +1,206 @@
+"""What a teacher sees at one glance: for each notebook, how far each participant is."""
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
+
+from launcher.store import Store, tracked_notebooks
+from launcher.store.events import MICROSECONDS
+from launcher.store.tracked_notebooks import Selection, TrackedRow
+from launcher.store.workshops import Workshop
+from launcher.workshops import definition, model, notebook_progress
+from launcher.workshops.notebook_progress import NotebookProgress
+from launcher.workshops.people import Viewer
+from launcher.workshops.registry import Workshops
+
+# a participant who saves nothing for so long may need help
+QUIET_SECONDS = 600
+# more would not be read
+MOST_LISTED = 10_000
+NOT_KEPT = "The notebook was too large to send, or could not be read: only its time is known."
+
+
+@dataclass(frozen=True)
+class TrackedNotebook:
+    """A notebook of a participant, as it was saved last."""
+
+    id: int
+    user: str
+    path: str
+    filename: str
+    at: int
+    """The time of the save, in microseconds since 1970."""
+    now: float
+    """The time at which it was looked at, in seconds since 1970."""
+    progress: NotebookProgress | None
+    """None: not counted yet."""
+
+    @property
+    def seconds(self) -> float:
+        """The time of the save, in seconds since 1970."""
+        return self.at / MICROSECONDS
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether it was not saved for a while."""
+        return self.now - self.seconds > QUIET_SECONDS
+
+
+@dataclass(frozen=True)
+class NotebookBoard:
+    """One notebook, and how far each participant is in it."""
+
+    filename: str
+    participants: list[TrackedNotebook]
+    """Sorted by user and path."""
+    missing: list[str]
+    """Participants who have not saved it yet, sorted."""
+    code_cells: int | None
+    """Of the notebook that the teacher gave to the class; None if there is none."""
+
+    @property
+    def with_error(self) -> int:
+        """How many of the participants have an error in it."""
+        return sum(bool(it.progress and it.progress.first_error) for it in self.participants)
+
+    @property
+    def quiet(self) -> int:
+        """How many of the participants did not save it for a while."""
+        return sum(it.is_quiet for it in self.participants)
+
+    def cells_of(self, it: TrackedNotebook) -> int:
+        """The code cells that this participant's progress is measured by."""
+        own = it.progress.code_cells if it.progress else 0
+        return own if self.code_cells is None else self.code_cells
+
+    def run_of(self, it: TrackedNotebook) -> int:
+        """Of these, how many were run; cells that participants added make it no more than all."""
+        return min(it.progress.run_cells if it.progress else 0, self.cells_of(it))
+
+
+@dataclass(frozen=True)
+class Dashboard:
+    """The notebooks of a workshop, or all notebooks."""
+
+    notebooks: list[NotebookBoard]
+    """By filename."""
+    participants: int | None
+    """How many take part; None without a workshop."""
+
+
+class Dashboards:
+    """Makes dashboards from what participants saved."""
+
+    def __init__(self, store: Store, workshops: Workshops) -> None:
+        self._store = store
+        self._workshops = workshops
+
+    async def of_all(
+        self, viewer: Viewer, *, since: float | None = None, until: float | None = None
+    ) -> Dashboard:
+        """All notebooks that the viewer may see, saved at that time (seconds since 1970)."""
+        selection = Selection(
+            model.SAVE,
+            user=viewer.whose(None),
+            since=_microseconds(since),
+            until=_microseconds(until),
+        )
+        found = await self._select(selection)
+        boards = [NotebookBoard(name, rows, [], None) for name, rows in _by_filename(found)]
+        return Dashboard(boards, participants=None)
+
+    async def of_workshop(self, viewer: Viewer, workshop: Workshop) -> Dashboard:
+        """The notebooks of a workshop that the viewer may see.
+
+        Raises HubUnavailable, HubRefused, NotFound if it is not known who takes part.
+        """
+        selection = Selection(
+            model.SAVE,
+            user=viewer.whose(None),
+            patterns=workshop.notebooks,
+            since=_microseconds(workshop.starts),
+            until=_microseconds(workshop.ends),
+        )
+        found = await self._select(selection)
+        if not viewer.sees_all:
+            return _dashboard(workshop, found, [viewer.name])
+        return _dashboard(workshop, found, await self._workshops.participants(workshop))
+
+    async def _select(self, selection: Selection) -> list[TrackedNotebook]:
+        rows = await self._store.read(tracked_notebooks.select, selection, MOST_LISTED)
+        now = time.time()
+        return sorted(
+            (_tracked(row, now) for row in rows), key=attrgetter("filename", "user", "path")
+        )
+
+
+def _dashboard(
+    workshop: Workshop, found: Iterable[TrackedNotebook], participants: Sequence[str]
+) -> Dashboard:
+    names = frozenset(participants)
+    rows = dict(
+        _by_filename(
+            it for it in found if it.user in names and definition.has(workshop, it.filename)
+        )
+    )
+    plain = [each for each in workshop.notebooks if not definition.is_pattern(each)]
+    boards = []
+    for filename in sorted({*rows, *plain}):
+        here = rows.get(filename, [])
+        missing = sorted(names - {it.user for it in here})
+        boards.append(NotebookBoard(filename, here, missing, None))
+    return Dashboard(boards, participants=len(names))
+
+
+def shown(dashboard: Dashboard) -> dict[str, Any]:
+    """A dashboard as the API shows it."""
+    return {
+        "participants": dashboard.participants,
+        "notebooks": [
+            {
+                "filename": board.filename,
+                "code_cells": board.code_cells,
+                "participants": [_shown(board, it) for it in board.participants],
+                "missing": board.missing,
+            }
+            for board in dashboard.notebooks
+        ],
+    }
+
+
+def _shown(board: NotebookBoard, it: TrackedNotebook) -> dict[str, Any]:
+    error = it.progress and it.progress.first_error
+    return {
+        "id": it.id,
+        "user": it.user,
+        "path": it.path,
+        "saved": model.iso(it.at),
+        "is_quiet": it.is_quiet,
+        "counted": it.progress is not None,
+        "code_cells": board.cells_of(it),
+        "run_cells": board.run_of(it),
+        "first_error": error and {"cell": error.cell, "name": error.name, "text": error.text},
+        "problem": (it.progress and it.progress.problem) or None,
+    }
+
+
+def _by_filename(found: Iterable[TrackedNotebook]) -> list[tuple[str, list[TrackedNotebook]]]:
+    """Notebooks with the same filename together; they have to be in their order."""
+    return [(name, list(group)) for name, group in groupby(found, key=attrgetter("filename"))]
+
+
+def _tracked(row: TrackedRow, now: float) -> TrackedNotebook:
+    return TrackedNotebook(row.id, row.user, row.path, row.filename, row.at, now, _progress(row))
+
+
+def _progress(row: TrackedRow) -> NotebookProgress | None:
+    if row.statistics is not None:
+        return notebook_progress.parse(row.statistics)
+    return None if row.has_content else NotebookProgress(0, 0, None, NOT_KEPT)
+
+
+def _microseconds(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * MICROSECONDS)
