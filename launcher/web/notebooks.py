@@ -1,5 +1,10 @@
 """The notebooks that participants saved, for their teacher and for themselves."""
 
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+from urllib.parse import urlencode
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -7,6 +12,7 @@ from starlette.routing import BaseRoute, Route
 from launcher import logs
 from launcher.errors import LauncherError, NotFound
 from launcher.parts import Parts
+from launcher.store.workshops import Workshop
 from launcher.web import notebook_views, pages, static_files
 from launcher.web.preview import framed, message
 from launcher.web.visitors import Visitor, changing, required
@@ -44,6 +50,15 @@ async def show_one(request: Request) -> Response:
     """The notebook of one participant, and its earlier saves."""
     visitor = await required(request)
     found = await _find(request, visitor)
+    workshop = await _workshop(request, visitor)
+    view, save = notebook_views.chosen(request), _save(request)
+
+    def address(save: int | None, *, summary: bool = view.is_summary) -> str:
+        """The query of this page with another save or view."""
+        query = {"save": save, "workshop": workshop and workshop.name}
+        shown = notebook_views.summary(request).query if summary else ""
+        return _query({name: value for name, value in query.items() if value}, shown)
+
     return pages.page(
         request,
         "notebook.html",
@@ -51,8 +66,11 @@ async def show_one(request: Request) -> Response:
         frame=True,
         it=found.notebook,
         saves=found.saves,
-        chosen=_save(request),
-        view=notebook_views.chosen(request),
+        chosen=save,
+        view=view,
+        workshop=workshop,
+        address=address,
+        frame_address=_query({"save": save} if save else {}, view.query),
         is_own=found.notebook.user == visitor.identity.name,
         retention_days=pages.settings_of(request).workshop_retention_days,
     )
@@ -108,6 +126,21 @@ async def _find(request: Request, visitor: Visitor) -> NotebookSaves:
     if number >= 2**31:
         raise NotFound("There is no such notebook.")
     return await parts.notebooks.find(_viewer(request, visitor), number)
+
+
+async def _workshop(request: Request, visitor: Visitor) -> Workshop | None:
+    """The workshop whose page led here, if there is one."""
+    name = request.query_params.get("workshop", "")
+    parts: Parts = request.state.parts
+    with suppress(NotFound):
+        return await parts.workshops.find(_viewer(request, visitor), visitor.identity, name)
+    return None
+
+
+def _query(fields: Mapping[str, Any], more: str = "") -> str:
+    """The query with these fields, '' if there are none."""
+    query = "&".join(filter(None, [urlencode(fields), more]))
+    return f"?{query}" if query else ""
 
 
 def _viewer(request: Request, visitor: Visitor) -> people.Viewer:

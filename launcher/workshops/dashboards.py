@@ -1,6 +1,7 @@
 """What a teacher sees at one glance: for each notebook, how far each participant is."""
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -70,6 +71,11 @@ class NotebookBoard:
     def quiet(self) -> int:
         """How many of the participants did not save it for a while."""
         return sum(it.is_quiet for it in self.participants)
+
+    @property
+    def usual_path(self) -> str:
+        """The path that most of the participants have it at."""
+        return Counter(it.path for it in self.participants).most_common(1)[0][0]
 
     def cells_of(self, it: TrackedNotebook) -> int:
         """The code cells that this participant's progress is measured by."""

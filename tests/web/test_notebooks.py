@@ -58,7 +58,8 @@ def test_a_teacher_sees_each_notebook_with_its_participants_by_name(teacher, ann
     save(ben, "day2.ipynb", content=notebook("x"))
     text = text_of(teacher.get(PAGE))
     assert re.search(
-        r"day1.ipynb 2 participants\. .* ann .* ben .* day2.ipynb 1 participant\. .* ben", text
+        r"day1.ipynb 2 participants saved it\. .* ann .* ben .* day2.ipynb 1 participant saved it\. .* ben",
+        text,
     )
     assert text_of(teacher.get(f"{PAGE}/now")) in text
 
