@@ -59,6 +59,7 @@ from launcher.workshops.dashboards import Dashboards
 from launcher.workshops.export import Exports
 from launcher.workshops.notebooks import Notebooks
 from launcher.workshops.registry import Workshops
+from launcher.workshops.retention import Retention
 from launcher.workshops.stream import EventFeed
 
 DAY = 86_400.0
@@ -135,7 +136,11 @@ class Building:
             unused = UnusedServers(database, servers, days=settings.remove_servers_after_days)
             counting, workshops = Counting(database, renderer), Workshops(database, hub)
             boards, notebooks = Dashboards(database, workshops), Notebooks(database, renderer)
-            tasks = (feed.run, starter.run, readiness.run, unused.run, counting.run)
+            retention = Retention(database, workshops)
+            tasks = (
+                *(feed.run, starter.run, readiness.run, unused.run),
+                *(counting.run, retention.run),
+            )
             async with self._recovery(database, launches, tasks).running():
                 yield Parts(
                     settings=settings,

@@ -1,6 +1,7 @@
 """The events of participants' notebooks: one row for each type, user and path."""
 
 import hashlib
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -108,9 +109,13 @@ def last_change(connection: sa.Connection) -> int:
     return int(connection.execute(_LAST).scalar_one())
 
 
-def remove(connection: sa.Connection, user: str, path: str) -> None:
-    """Delete the events of a user's notebook."""
+def remove(
+    connection: sa.Connection, user: str, path: str, *, received_before: float = math.inf
+) -> None:
+    """Delete the events of a user's notebook that were received before a time, by default all."""
     here = (events.c.user == user) & (events.c.path_hash == hash_of(path))
+    if received_before != math.inf:
+        here &= events.c.received_at < received_before
     connection.execute(events.delete().where(here))
 
 

@@ -1,5 +1,6 @@
 """The saves of participants' notebooks, a bounded number of each."""
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -107,9 +108,12 @@ def content(connection: sa.Connection, save_id: int) -> bytes | None:
     return connection.execute(sa.select(_ROW.content).where(_ROW.id == save_id)).scalar()
 
 
-def remove(connection: sa.Connection, user: str, path: str) -> None:
-    """Delete all saves of a notebook."""
-    connection.execute(saved_notebooks.delete().where(*_of(user, path)))
+def remove(
+    connection: sa.Connection, user: str, path: str, *, received_before: float = math.inf
+) -> None:
+    """Delete the saves of a notebook that were received before a time, by default all."""
+    old = [] if received_before == math.inf else [_ROW.received_at < received_before]
+    connection.execute(saved_notebooks.delete().where(*_of(user, path), *old))
 
 
 def prune(connection: sa.Connection, seconds: float) -> None:

@@ -77,7 +77,7 @@ class WorkshopDraft:
 
     def body(self) -> dict[str, Any]:
         """The workshop as the API takes it; a text that is not valid stays as it is."""
-        days: Any = self.text("retention_days")
+        days = self.text("retention_days")
         return {
             "title": self.text("title"),
             "notebooks": _lines(self.text("notebooks")),
@@ -87,7 +87,7 @@ class WorkshopDraft:
             },
             "starts": self._time("starts"),
             "ends": self._time("ends"),
-            "retention_days": int(days) if re.fullmatch("[0-9]{1,5}", days) else None,
+            "retention_days": int(days) if re.fullmatch("[0-9]{1,5}", days) else days or None,
         }
 
     def explain(self, error: LauncherError) -> None:

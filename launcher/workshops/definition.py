@@ -11,6 +11,7 @@ from launcher.store.workshops import Workshop
 from launcher.workshops import model
 
 MAX_PATTERNS = 100
+MAX_USERS = 2000
 MAX_TITLE = 200
 # of the name of a user or a group
 MAX_USER = 255
@@ -39,10 +40,14 @@ def parse(name: str, body: Mapping[str, Any], *, created_by: str, most_retention
         found.check(f"/notebooks/{number}", parse_pattern, text)
         for number, text in enumerate(body["notebooks"])
     ]
+    if not 1 <= len(patterns) <= MAX_PATTERNS:
+        found.add("/notebooks", f"must name a notebook, and {MAX_PATTERNS} at most")
     users = [
         found.check(f"/participants/users/{number}", _text, text, MAX_USER)
         for number, text in enumerate(participants.get("users", ()))
     ]
+    if len(users) > MAX_USERS:
+        found.add("/participants/users", f"may be {MAX_USERS} at most; use a group of the hub")
     group = participants.get("group")
     if group is not None:
         group = found.check("/participants/group", _text, group, MAX_USER)
@@ -55,10 +60,10 @@ def parse(name: str, body: Mapping[str, Any], *, created_by: str, most_retention
     if starts is not None and ends is not None and ends <= starts:
         found.add("/ends", "must be later than starts")
     days = body.get("retention_days")
-    if days is not None and days > most_retention:
+    if days is not None and not (isinstance(days, int) and 1 <= days <= most_retention):
         found.add(
             "/retention_days",
-            f"may be {most_retention} at most: this site keeps saves for so many days",
+            f"must be a number of days, {most_retention} at most: this site keeps no save longer",
         )
     if found.errors:
         raise BadRequest(sentence(found.errors), errors=found.errors)

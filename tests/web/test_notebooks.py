@@ -57,10 +57,7 @@ def test_a_teacher_sees_each_notebook_with_its_participants_by_name(teacher, ann
         save(visitor, content=notebook("x"))
     save(ben, "day2.ipynb", content=notebook("x"))
     text = text_of(teacher.get(PAGE))
-    assert re.search(
-        r"day1.ipynb 2 participants saved it\. .* ann .* ben .* day2.ipynb 1 participant saved it\. .* ben",
-        text,
-    )
+    assert re.search(r"day1.ipynb 2 participants .* ann .* ben .* day2.ipynb 1 .* ben", text)
     assert text_of(teacher.get(f"{PAGE}/now")) in text
 
 
