@@ -22,6 +22,7 @@ from typing import Any
 import demo_git
 import demo_ports
 import demo_processes
+import demo_workshop
 import second_environment
 from install import CHECKOUT, Failed, print_anywhere, step
 
@@ -71,6 +72,7 @@ def run(state: Path, port: int) -> None:
             # the launcher itself first: the proxy has much to log about a route it lacks
             wait_for(f"http://127.0.0.1:{ports['launcher']}/services/launcher/health", hub, state)
             wait_for(f"{url}/ready", hub, state)
+        prepare_workshop(url, demo["participants_token"], state)
         notebook = launch(url, demo["password"], state)
         portal = f"http://localhost:{ports['portal']}/"
         wait_for(portal, hub, state)
@@ -103,6 +105,8 @@ def prepare(state: Path, port: int) -> dict[str, Any]:
     demo = {
         "user": USER,
         "password": last.get("password") or new_password(),
+        "participants": demo_workshop.PARTICIPANTS,
+        "participants_token": secrets.token_hex(24),
         "ports": ports,
         "systems": SYSTEMS,
         "environment": {"name": second_environment.NAME, "path": str(environment)},
@@ -172,6 +176,17 @@ def last_lines(path: Path, number: int = 15) -> str:
     return "\n".join(path.read_text(errors="replace").splitlines()[-number:])
 
 
+def prepare_workshop(url: str, token: str, state: Path) -> None:
+    """Fill the room of the workshop; raises Failed."""
+    try:
+        demo_workshop.prepare(url, token)
+    except OSError as error:
+        raise Failed(
+            f"The workshop could not be made: {error}\n"
+            f"The hub's and the launcher's log: {shown(state)}/hub.log"
+        ) from error
+
+
 def launch(url: str, password: str, state: Path) -> str:
     """Where the first notebook is, launched as anybody else would; raises Failed."""
     try:
@@ -197,6 +212,7 @@ def summary(url: str, notebook: str, portal: str, demo: dict[str, Any], state: P
   Sign in as   {USER}, password {password}
   Swagger UI   {url}/ui/
   Environments {url}/home/environments (select {second_environment.NAME}: servers start in it then)
+  Workshop     {url}/home/workshops/{demo_workshop.NAME} (what three participants saved)
 {f"  Project      {demo_git.link(url, git)}{os.linesep}" if git else ""}
 To launch it again, run in another terminal:
 

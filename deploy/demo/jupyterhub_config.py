@@ -1,6 +1,6 @@
-"""The demo's hub: one user, servers and homes in the state folder, on loopback alone.
+"""The demo's hub: a user and three participants, with all files in the state folder.
 
-For a hub with real users, use jupyterhub_config.py.example.
+It listens on loopback alone. For a hub with real users, use jupyterhub_config.py.example.
 """
 
 import json
@@ -27,10 +27,18 @@ c.JupyterHub.public_url = c.JupyterHub.bind_url
 c.JupyterHub.hub_bind_url = f"http://127.0.0.1:{ports['hub']}"
 c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{ports['proxy_api']}"
 
-# There is one user, with this password.
+# There is one user, who teaches a workshop, and its participants; all have this password.
 c.JupyterHub.authenticator_class = "shared-password"
 c.SharedPasswordAuthenticator.user_password = demo["password"]
-c.Authenticator.allowed_users = {demo["user"]}
+c.Authenticator.allowed_users = {demo["user"], *demo["participants"]}
+c.JupyterHub.load_groups = {
+    "teachers": {"users": [demo["user"]]},
+    "first-steps": {"users": [demo["user"], *demo["participants"]]},
+}
+# what was done before the workshop is opened for the first time comes from this service
+c.JupyterHub.custom_scopes = {
+    "custom:launcher:events": {"description": "See and report what participants do"},
+}
 
 # Servers run as the user who runs the demo; their homes are in the state folder.
 c.JupyterHub.spawner_class = "simple"
@@ -44,8 +52,10 @@ c.Spawner.cmd = [
     "import sys; sys.modules['rfc3987_syntax'] = None\n"
     "from jupyterhub.singleuser import main; main()",
 ]
+hook = {"launcher.singleuser.save_hook": True}
+c.Spawner.args = [f"--ServerApp.jpserver_extensions={hook}"]
 if os.geteuid() == 0:
-    c.Spawner.args = ["--allow-root"]
+    c.Spawner.args.append("--allow-root")
 
 # Servers start on one of two systems. Both are this machine; a hub with several machines has a
 # spawner for each of them, as in docs/wrapspawner.md.
@@ -73,9 +83,15 @@ c.JupyterHub.services = [
             "PORTAL_REDIRECT_URI": f"{portal}/oauth_callback",
         },
     },
+    {"name": "participants", "api_token": demo["participants_token"]},
 ]
 c.JupyterHub.load_roles = [
     {"name": "user", "scopes": ["self", "access:services!service=portal"]},
+    {
+        "name": "participants",
+        "services": ["participants"],
+        "scopes": ["custom:launcher:events", "access:services!service=launcher"],
+    },
 ]
 
 
@@ -89,7 +105,7 @@ def system(spawner):
 
 # The hub starts the launcher, makes a token for it, serves it at /services/launcher/, and asks it
 # at each start which environment the server runs in.
-configure(c, system, url=f"http://127.0.0.1:{ports['launcher']}")
+configure(c, system, url=f"http://127.0.0.1:{ports['launcher']}", groups=["first-steps"])
 launcher = c.JupyterHub.services[-1]
 launcher["cwd"] = str(STATE / "launcher")
 launcher["environment"]["LAUNCHER_CONFIG"] = str(HERE / "launcher_config.py")

@@ -53,6 +53,8 @@ with suppress(KeyError):
     pwd.getpwuid(os.getuid())
     c.Launcher.validator = OneAccount
 
+c.Launcher.teacher_groups = ["teachers"]
+
 if demo["git"]:
     c.Launcher.git_hosts = [
         {

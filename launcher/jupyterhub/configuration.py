@@ -42,6 +42,7 @@ def configure(
     allowed_environment: Sequence[str] = (),
     git_host: str = "",
     log_directory: "str | None" = "launcher-logs",
+    groups: Sequence[str] = (),
 ) -> None:
     """Add the launcher to a hub: its service, its roles, and the hooks of starts and sign-ins.
 
@@ -51,8 +52,11 @@ def configure(
     `git_host` is the URL of the git host at which users sign in, if the authenticator has neither
     gitlab_url nor github_url: their access tokens are handed over to the launcher, which reads
     their projects with them. The output of servers is kept in `log_directory`, which is below the
-    hub's working directory; None keeps none. Raises NotConfigured.
+    hub's working directory; None keeps none. `groups` are groups of the hub whose members the
+    launcher may look up: those that take part in workshops. Raises NotConfigured.
     """
+    if isinstance(groups, str):
+        raise NotConfigured("groups must be a list of names, such as groups=['python-2026'].")
     if on_unavailable not in ("fail", "default"):
         raise NotConfigured("on_unavailable must be 'fail' or 'default'.")
     if git_host and not git_host.startswith("https://"):
@@ -67,7 +71,7 @@ def configure(
             " (openssl rand -hex 24)."
         )
     _append(c.JupyterHub, "services", _service(service, url, managed, command, api_token, secret))
-    _add_roles(c, service)
+    _add_roles(c, service, groups)
     _add_server_scope(c)
     close_holes()
     prefix = "/".join(["", *filter(None, (_base_url(c).strip("/"), "services", service))])
@@ -143,13 +147,11 @@ def _service(
     return entry
 
 
-def _add_roles(c: Any, service: str) -> None:
+def _add_roles(c: Any, service: str, groups: Sequence[str]) -> None:
     """The launcher starts servers; users may use the launcher, and lend it to their servers."""
-    _append(
-        c.JupyterHub,
-        "load_roles",
-        {"name": service, "services": [service], "scopes": ["servers"]},
-    )
+    scopes = ["servers", *(f"read:groups!group={group}" for group in groups)]
+    own = {"name": service, "services": [service], "scopes": scopes}
+    _append(c.JupyterHub, "load_roles", own)
     needed = [f"access:services!service={service}", SERVER_SCOPE]
     roles = c.JupyterHub.get("load_roles", [])
     user = next((role for role in roles if role["name"] == "user"), None)

@@ -237,6 +237,9 @@ def test_what_is_printed_works_and_nothing_stays(start, number):
     assert (home.status_code, home.url) == (200, demo.printed("Home page"))
     assert "Recent launches" in home.text
     demo.launches_from_the_portal()
+    room = demo.open_in_browser(demo.printed("Workshop").partition(" (")[0]).text
+    for seen in (">ada<", ">ben<", ">cleo<", "3 of 4 participants saved it"):
+        assert seen in " ".join(room.split())
     if shutil.which("curl"):
         assert "/tree/demo/hello-1.ipynb" in demo.run_curl()["location"]
         assert (demo.state / "home/demo/demo/hello-1.ipynb").is_file()

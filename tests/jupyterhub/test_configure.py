@@ -57,6 +57,14 @@ def test_what_the_hub_has_already_stays(c):
     assert c.Spawner.server_token_scopes == ["users:activity!user", "custom:launcher:server"]
 
 
+def test_the_launcher_may_look_up_the_members_of_named_groups_only(c):
+    configure(c, "cluster", groups=["python-2026", "r-2026"])
+    scopes = c.JupyterHub.load_roles[0]["scopes"]
+    assert scopes == ["servers", "read:groups!group=python-2026", "read:groups!group=r-2026"]
+    with pytest.raises(NotConfigured, match="must be a list of names"):
+        configure(c, "cluster", groups="python-2026")
+
+
 @pytest.mark.parametrize(
     ("setting", "value"), [("base_url", "/jupyter/"), ("bind_url", "http://127.0.0.1:8000/jupyter")]
 )
