@@ -29,6 +29,11 @@ def event(number: int, name: str, data: dict[str, Any]) -> str:
     return f"id: {number}\nevent: {name}\ndata: {json.dumps(data)}\n\n"
 
 
+def position(number: int) -> str:
+    """A heartbeat after which a client continues with this number, as after an event."""
+    return f": heartbeat\nid: {number}\n\n"
+
+
 def last_event_id() -> int | None:
     """The number of the last event that the client received; None if there is none."""
     last = request_header("last-event-id")
