@@ -92,8 +92,8 @@ class Feed {
   }
 
   remove(wait) {
-    this.#waits.delete(wait);
-    if (this.#waits.size === 0) this.#idle = setTimeout(() => this.#close(), 1000 * KEPT);
+    if (!this.#waits.delete(wait) || this.#waits.size > 0) return;
+    this.#idle = setTimeout(() => this.#close(), 1000 * KEPT);
   }
 
   #close() {
@@ -175,7 +175,8 @@ class Feed {
       const events = await this.#list(wait);
       const isNew = ({ id, timestamp }) => wait.known.get(id) !== timestamp;
       if (wait.known && events.some(isNew)) wait.resolve(events.find(isNew));
-      if (!wait.known) learn(wait, events);
+      // once the stream has begun, it says what is new
+      if (!wait.known && this.#isFull) learn(wait, events);
     } catch (error) {
       if (!this.#closing.signal.aborted && !passes(error)) wait.reject(this.#explained(error));
       return error.retryAfter ?? 0;
@@ -222,7 +223,9 @@ class Feed {
     if (error.status === 403) {
       detail = `${error.message} Sign in at ${home} as a user who may, and open this page again.`;
     } else if (error.status === 401 && this.#hasToken) {
-      detail = `The launcher does not accept this page's token. Sign in again, at ${home} too.`;
+      detail =
+        "The launcher does not accept this page's token: it has expired, or is wrong." +
+        ` Sign in at ${home}, and open this page again.`;
     } else if (error.status === 401) {
       detail =
         `The launcher does not know who you are. Sign in at ${home}, and open this page again.` +
