@@ -53,5 +53,7 @@ class _Counted(StreamingResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the stream; raises TooManyRequests before anything is sent."""
+        # with ASGI 2.4, Starlette would notice a closed connection at the next heartbeat only
+        older = {**scope, "asgi": {**scope.get("asgi", {}), "spec_version": "2.3"}}
         with self._counting:
-            await super().__call__(scope, receive, send)
+            await super().__call__(older, receive, send)
