@@ -66,6 +66,8 @@ async def _stream(where: Mapping[str, Any], after: int | None) -> AsyncIterator[
     async for event in here().event_feed.events(where, after):
         if event is None:
             yield streaming.HEARTBEAT
+        elif isinstance(event, int):
+            yield streaming.position(event)
         else:
             yield streaming.event(event.seq, "event", model.shown(event))
 

@@ -29,6 +29,11 @@ def event(number: int, name: str, data: dict[str, Any]) -> str:
     return f"id: {number}\nevent: {name}\ndata: {json.dumps(data)}\n\n"
 
 
+def position(number: int) -> str:
+    """A heartbeat after which a client continues with this number, as after an event."""
+    return f": heartbeat\nid: {number}\n\n"
+
+
 def last_event_id() -> int | None:
     """The number of the last event that the client received; None if there is none."""
     last = request_header("last-event-id")
@@ -48,5 +53,7 @@ class _Counted(StreamingResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the stream; raises TooManyRequests before anything is sent."""
+        # with ASGI 2.4, Starlette would notice a closed connection at the next heartbeat only
+        older = {**scope, "asgi": {**scope.get("asgi", {}), "spec_version": "2.3"}}
         with self._counting:
-            await super().__call__(scope, receive, send)
+            await super().__call__(older, receive, send)

@@ -27,7 +27,7 @@ HUB = {
     )
 }
 # pages of portals on other hosts load these
-FOR_PORTALS = {"launcher.js", "badge.svg"}
+FOR_PORTALS = {"launcher.js", "poll.js", "badge.svg"}
 # and the preview's frame, whose sandbox makes it another origin, this one
 FOR_FRAMES = {"notebook.css"}
 

@@ -1,6 +1,7 @@
 """Streams of events as they happen, whichever worker records them."""
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
@@ -31,17 +32,19 @@ class EventFeed:
 
     async def events(
         self, equal: Mapping[str, Any], after: int | None
-    ) -> AsyncIterator[StoredEvent | None]:
+    ) -> AsyncIterator[StoredEvent | int | None]:
         """The events with these values of columns that change after the change `after`.
 
-        None is a heartbeat; without `after`, those that change from now on. While the database is
-        away, there are only heartbeats. Ends after STREAM_SECONDS.
+        Without `after`, those that change from now on. A number is a heartbeat, at the beginning
+        too: all changes until that one have been sent. It is None if the database was away all the
+        time. Ends after STREAM_SECONDS.
         """
-        seq, silent_since, until = after, 0.0, time.monotonic() + STREAM_SECONDS
+        seq, silent_since, until = after, -math.inf, time.monotonic() + STREAM_SECONDS
+        last: int | None = None
         while not self._stopping() and time.monotonic() < until:
             found: list[StoredEvent] = []
             try:
-                last = await self._last_change()
+                last = await (self._share() if last is None else self._last_change())
                 if seq is None or seq > last:  # of another database
                     seq = last
                 if last > seq:
@@ -55,7 +58,7 @@ class EventFeed:
             if found:
                 silent_since = now
             elif now - silent_since >= HEARTBEAT_SECONDS:
-                yield None
+                yield seq
                 silent_since = now
             if len(found) < MOST_AT_ONCE:
                 await asyncio.sleep(POLL_SECONDS)
@@ -64,8 +67,12 @@ class EventFeed:
         """The number of the last change, at most POLL_SECONDS old."""
         at, last = self._last
         if time.monotonic() - at >= POLL_SECONDS:
-            last = await self._single_flight.share("last", self._look)
+            last = await self._share()
         return last
+
+    async def _share(self) -> int:
+        """The number of the last change now."""
+        return await self._single_flight.share("last", self._look)
 
     async def _look(self) -> int:
         last = await self._store.read(rows.last_change)

@@ -60,8 +60,9 @@ def begun(few, fakehub):
 def watching(url, headers):
     """A stream that has begun."""
     with requests.get(url, headers=headers, stream=True, timeout=PATIENCE) as answer:
+        content = answer.iter_content(1)  # requests closes the connection with it
         if answer.status_code == 200:
-            next(answer.iter_content(1))
+            next(content)
         yield answer
 
 

@@ -54,7 +54,7 @@ def test_only_what_portals_load_may_be_loaded_by_other_origins(site):
     for name in [*OWN, *HUB]:
         headers = site.get(static_files.url(PREFIX, name)).headers
         policy = headers["cross-origin-resource-policy"]
-        if name in ("launcher.js", "badge.svg"):
+        if name in ("launcher.js", "poll.js", "badge.svg"):
             assert (policy, headers["access-control-allow-origin"]) == ("cross-origin", "*")
             assert headers["cache-control"] == "public, max-age=600"
         else:

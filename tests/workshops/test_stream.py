@@ -1,6 +1,7 @@
 """Streams of events: whichever worker records them, and in the order of their changes."""
 
 import asyncio
+import itertools
 import json
 from contextlib import aclosing
 
@@ -11,6 +12,7 @@ from waiting import MAX_SECONDS
 
 from launcher import store
 from launcher.store import Store, events
+from launcher.store.events import StoredEvent
 from launcher.workshops.stream import EventFeed
 
 
@@ -36,7 +38,7 @@ async def first(count, feed, where, after=None, then=None):
     found = []
     async with asyncio.timeout(MAX_SECONDS), aclosing(feed.events(where, after)) as stream:
         async for event in stream:
-            if event is not None:
+            if isinstance(event, StoredEvent):
                 found.append(event)
             elif then:
                 await then()
@@ -65,6 +67,20 @@ async def test_a_stream_goes_on_after_the_last_event_that_was_received(database)
     moved = await here.run(put, path="0.ipynb", at=2)
     assert moved.id == made[0].id
     assert await first(1, feed, {}, after=made[-1].seq) == [moved]
+
+
+async def test_a_stream_begins_with_the_number_to_go_on_from(database):
+    here, there = database
+    feed = EventFeed(here, lambda: False)
+    known = await here.run(put)
+    assert await first(1, feed, {}, after=0) == [known]
+    # the feed looked a moment ago; what happened since then is not sent again
+    last = await there.run(put, at=2)
+    async with aclosing(feed.events({"user": "ben"}, None)) as stream:
+        begun = await anext(stream)
+    assert begun == last.seq
+    moved = await there.run(put, at=3)
+    assert await first(1, feed, {}, after=begun) == [moved]
 
 
 async def test_a_stream_has_only_what_matches(database):
@@ -111,6 +127,9 @@ def test_a_stream_over_http(gunicorn, fakehub):
         assert next(happened) == requests.get(url, headers=user.auth, **patience).json()[0]
         again = requests.post(url, json=body, headers=user.auth, **patience).json()
         assert next(happened) == again
+    with requests.get(f"{url}/stream", headers=user.auth, stream=True, **patience) as answer:
+        comment, number = itertools.islice(answer.iter_lines(chunk_size=1), 2)
+        assert (comment[:2], number[:4]) == (b": ", b"id: ")
 
 
 def test_a_filter_that_is_wrong_is_refused(client, alice):

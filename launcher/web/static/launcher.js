@@ -132,9 +132,14 @@ export class Launcher {
   }
 
   /** The events `{id, name, data}` after the one with the id `last`, until the stream ends. */
-  async *events(id, last = "", signal) {
+  events(id, last = "", signal) {
+    return this.stream(`/launches/${id}/events`, last, signal);
+  }
+
+  /** The events of the stream at a path; those without a name only have an id to go on from. */
+  async *stream(path, last = "", signal) {
     const headers = last ? { "Last-Event-ID": last } : {};
-    const answer = await this.request("GET", `/launches/${id}/events`, undefined, headers, signal);
+    const answer = await this.request("GET", path, undefined, headers, signal);
     if (answer.status === 204) return;
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     let silence;
@@ -146,7 +151,7 @@ export class Launcher {
         if (done) return;
         const blocks = (rest + value).split("\n\n");
         rest = blocks.pop();
-        yield* blocks.map(parsed).filter(({ name }) => name);
+        yield* blocks.map(parsed).filter(({ id }) => id);
       }
     } catch (error) {
       // a TypeError: the connection is lost
@@ -184,7 +189,7 @@ const CANCELLED = {
 };
 
 /** Whether the launcher is away or busy, and another try may succeed. */
-function passes(error) {
+export function passes(error) {
   return error instanceof LauncherError && PASSING.includes(error.status);
 }
 
@@ -194,7 +199,8 @@ function lost(cause) {
   throw new LauncherError({ detail: "The launcher does not answer. Try again later." }, { cause });
 }
 
-const json = (answer) => answer.json().catch(lost);
+/** The value of an answer's body; throws LauncherError if the connection is lost meanwhile. */
+export const json = (answer) => answer.json().catch(lost);
 
 /** The id in the header Link, such as `</launches/0123>; rel="status"`. */
 function launchId(answer) {
