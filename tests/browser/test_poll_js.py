@@ -20,7 +20,7 @@ LAUNCHER = "https://hub.example.org/services/launcher"
 EVENT = {"type": "save-notebook", "filename": "day1.ipynb", "path": "course/day1.ipynb"}
 STREAMS = 2
 # hours between two looks: what arrives comes from the stream
-NEVER = 10_000
+NEVER = 10_000_000
 BEGIN = """
 async ([url, waits]) => {
   const { waitForUpdate } = await import(`${url}/static/poll.js`);
@@ -187,7 +187,7 @@ def test_who_has_too_many_streams_polls(elsewhere, begin, site, streams, watch):
             answer = requests.get(url, headers=headers, stream=True, timeout=60)
             assert others.enter_context(answer).status_code == 200
         with elsewhere.expect_response(re.compile(r"/events\?filename=")):
-            begin("cleo", day1=({"filename": "day1.ipynb"}, 0.3))
+            begin("cleo", day1=({"filename": "day1.ipynb"}, 300))
         elsewhere.wait_for_timeout(1000)
         assert found(elsewhere, "day1") is None
         event = post(site, "cleo")

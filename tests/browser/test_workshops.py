@@ -114,6 +114,12 @@ def test_the_summary_shows_the_last_cells_of_everybody(make_page, site, workshop
     broken = page.frame_locator("iframe[title='Last cells of cem']").locator("body")
     expect(broken).to_contain_text("not a complete notebook")
     assert_looks_right(page)
+    save(site, "ben", "course/day1-loops.ipynb", notebook("# Solved", code(count=1)))
+    page.get_by_role("link", name="Show the new saves").click(timeout=30_000)
+    page.get_by_label("Last cells").fill("5")
+    page.get_by_role("button", name="Show").click()
+    expect(frame).to_contain_text("Solved")
+    save(site, "ben", "course/day1-loops.ipynb", notebook("# Loops", code("y", error="NameError")))
 
 
 def test_a_notebook_of_a_participant_has_a_summary_too(make_page, site, workshop):

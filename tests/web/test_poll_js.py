@@ -35,7 +35,7 @@ SAVED = {
 AGAIN = {**SAVED, "timestamp": "2026-11-14T16:30:00.000000+00:00"}
 OTHER = {**SAVED, "id": 2, "filename": "day2.ipynb", "path": "course/day2.ipynb"}
 STREAM = {"kind": "text/event-stream"}
-WAIT = 'return waitForUpdate({ filename: "day1.ipynb" }, 0.05, options);'
+WAIT = 'return waitForUpdate({ filename: "day1.ipynb" }, 50, options);'
 
 
 def stream(position, *events):
@@ -88,7 +88,7 @@ def test_the_event_that_matches_arrives_on_the_stream(run, service):
 
 def test_scripts_that_import_nothing_call_the_global_function(run, service):
     service.answers(stream(6, SAVED), **STREAM)
-    assert run("return globalThis.waitForUpdate({}, 5, options);")["value"] == SAVED
+    assert run("return globalThis.waitForUpdate({}, 5000, options);")["value"] == SAVED
 
 
 def test_a_lost_stream_goes_on_from_where_it_was_even_before_the_first_event(run, service):
@@ -107,7 +107,7 @@ def test_several_calls_share_a_stream(run, service):
     found = run(
         """
         const calls = ["day1.ipynb", "day2.ipynb"].map(
-          (filename) => waitForUpdate({ filename }, 5, options),
+          (filename) => waitForUpdate({ filename }, 5000, options),
         );
         return Promise.all(calls);
         """
@@ -121,8 +121,8 @@ def test_the_next_call_goes_on_with_the_stream_of_the_last(run, service):
     service.answers(stream(7, AGAIN), **STREAM)
     found = run(
         """
-        const first = await waitForUpdate({}, 5, options);
-        return [first, await waitForUpdate({}, 5, options)];
+        const first = await waitForUpdate({}, 5000, options);
+        return [first, await waitForUpdate({}, 5000, options)];
         """
     )
     assert found["value"] == [SAVED, AGAIN]
@@ -155,7 +155,7 @@ def test_what_happened_before_the_stream_began_is_not_missed(run, service):
     service.answers_first([])
     service.answers_first(stream(7), **STREAM)
     service.answers([SAVED])
-    found = run("return waitForUpdate({}, 60, options);")
+    found = run("return waitForUpdate({}, 60000, options);")
     assert found["value"] == SAVED
     assert paths(service)[2] == "/events/stream"
 
@@ -169,9 +169,9 @@ def test_a_resumed_stream_does_not_repeat_what_was_there_before_the_call(run, se
     service.answers([])
     found = run(
         """
-        const first = waitForUpdate({ path: "course/day1.ipynb" }, 60, options);
+        const first = waitForUpdate({ path: "course/day1.ipynb" }, 60000, options);
         await pause(2);
-        const second = waitForUpdate({ filename: "day1.ipynb" }, 60, options);
+        const second = waitForUpdate({ filename: "day1.ipynb" }, 60000, options);
         return Promise.all([first, second]);
         """
     )
@@ -198,7 +198,7 @@ def test_a_refusal_that_lasts_is_an_error_with_what_to_do(run, service, status, 
      ("{ user: 7 }", "The filter user must be"), ("{ path: undefined }", "The filter path must be"),
      ("'day1.ipynb'", "The filters must be an object"), ("null", "The filters must be an object"),
      ("['x']", "There is no filter 0."),
-     *[("{}, " + bad, "The interval must be a positive number of seconds.")
+     *[("{}, " + bad, "The interval must be a positive number of milliseconds.")
        for bad in ("0", "-1", "'5'", "NaN", "Infinity", "null")]],
 )  # fmt: skip
 def test_wrong_arguments_throw_at_once(run, service, arguments, words):
@@ -210,9 +210,9 @@ def test_wrong_arguments_throw_at_once(run, service, arguments, words):
 
 def test_a_signal_ends_the_wait(run, service):
     service.answers(stream(6), **STREAM)
-    found = run("return waitForUpdate({}, 5, { ...options, signal: AbortSignal.timeout(200) });")
+    found = run("return waitForUpdate({}, 5000, { ...options, signal: AbortSignal.timeout(200) });")
     assert found["error"]["name"] == "TimeoutError"
-    found = run("return waitForUpdate({}, 5, { ...options, signal: AbortSignal.abort() });")
+    found = run("return waitForUpdate({}, 5000, { ...options, signal: AbortSignal.abort() });")
     assert found["error"]["name"] == "AbortError"
 
 

@@ -1,13 +1,13 @@
 /**
  * Waits for events, such as the save of a notebook, on pages that react to them.
  *
- *     const { filename, user } = await waitForUpdate({ filename: "day1.ipynb" }, 5, { token });
+ *     const { filename, user } = await waitForUpdate({ filename: "day1.ipynb" }, 2000, { token });
  */
 
 import { Launcher, LauncherError, json, passes } from "./launcher.js";
 
 const FIELDS = ["type", "user", "filename", "path"];
-const INTERVAL = 5; // seconds
+const INTERVAL = 2000; // milliseconds
 const MAX_PAUSE = 10;
 const FULL = 10; // seconds until the next try, if the user has too many streams
 const KEPT = 10; // seconds that the stream stays open for the next call
@@ -20,7 +20,7 @@ const MAX_TIMEOUT = 2 ** 31 - 1;
  * Wait until an event that matches is recorded, or changes, after this call.
  *
  * @param {object} filters fields of the event: `type`, `user`, `filename`, `path`
- * @param {number} interval seconds between two looks while the launcher refuses another stream
+ * @param {number} interval milliseconds between two looks while the launcher refuses another stream
  * @param {object} options `token`: a JupyterHub token of the user, with the scope
  *   `access:services!service=launcher`; or, on a page of the launcher itself, `xsrf`: its token.
  *   `signal`: an AbortSignal that ends the wait. `url`: the launcher's URL, if it is not the one
@@ -35,7 +35,7 @@ export function waitForUpdate(filters = {}, interval = INTERVAL, options = {}) {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
     const feed = Feed.of(options);
-    const wait = { filters: { ...filters }, interval, streamed: false };
+    const wait = { filters: { ...filters }, seconds: interval / 1000, streamed: false };
     const end = (settle) => (value) => {
       signal?.removeEventListener("abort", wait.abort);
       feed.remove(wait);
@@ -158,13 +158,13 @@ class Feed {
     }
   }
 
-  /** Look every `interval` seconds, until the launcher allows another stream. */
+  /** Look again and again, until the launcher allows another stream. */
   async #poll(wait) {
     if (wait.polls) return;
     wait.polls = true;
     while (this.#isFull && this.#waits.has(wait)) {
       const seconds = await this.#look(wait);
-      await pause(Math.max(wait.interval, seconds), this.#closing.signal);
+      await pause(Math.max(wait.seconds, seconds), this.#closing.signal);
     }
     wait.polls = false;
   }
@@ -252,7 +252,7 @@ function check(filters, interval) {
     }
   }
   if (!Number.isFinite(interval) || interval <= 0) {
-    throw new TypeError("The interval must be a positive number of seconds.");
+    throw new TypeError("The interval must be a positive number of milliseconds.");
   }
 }
 
