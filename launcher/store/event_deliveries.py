@@ -85,8 +85,8 @@ def claim(
     found: list[EventDelivery] = []
     for target, most in wanted.items():
         ids = _due(connection, target, most)
-        values = {"worker_id": worker_id, "attempts": _ROW.attempts + 1}
-        values["next_at"] = time.time() + LEASE_SECONDS
+        lease = {"worker_id": worker_id, "next_at": time.time() + LEASE_SECONDS}
+        values = {**lease, "attempts": _ROW.attempts + 1}
         update = table.update().where(_ROW.id.in_(ids)).values(values).returning(*_COLUMNS)
         found += (EventDelivery(**row._mapping) for row in connection.execute(update))
     return found

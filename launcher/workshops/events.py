@@ -3,6 +3,7 @@
 import base64
 import binascii
 import hashlib
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,11 +11,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from launcher.errors import NotFound, TooLarge, TooManyRequests
-from launcher.store import Store, saved_notebooks
+from launcher.store import Store, event_deliveries, saved_notebooks
 from launcher.store import events as rows
 from launcher.store.events import StoredEvent
 from launcher.workshops import model
+from launcher.workshops.deliveries import Deliveries
 from launcher.workshops.people import Viewer
+from launcher.workshops.reactions import shortened
+
+log = logging.getLogger("launcher")
 
 GZIP = b"\x1f\x8b\x08"
 # when a user with too many events may try again: old ones are deleted meanwhile
@@ -38,9 +43,11 @@ class KeptOfUser:
 class Events:
     """The events of all participants."""
 
-    def __init__(self, store: Store, bounds: KeptOfUser) -> None:
+    def __init__(self, store: Store, bounds: KeptOfUser, deliveries: Deliveries) -> None:
+        """`deliveries` says to what the events are handed."""
         self._store = store
         self._bounds = bounds
+        self._deliveries = deliveries
 
     async def record(self, viewer: Viewer, body: Mapping[str, Any]) -> StoredEvent:
         """Store an event, and the notebook in it if there is one.
@@ -67,6 +74,8 @@ class Events:
                 " after some days; repeat those of the same path instead of using new paths.",
                 retry_after=FULL_SECONDS,
             )
+        if self._deliveries.is_used:
+            self._deliveries.wake()
         return event
 
     async def find(self, viewer: Viewer, event_id: int) -> StoredEvent:
@@ -127,7 +136,14 @@ class Events:
             save |= {"content": content, "content_hash": digest, "size": size}
             save |= {"most": self._bounds.saves, "most_bytes": self._bounds.bytes}
             saved_notebooks.put(connection, **save)
+        if stored and stored.at == event["at"]:  # a late report changes nothing
+            self._deliver(connection, stored)
         return stored
+
+    def _deliver(self, connection: sa.Connection, event: StoredEvent) -> None:
+        targets = self._deliveries.targets(event.type)
+        if targets and event_deliveries.put(connection, targets, model.shown(event)):
+            log.warning("old events are not delivered", extra={"user": shortened(event.user)})
 
 
 def visible(viewer: Viewer, equal: Mapping[str, Any]) -> dict[str, Any]:
@@ -138,4 +154,5 @@ def visible(viewer: Viewer, equal: Mapping[str, Any]) -> dict[str, Any]:
 
 def _remove(connection: sa.Connection, user: str, path: str) -> None:
     saved_notebooks.remove(connection, user, path)
+    event_deliveries.withdraw(connection, user, path)
     rows.remove(connection, user, path)
