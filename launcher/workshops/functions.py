@@ -94,6 +94,9 @@ async def _result(function: Function, event: dict[str, Any], seconds: float) -> 
 
 
 async def _awaited(function: Function, event: dict[str, Any]) -> None:
-    result = function(event)
-    if inspect.isawaitable(result):
-        await result
+    try:
+        result = function(event)
+        if inspect.isawaitable(result):
+            await result
+    except SystemExit as error:  # an event loop does not keep it to itself
+        raise RuntimeError("it called sys.exit") from error
