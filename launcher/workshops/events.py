@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from launcher import logs
 from launcher.errors import NotFound, TooLarge, TooManyRequests
 from launcher.store import Store, event_deliveries, saved_notebooks
 from launcher.store import events as rows
@@ -19,7 +20,8 @@ from launcher.workshops.deliveries import Deliveries
 from launcher.workshops.people import Viewer
 from launcher.workshops.reactions import shortened
 
-log = logging.getLogger("launcher")
+log = logging.getLogger("launcher.workshops")
+log.addFilter(logs.OncePerMinute())
 
 GZIP = b"\x1f\x8b\x08"
 # when a user with too many events may try again: old ones are deleted meanwhile
@@ -143,7 +145,9 @@ class Events:
     def _deliver(self, connection: sa.Connection, event: StoredEvent) -> None:
         targets = self._deliveries.targets(event.type)
         if targets and event_deliveries.put(connection, targets, model.shown(event)):
-            log.warning("old events are not delivered", extra={"user": shortened(event.user)})
+            reason = f"more than {event_deliveries.MOST_WAITING} events of one user wait"
+            extra = {"reason": reason, "user": shortened(event.user)}
+            log.warning("old events are not delivered", extra=extra)
 
 
 def visible(viewer: Viewer, equal: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,11 @@
 """Reports events to the application, and finds what is left to be delivered."""
 
-import sqlite3
+from contextlib import contextmanager
 
+import sqlalchemy as sa
 from waiting import wait_until
+
+from launcher import store
 
 
 def report(site, user, **fields):
@@ -14,13 +17,26 @@ def report(site, user, **fields):
     return answer.json()
 
 
+@contextmanager
+def _transaction(site):
+    engine = store.connect(site.settings.database_url)
+    try:
+        with engine.begin() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
 def rows(site, query="SELECT id, attempts, next_at, worker_id FROM event_deliveries"):
-    """The deliveries in the database of the application."""
-    path = site.settings.database_url.removeprefix("sqlite:///")
-    with sqlite3.connect(path) as connection:
-        found = connection.execute(query).fetchall()
-    connection.close()
-    return found
+    """What a statement finds in the database of the application: the deliveries, by default."""
+    with _transaction(site) as connection:
+        return connection.execute(sa.text(query)).fetchall()
+
+
+def change(site, statement):
+    """Change deliveries in the database of the application."""
+    with _transaction(site) as connection:
+        connection.execute(sa.text(statement))
 
 
 def wait_for_all(site):

@@ -11,12 +11,12 @@ from email.utils import formatdate
 
 import pytest
 from application import application
-from event_reports import report, rows, wait_for_all
+from event_reports import change, report, rows, wait_for_all
 from waiting import wait_until
 from webhook_server import webhook_server
 
 from launcher.errors import StoreUnavailable
-from launcher.store import Store
+from launcher.store import Store, event_deliveries
 from launcher.workshops import deliveries, webhooks
 
 KEY = b"a key of 32 bytes, only for this"
@@ -261,3 +261,53 @@ def test_no_secret_is_in_the_log_or_in_what_python_shows(start_app, alice, recei
     assert "a webhook failed" in shown
     for secret in (SECRET, SECRET[6:], repr(KEY), "abcdefgh12345678"):
         assert secret not in shown
+
+
+@pytest.mark.usefixtures("soon")
+def test_events_are_delivered_from_either_database(start_app, alice, receiver, database_url):
+    receiver.answers = [500, 204]
+    site = start_app({"LAUNCHER_DATABASE_URL": database_url}, webhooks=[hook(receiver)])
+    event = report(site, alice)
+    wait_for_all(site)
+    assert [json.loads(each.body)["data"] for each in receiver.received] == [event, event]
+
+
+def test_what_another_worker_recorded_is_sent(start_app, alice, receiver):
+    recorder = start_app(webhooks=[hook(receiver)])
+    start_app(webhooks=[hook(receiver)])
+    for number in range(10):
+        report(recorder, alice, path=f"{number}/x.ipynb")
+    wait_for_all(recorder)
+    assert len(set(ids(receiver))) == len(receiver.received) == 10
+
+
+def test_a_delivery_that_ended_its_workers_many_times_is_given_up(
+    start_app, alice, receiver, written
+):
+    receiver.answers = [500]
+    site = start_app(webhooks=[hook(receiver)])
+    report(site, alice)
+    next_at(site)
+    change(site, "UPDATE event_deliveries SET attempts = 50, next_at = 1")
+    wait_for_all(site)
+    assert len(receiver.received) == 1
+    (line,) = lines(written, "an event is not delivered any more")
+    assert line["reason"] == "too many attempts"
+
+
+def test_of_a_user_so_many_events_wait_and_the_newest_are_sent(
+    start_app, alice, receiver, written, mocker
+):
+    mocker.patch.object(event_deliveries, "MOST_WAITING", 3)
+    go = threading.Event()
+    receiver.answers = [go] * 4
+    site = start_app(webhooks=[hook(receiver)])
+    for number in range(12):
+        report(site, alice, path=f"{number}/x.ipynb")
+        if number == 3:
+            wait_until(lambda: len(receiver.received) == 4, "four requests at once")
+    go.set()
+    wait_for_all(site)
+    found = [json.loads(each.body)["data"]["path"] for each in receiver.received]
+    assert sorted(found[4:]) == ["10/x.ipynb", "11/x.ipynb", "9/x.ipynb"]
+    assert lines(written, "old events are not delivered")
