@@ -3,6 +3,7 @@
 from inspect import cleandoc
 from typing import Any
 
+from traitlets import Any as AnyValue
 from traitlets import Bool, Dict, Integer, List, Undefined, Unicode
 
 from launcher.config import Launcher
@@ -45,4 +46,4 @@ def _type(trait: Any) -> str:
         bounds = [f"at least {trait.min}"] if trait.min is not None else []
         bounds += [f"at most {trait.max}"] if trait.max is not None else []
         return ", ".join(["integer", *bounds])
-    return "string"
+    return "any value" if type(trait) is AnyValue else "string"

@@ -34,6 +34,7 @@ log = logging.getLogger("launcher")
 # of one worker; separate, so that servers that do not respond cannot use the hub's connections
 HUB_CONNECTIONS = 256
 SERVER_CONNECTIONS = 512
+WEBHOOK_CONNECTIONS = 64
 
 
 def _only_log() -> None:
@@ -75,11 +76,13 @@ def create_app(
                 metrics.upstream, connections=SERVER_CONNECTIONS, on_error=outbound.log_error
             ) as to_servers,
             configured.projects.open_session(metrics.upstream) as to_git_hosts,
+            outbound.open_session(metrics.upstream, connections=WEBHOOK_CONNECTIONS) as to_webhooks,
             Building(
                 settings,
                 to_hub,
                 to_servers,
                 to_git_hosts,
+                to_webhooks,
                 metrics,
                 stopping,
                 end_process,

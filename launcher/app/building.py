@@ -54,10 +54,15 @@ from launcher.store.launches import Bounds
 from launcher.store.limit import StartLimits
 from launcher.web import static_files
 from launcher.workshops import events as workshop_events
+from launcher.workshops import webhooks
+from launcher.workshops.commands import OnEventCommand
 from launcher.workshops.counting import Counting
 from launcher.workshops.dashboards import Dashboards
+from launcher.workshops.deliveries import Deliveries
 from launcher.workshops.export import Exports
+from launcher.workshops.functions import OnEventFunction
 from launcher.workshops.notebooks import Notebooks
+from launcher.workshops.reactions import Reaction
 from launcher.workshops.registry import Workshops
 from launcher.workshops.retention import Retention
 from launcher.workshops.stream import EventFeed
@@ -86,6 +91,7 @@ class Building:
     to_hub: outbound.Session
     to_servers: outbound.Session
     to_git_hosts: outbound.Session
+    to_webhooks: outbound.Session
     metrics: Metrics
     stopping: Callable[[], bool]
     end_process: Callable[[], None]
@@ -137,10 +143,10 @@ class Building:
             counting, workshops = Counting(database, renderer), Workshops(database, hub)
             boards, notebooks = Dashboards(database, workshops), Notebooks(database, renderer)
             retention = Retention(database, workshops)
-            tasks = (
-                *(feed.run, starter.run, readiness.run, unused.run),
-                *(counting.run, retention.run),
-            )
+            deliveries = Deliveries(database, self._reactions(), worker_id=self.worker_id)
+            tasks = [feed.run, starter.run, readiness.run, unused.run, counting.run, retention.run]
+            if deliveries.is_used:
+                tasks.append(deliveries.run)
             async with self._recovery(database, launches, tasks).running():
                 yield Parts(
                     settings=settings,
@@ -174,7 +180,9 @@ class Building:
                     event_streams=EventStreams(
                         database, feed, self.stopping, most_streams=settings.max_streams_per_user
                     ),
-                    events=workshop_events.Events(database, _bounds_of_events(settings), counting),
+                    events=workshop_events.Events(
+                        database, _bounds_of_events(settings), counting, deliveries
+                    ),
                     event_feed=EventFeed(database, self.stopping),
                     notebooks=notebooks,
                     workshops=workshops,
@@ -274,6 +282,18 @@ class Building:
             bounds=Bounds(settings.max_launches_per_user, settings.max_launches_per_minute),
             stopping=self.stopping,
         )
+
+    def _reactions(self) -> list[Reaction]:
+        """What happens on events."""
+        settings = self.settings
+        found: list[Reaction] = list(webhooks.read(settings.webhooks, self.to_webhooks))
+        seconds = settings.on_event_timeout
+        if callable(settings.on_event):
+            found.append(OnEventFunction(settings.on_event, seconds=seconds))
+        elif settings.on_event:
+            account = {"path": settings.program_path, "home": settings.variable("HOME") or "/"}
+            found.append(OnEventCommand(settings.on_event, **account, seconds=seconds))
+        return found
 
     def _recovery(
         self,

@@ -229,6 +229,11 @@ class Launcher(
         return self._environ.get("PROMETHEUS_MULTIPROC_DIR", "")
 
     @property
+    def program_path(self) -> str:
+        """The folders in which programs are looked for (PATH)."""
+        return self._environ.get("PATH") or "/usr/local/bin:/usr/bin:/bin"
+
+    @property
     def own_url(self) -> str:
         """The launcher's own URL for a browser, without a trailing slash; '' if it is not known."""
         for url in (self.oauth_redirect_uri, self.jupyterhub_url):

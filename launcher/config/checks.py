@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from launcher import internal_ssl
-from launcher.config import projects
+from launcher.config import projects, reactions
 from launcher.errors import ConfigError
 from launcher.internal_ssl import CertificateFiles
 
@@ -33,6 +33,12 @@ class Settings(Protocol):
     internal_ssl_key: str
     internal_ssl_cert: str
     internal_ssl_ca: str
+    on_event: Any
+    webhooks: Any
+
+    @property
+    def program_path(self) -> str:
+        """The folders in which programs are looked for."""
 
     @property
     def certificates(self) -> CertificateFiles | None:
@@ -76,6 +82,8 @@ def check(settings: Settings) -> None:
     _check_environments(settings)
     projects.check_folder(settings.projects_folder)
     _check_internal_ssl(settings)
+    reactions.check_on_event(settings.on_event, settings.program_path)
+    reactions.check_webhooks(settings.webhooks)
     for proxy in settings.trusted_proxies:
         _check_proxy(proxy)
 

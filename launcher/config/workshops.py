@@ -1,6 +1,6 @@
 """Settings of workshops."""
 
-from traitlets import Integer, List, Unicode
+from traitlets import Any, Integer, List, Unicode
 from traitlets.config import Configurable
 
 MEBIBYTE = 1024**2
@@ -40,4 +40,20 @@ class WorkshopSettings(Configurable):
         min=MOST,
         help="""Bytes of all saved notebooks of one user, compressed. The oldest saves are
         deleted.""",
+    ).tag(config=True)
+    # of any type: an error of traitlets would show the value, and so the secrets in it
+    on_event = Any(
+        help="""What happens on an event: a command as a list of arguments, such as
+        `["/srv/build", "--notebook"]`, or a function with one argument, the event as the API shows
+        it. A function with `async def` runs in an event loop of its own. Default: nothing.""",
+    ).tag(config=True)
+    on_event_timeout = Integer(
+        60, min=1, help="How many seconds the command or the function may take."
+    ).tag(config=True)
+    webhooks = Any(
+        [],
+        help="""The webhooks to which events are sent: a list of dicts with `url` (https, or http to
+        this machine), `secret` (`whsec_` and 24 to 64 bytes in base64), and optionally `types`, a
+        list of types of events. Default: none. The requests are those of
+        [Standard Webhooks](https://www.standardwebhooks.com).""",
     ).tag(config=True)

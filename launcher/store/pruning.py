@@ -4,7 +4,7 @@ import time
 
 import sqlalchemy as sa
 
-from launcher.store import events, link_confirmations, saved_notebooks
+from launcher.store import event_deliveries, events, link_confirmations, saved_notebooks
 from launcher.store.idempotency import KEPT_SECONDS
 from launcher.store.launches import ENDED
 from launcher.store.tables import idempotency_keys, launch_events, launches, leases, login_attempts
@@ -41,6 +41,7 @@ def prune(connection: sa.Connection, seconds: float) -> int:
 
 def prune_workshops(connection: sa.Connection, seconds: float) -> None:
     """Delete events and saves of notebooks that were received more than `seconds` ago."""
+    event_deliveries.prune(connection)
     events.prune(connection, seconds)
     saved_notebooks.prune(connection, seconds)
 

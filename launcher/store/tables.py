@@ -459,3 +459,23 @@ workshops = sa.Table(
     sa.Column("updated_at", sa.Float, nullable=False),
     sa.CheckConstraint("ends > starts", "workshop_ends_after_its_start"),
 )
+
+# events that are still to be handed to a command, a function or a webhook, from the transaction
+# that recorded them
+event_deliveries = sa.Table(
+    "event_deliveries",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True, comment="random: receivers remember it"),
+    sa.Column("target", sa.String(80), nullable=False, comment="on_event, or a webhook's hash"),
+    sa.Column("user", sa.String(255), nullable=False),
+    sa.Column("type", sa.String(64), nullable=False),
+    sa.Column("path_hash", sa.String(64), nullable=False),
+    sa.Column("event", sa.JSON, nullable=False, comment="as it was when it was recorded"),
+    sa.Column("created_at", sa.Float, nullable=False, comment="seconds since 1970, UTC"),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("next_at", sa.Float, nullable=False, comment="of the next attempt: a lease's end"),
+    sa.Column("worker_id", sa.String(32), comment="who makes an attempt now"),
+    sa.CheckConstraint("worker_id IS NULL OR attempts > 0", "attempt_of_worker"),
+    sa.Index("event_deliveries_by_time", "target", "next_at"),
+    sa.Index("event_deliveries_of_user", "user", "target", "path_hash"),
+)

@@ -3,19 +3,26 @@
 import base64
 import binascii
 import hashlib
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
+from launcher import logs
 from launcher.errors import NotFound, TooLarge, TooManyRequests
-from launcher.store import Store, saved_notebooks
+from launcher.store import Store, event_deliveries, saved_notebooks
 from launcher.store import events as rows
 from launcher.store.events import StoredEvent
 from launcher.workshops import model
 from launcher.workshops.counting import Counting
+from launcher.workshops.deliveries import Deliveries
 from launcher.workshops.people import Viewer
+from launcher.workshops.reactions import shortened
+
+log = logging.getLogger("launcher.workshops")
+log.addFilter(logs.OncePerMinute())
 
 GZIP = b"\x1f\x8b\x08"
 # when a user with too many events may try again: old ones are deleted meanwhile
@@ -39,10 +46,14 @@ class KeptOfUser:
 class Events:
     """The events of all participants."""
 
-    def __init__(self, store: Store, bounds: KeptOfUser, counting: Counting) -> None:
+    def __init__(
+        self, store: Store, bounds: KeptOfUser, counting: Counting, deliveries: Deliveries
+    ) -> None:
+        """`counting` counts what is saved, `deliveries` says to what the events are handed."""
         self._store = store
         self._bounds = bounds
         self._counting = counting
+        self._deliveries = deliveries
 
     async def record(self, viewer: Viewer, body: Mapping[str, Any]) -> StoredEvent:
         """Store an event, and the notebook in it if there is one.
@@ -71,6 +82,8 @@ class Events:
             )
         if content is not None and save_id is not None:
             self._counting.soon(save_id)
+        if self._deliveries.is_used:
+            self._deliveries.wake()
         return event
 
     async def find(self, viewer: Viewer, event_id: int) -> StoredEvent:
@@ -133,7 +146,16 @@ class Events:
             save |= {"content": content, "content_hash": digest, "size": size}
             save |= {"most": self._bounds.saves, "most_bytes": self._bounds.bytes}
             save_id = saved_notebooks.put(connection, **save)
+        if stored and stored.at == event["at"]:  # a late report changes nothing
+            self._deliver(connection, stored)
         return stored, save_id
+
+    def _deliver(self, connection: sa.Connection, event: StoredEvent) -> None:
+        targets = self._deliveries.targets(event.type)
+        if targets and event_deliveries.put(connection, targets, model.shown(event)):
+            reason = f"more than {event_deliveries.MOST_WAITING} events of one user wait"
+            extra = {"reason": reason, "user": shortened(event.user)}
+            log.warning("old events are not delivered", extra=extra)
 
 
 def visible(viewer: Viewer, equal: Mapping[str, Any]) -> dict[str, Any]:
@@ -144,4 +166,5 @@ def visible(viewer: Viewer, equal: Mapping[str, Any]) -> dict[str, Any]:
 
 def _remove(connection: sa.Connection, user: str, path: str) -> None:
     saved_notebooks.remove(connection, user, path)
+    event_deliveries.withdraw(connection, user, path)
     rows.remove(connection, user, path)
