@@ -17,7 +17,6 @@ WORKSHOP = {
     "name": NAME,
     "title": "First steps in Python",
     "notebooks": [NOTEBOOK],
-    "participants": {"group": NAME},
 }
 CELLS = (
     ("numbers = [3, 1, 4, 1, 5]", ""),
@@ -30,9 +29,13 @@ CELLS = (
 MISTAKE = "sum(numbers) / lenght(numbers)"
 
 
-def prepare(url: str, token: str) -> None:
-    """Create the workshop, and report what its participants saved; raises OSError."""
-    made = _post(f"{url}/workshops", WORKSHOP, token)
+def prepare(url: str, token: str, participants: dict[str, Any] | None = None) -> None:
+    """Create the workshop, and report what its participants saved; raises OSError.
+
+    `participants` are those of the workshop; by default the members of a group.
+    """
+    workshop = {**WORKSHOP, "participants": participants or {"group": NAME}}
+    made = _post(f"{url}/workshops", workshop, token)
     if made.status_code != 409:  # it is there since the last run
         made.raise_for_status()
     now = time.time()

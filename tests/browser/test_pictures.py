@@ -7,6 +7,7 @@ away.
 import os
 from pathlib import Path
 
+import demo_workshop
 import pytest
 from browser_site import launch, launched, make_site
 from playwright.sync_api import expect
@@ -27,8 +28,10 @@ class PictureSpawner(BrowserSpawner):
         yield {"progress": 60, "message": "Pulling the image quay.io/jupyter/scipy-notebook"}
 
 c.JupyterHub.spawner_class = PictureSpawner
+c.JupyterHub.load_groups = {"teachers": {"users": ["tina"]}}
 """
 ENVIRONMENTS = """
+c.Launcher.teacher_groups = ["teachers"]
 c.Launcher.systems = [
     {"name": "desk", "display_name": "Workstation", "hostname": ""},
     {"name": "cluster", "display_name": "Cluster", "hostname": "cluster.example.org"},
@@ -158,6 +161,20 @@ def test_pictures_of_the_environments(window, take):
     page.get_by_role("button", name="Add", exact=True).click()
     expect(page.get_by_role("alert")).to_be_visible()
     take(page, "environment-errors")
+
+
+def test_pictures_of_a_workshop(window, take, site):
+    participants = {"users": [*demo_workshop.PARTICIPANTS, "dora", "eve"]}
+    demo_workshop.prepare(site.url, site.hub.token_of("tina"), participants)
+    page = window("tina")
+    page.goto(f"home/workshops/{demo_workshop.NAME}")
+    expect(page.get_by_role("main")).to_contain_text("cell 4: NameError", timeout=30_000)
+    take(page, "workshop")
+    page.get_by_role("link", name="Summary").click()
+    for user in demo_workshop.PARTICIPANTS:
+        frame = page.frame_locator(f"iframe[title='Last cells of {user}']").locator("body")
+        expect(frame).to_contain_text("numbers")
+    take(page, "summary")
 
 
 def test_the_pictures_are_small(folder):
