@@ -14,8 +14,8 @@ async function watch({ filename, xsrf }) {
     next = wait();
     const [first, ...others] = names;
     const more = others.length ? ` and ${others.length} more` : "";
-    notice.firstElementChild.textContent = `Saved since: ${first}${more}.`;
-    notice.hidden = false;
+    notice.querySelector("span").textContent = `Saved since: ${first}${more}.`;
+    notice.firstElementChild.hidden = false;
   }
 }
 
