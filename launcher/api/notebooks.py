@@ -1,4 +1,4 @@
-"""Tag `workshops`: the notebooks that participants saved."""
+"""Tag `notebooks`: the notebooks that participants saved."""
 
 from typing import Any
 

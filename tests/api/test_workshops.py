@@ -1,6 +1,7 @@
 """Operations of workshops: who may create, see, change and delete them."""
 
 import pytest
+from openapi_spec import SPEC
 from visiting import HOSTILE
 
 BODY = {
@@ -136,3 +137,11 @@ def test_a_service_needs_the_scope(app, fakehub):
     scopes = ("access:services!service=launcher", "custom:launcher:events")
     for token, status in ((fakehub.add_service(*scopes), 201), (fakehub.add_service("x"), 403)):
         assert create(app, {"Authorization": f"token {token}"}).status_code == status
+
+
+def test_the_examples_of_the_specification_work_at_once(app, teacher):
+    for method, path in (("post", "/workshops"), ("put", "/workshops/{workshop}")):
+        body = SPEC["paths"][path][method]["requestBody"]["content"]["application/json"]
+        place = path.replace("{workshop}", "python-2026")
+        answer = app.request(method.upper(), place, json=body["example"], headers=teacher)
+        assert answer.is_success, answer.text

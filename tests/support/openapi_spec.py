@@ -25,6 +25,14 @@ SCHEMA_KEYWORDS = {
     "additionalProperties", "description", "format", "default", "nullable", "discriminator",
     "readOnly", "writeOnly", "xml", "externalDocs", "example", "deprecated",
 }  # fmt: skip
+# what answers with a file, and its media type
+FILES = {
+    "launcher.api.notebooks.export": "application/zip",
+    "launcher.api.notebooks.file": "application/x-ipynb+json",
+    "launcher.api.workshops.export": "application/zip",
+}
+# for participants and teachers, and for code in users' servers
+OF_WORKSHOPS = ("launcher.api.events.", "launcher.api.notebooks.", "launcher.api.workshops.")
 
 
 def resolved(value):
