@@ -29,7 +29,9 @@ from launcher.readiness import Readiness
 from launcher.rendering import Renderer
 from launcher.spawning import Spawning
 from launcher.store import Store
+from launcher.workshops.class_launches import ClassLaunches
 from launcher.workshops.events import Events
+from launcher.workshops.material import Material
 from launcher.workshops.notebooks import Notebooks
 from launcher.workshops.registry import Workshops
 from launcher.workshops.stream import EventFeed
@@ -64,6 +66,9 @@ class Parts:
     notebooks: Notebooks
     """The saved notebooks of participants."""
     workshops: Workshops
+    material: Material
+    """The notebooks that teachers give to participants."""
+    class_launches: ClassLaunches
     authenticator: Authenticator
     browsers: Browsers
     sign_ins: SignIns

@@ -61,6 +61,12 @@ async def open_notebook(
     return await _open(user, where, request)
 
 
+async def open_rendered(notebook: NotebookRequest, server: str, user: Identity) -> Answer:
+    """Launch a notebook that is there already, and answer as `open_notebook` does."""
+    urls.parse_new_server_name(server, "/server")
+    return await _open(user, Where(server), notebook)
+
+
 async def open_server(where: Where, user: Identity) -> Answer:
     """Start a server, wait as the header Prefer says, and return its URL."""
     urls.parse_new_server_name(where.server, "/server")

@@ -16,7 +16,7 @@ from launcher.auth.sessions import Sessions
 from launcher.config import Launcher
 from launcher.configured import ConfiguredEnvironments, ConfiguredProjects
 from launcher.contents import Contents
-from launcher.contents.calls import Calls, TokenSource
+from launcher.contents.calls import Calls
 from launcher.errors import StoreUnavailable
 from launcher.experiments import Catalogue
 from launcher.experiments.faults import MAX_FAULTS
@@ -53,7 +53,11 @@ from launcher.store.breaker import STATES
 from launcher.store.launches import Bounds
 from launcher.store.limit import StartLimits
 from launcher.workshops import events as workshop_events
+from launcher.workshops.class_launches import ClassLaunches
+from launcher.workshops.class_runner import ClassRunner
+from launcher.workshops.material import Material
 from launcher.workshops.notebooks import Notebooks
+from launcher.workshops.open_notebooks import OpenNotebooks
 from launcher.workshops.registry import Workshops
 from launcher.workshops.stream import EventFeed
 
@@ -121,7 +125,19 @@ class Building:
         running = RunningStarts(hub, spawning)
         environments = Environments(hub, running, offers_servers=settings.environment_servers)
         checkouts = Checkouts(database, hub, feed, running, timeout=settings.checkout_timeout)
-        launches = self._engine(database, tokens, starter, feed, environments, checkouts)
+        contents = Contents(Calls(self.to_servers, settings.proxy_url, tokens), settings.home_path)
+        launches = self._engine(database, contents, starter, feed, environments, checkouts)
+        workshops = Workshops(database, hub)
+        material = Material(database, contents, workshops)
+        class_runner = ClassRunner(
+            database,
+            hub,
+            workshops,
+            material,
+            launches,
+            worker_id=self.worker_id,
+            max_queued=settings.max_queued,
+        )
         credentials = Credentials(database, secret, git_hosts)
         reader, images = self.projects.clients(self.to_git_hosts)
         authenticator = Authenticator(hub, database, secret, _policy(settings))
@@ -129,7 +145,7 @@ class Building:
         try:
             servers = Servers(database, hub, feed, starter)
             unused = UnusedServers(database, servers, days=settings.remove_servers_after_days)
-            tasks = (feed.run, starter.run, readiness.run, unused.run)
+            tasks = (feed.run, starter.run, readiness.run, unused.run, class_runner.run)
             async with self._recovery(database, launches, tasks).running():
                 yield Parts(
                     settings=settings,
@@ -166,7 +182,16 @@ class Building:
                     events=workshop_events.Events(database, _bounds_of_events(settings)),
                     event_feed=EventFeed(database, self.stopping),
                     notebooks=Notebooks(database, renderer),
-                    workshops=Workshops(database, hub),
+                    workshops=workshops,
+                    material=material,
+                    class_launches=ClassLaunches(
+                        database,
+                        workshops,
+                        material,
+                        launches,
+                        OpenNotebooks(contents),
+                        lead=settings.prewarm_lead,
+                    ),
                     authenticator=authenticator,
                     browsers=Browsers(
                         Sessions(secret, settings.service_name),
@@ -238,15 +263,13 @@ class Building:
     def _engine(
         self,
         database: Store,
-        tokens: TokenSource,
+        contents: Contents,
         starter: Starter,
         feed: Feed,
         environments: Environments,
         checkouts: Checkouts,
     ) -> LaunchEngine:
         settings = self.settings
-        calls = Calls(self.to_servers, settings.proxy_url, tokens)
-        contents = Contents(calls, settings.home_path)
         return LaunchEngine(
             database,
             Uploader(database, contents),

@@ -41,3 +41,10 @@ class WorkshopSettings(Configurable):
         help="""Bytes of all saved notebooks of one user, compressed. The oldest saves are
         deleted.""",
     ).tag(config=True)
+    prewarm_lead = Integer(
+        900,
+        min=0,
+        max=86_400,
+        help="""Seconds before the time at which the servers of a workshop's participants are to be
+        ready: then the first of them is started.""",
+    ).tag(config=True)
