@@ -155,6 +155,12 @@ def cancel(connection: sa.Connection, launch_id: str) -> list[str]:
     return list(connection.execute(begun).scalars())
 
 
+def prune(connection: sa.Connection, seconds: float) -> None:
+    """Delete launches that ended more than `seconds` ago, with their participants."""
+    old = workshop_launches.c.ended_at < time.time() - seconds
+    connection.execute(workshop_launches.delete().where(old))
+
+
 # participants
 
 

@@ -25,6 +25,7 @@ from launcher.web import (
     signed_link,
     static_files,
     token,
+    workshop_page,
 )
 
 UI = Path(__file__).with_name("ui")
@@ -61,6 +62,7 @@ def routes(prefix: str) -> list[BaseRoute]:
         *environments.routes(prefix),
         *projects.routes(prefix),
         *notebooks.routes(prefix),
+        *workshop_page.routes(prefix),
         *preview.routes(prefix),
         *experiment.routes(prefix),
         *signed_link.routes(prefix),

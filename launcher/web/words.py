@@ -46,6 +46,7 @@ _WORDS: Final = [
      " are started by the hub's spawner, which cannot set "),
     (r"\bentrypoint type\b", "type of environments"),
     (r"\bentrypoint\b", "environment"),
+    (r"^at (is in the past|may be )", r"The time \1"),
     (r"^The user's server", "Your server"),
     (r"\bthe user's server\b", "your server"),
     (r"\bthe server of '.*?'", "your server"),

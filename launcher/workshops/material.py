@@ -218,6 +218,12 @@ def opened_as(workshop: str) -> str:
     return f"workshops/{workshop}"
 
 
+def workshop_of(experiment: str) -> str:
+    """The workshop whose notebook a launch opened, by what it has as its experiment; else ''."""
+    kind, _, name = experiment.partition("/")
+    return name if kind == "workshops" else ""
+
+
 def require_begun(viewer: Viewer, workshop: Workshop) -> None:
     """Raise WorkshopNotBegun before the begin of a workshop, unless the viewer teaches."""
     if not viewer.sees_all and workshop.starts is not None and workshop.starts > time.time():
