@@ -7,7 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from launcher.store import workers
+from launcher.errors import NotFound
+from launcher.store import workers, workshops
 from launcher.store.tables import launches, workshop_launch_members, workshop_launches
 
 _open = workshop_launches.c.ended_at.is_(None)
@@ -59,7 +60,12 @@ _COLUMNS = [workshop_launches.c[name] for name in WorkshopLaunch.__dataclass_fie
 
 
 def insert(connection: sa.Connection, launch: WorkshopLaunch, most: int) -> bool:
-    """Store a launch; False if `most` of its workshop have not ended yet."""
+    """Store a launch; False if `most` of its workshop have not ended yet.
+
+    Raises NotFound if there is no such workshop.
+    """
+    if not workshops.lock(connection, launch.workshop):
+        raise NotFound("There is no such workshop any more.")
     theirs = _open & (workshop_launches.c.workshop == launch.workshop)
     count = sa.select(sa.func.count()).select_from(workshop_launches).where(theirs)
     if connection.execute(count).scalar_one() >= most:

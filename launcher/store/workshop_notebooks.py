@@ -6,7 +6,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from launcher.errors import TooLarge, TooManyRequests
+from launcher.errors import NotFound, TooLarge, TooManyRequests
+from launcher.store import workshops
 from launcher.store.tables import workshop_notebooks as table
 
 MEBIBYTE = 2**20
@@ -41,8 +42,11 @@ def put(
 ) -> PublishedNotebook:
     """Store a notebook in place of an earlier one with its name.
 
-    Raises TooManyRequests, TooLarge if the workshop has too many notebooks, or too many bytes.
+    Raises TooManyRequests, TooLarge if the workshop has too many notebooks, or too many bytes, and
+    NotFound if there is no such workshop.
     """
+    if not workshops.lock(connection, notebook.workshop):
+        raise NotFound("There is no such workshop any more.")
     others = (table.c.workshop == notebook.workshop) & (table.c.filename != notebook.filename)
     size = sa.func.coalesce(sa.func.sum(sa.func.length(table.c.content)), 0)
     number, stored = connection.execute(sa.select(sa.func.count(), size).where(others)).one()

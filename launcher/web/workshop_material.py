@@ -55,7 +55,7 @@ class NotebookRow:
 
 
 @dataclass(frozen=True)
-class Refused:
+class RefusedForm:
     """A form that was refused: it is shown again with the reason."""
 
     form: str
@@ -79,11 +79,11 @@ class MaterialPart:
     patterns: str
     key: str
     """Makes a double click one launch."""
-    refused: Refused | None
+    refused: RefusedForm | None
     now: float
     minutes: tuple[int, ...] = MINUTES
 
-    def refused_form(self, form: str) -> Refused | None:
+    def refused_form(self, form: str) -> RefusedForm | None:
         """Why that form was refused, if it was."""
         return self.refused if self.refused and self.refused.form == form else None
 
@@ -260,7 +260,7 @@ async def _refused(
     if error.status in (401, 403, 404) and not error.errors:
         raise error
     fields = {name: _field(sent, name) for name in names}
-    request.state.refused_form = Refused(form, for_people(error.detail), fields)
+    request.state.refused_form = RefusedForm(form, for_people(error.detail), fields)
     response = await show(request)
     response.status_code = error.status
     return response

@@ -190,10 +190,6 @@ class ClassRunner:
             begun = await self._open(launch, member, notebook)
         except StoreUnavailable:
             raise  # the same attempt is repeated
-        except (UnknownUser, ValueError):
-            reason = UnknownUser(f"The hub does not know the user {member.user!r}.")
-            await self._end(launch, member, "failed", reason.problem())
-            return
         except LauncherError as error:
             await self._failed(launch, member, error.problem())
             return
@@ -205,7 +201,10 @@ class ClassRunner:
         self, launch: WorkshopLaunch, member: Member, notebook: NotebookRequest | None
     ) -> Launch:
         """The participant's launch: a new one, or that of a worker that died before it said so."""
-        user = await servers.canonical_name(self._hub, member.user)
+        try:
+            user = await servers.canonical_name(self._hub, member.user)
+        except (UnknownUser, ValueError) as error:
+            raise UnknownUser(f"The hub does not know the user {member.user!r}.") from error
         return await self._engine.open(
             LaunchRequest(
                 user=user,

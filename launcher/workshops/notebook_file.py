@@ -21,6 +21,10 @@ MAX_VALUES = 50_000
 MAX_DEPTH = 100
 MINOR = 5
 KINDS = ("code", "markdown", "raw")
+# of a file with the lines of its cells and outputs; each takes much more memory than its text
+MAX_FILE_VALUES = 1_000_000
+_TOO_MANY = f"has more than {MAX_VALUES} parts: remove outputs or metadata"
+_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _UNUSABLE = (nbformat.ValidationError, ValueError, TypeError, KeyError, AttributeError)
 
@@ -46,6 +50,8 @@ class NotebookFile:
 
 def read(text: str, *, keep_outputs: bool = False) -> NotebookFile:
     """The notebook in the text of a file; raises UnusableNotebook. Takes up to a second."""
+    if _is_too_fine(text):
+        raise UnusableNotebook(_TOO_MANY)
     try:
         return normalized(json.loads(text, parse_constant=_refuse), keep_outputs=keep_outputs)
     except RecursionError as error:
@@ -60,7 +66,7 @@ def normalized(found: Any, *, keep_outputs: bool = False) -> NotebookFile:
         raise UnusableNotebook("is nested too deeply")
     cells = _cells(found)
     if _values(found) > MAX_VALUES:
-        raise UnusableNotebook(f"has more than {MAX_VALUES} parts: remove outputs or metadata")
+        raise UnusableNotebook(_TOO_MANY)
     made = {
         "cells": _with_ids(cells, keep_outputs=keep_outputs),
         "metadata": _metadata(found),
@@ -158,6 +164,18 @@ def _values(value: Any) -> int:
         elif isinstance(each, list):
             left += each
     return count
+
+
+def _is_too_fine(text: str) -> bool:
+    """Whether a file has too many values to be parsed."""
+    if _delimiters(text) <= MAX_FILE_VALUES:
+        return False
+    # those inside of strings do not count
+    return _delimiters(_STRING.sub("", text)) > MAX_FILE_VALUES
+
+
+def _delimiters(text: str) -> int:
+    return sum(text.count(delimiter) for delimiter in ",[{")
 
 
 def _refuse(name: str) -> None:

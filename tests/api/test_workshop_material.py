@@ -130,6 +130,20 @@ def test_what_is_published_goes_with_its_workshop(app, workshop, tina):
     assert listed(app, tina) == []
 
 
+def test_large_notebooks_are_bounded_by_their_parts(app, workshop, tina, ann):
+    cell = {"cell_type": "markdown", "metadata": {}, "source": ["# a, [b], {c}\n"] * 50}
+    made = notebook(cells=[cell] * 1000, nbformat_minor=4)
+    tina.write("exam.ipynb", json.dumps(made).encode())
+    assert publish(app, tina.auth, path="exam.ipynb").json()["code_cells"] == 0
+    assert launch(app, ann).status_code == 200
+    cells = content_of(ann, "python-2026/exam.ipynb")["cells"]
+    assert cells[0]["source"] == "# a, [b], {c}\n" * 50
+    assert len({each["id"] for each in cells}) == 1000
+    tina.write("exam.ipynb", json.dumps({**made, "cells": [cell] * 2001}).encode())
+    problem = problem_of(publish(app, tina.auth, path="exam.ipynb"), 400)
+    assert "2000 cells" in problem["detail"]
+
+
 def test_outputs_are_kept_on_request(app, workshop, tina, ann):
     publish(app, tina.auth, notebook=notebook("1"), keep_outputs=True)
     launch(app, ann)
@@ -163,6 +177,7 @@ def deep(levels):
         (b'{"cells": [], "metadata": {}, "nbformat": 3}', 400, "nbformat 4"),
         (b'{"cells": [1], "metadata": {}, "nbformat": 4}', 400, "cell 1"),
         (b"x" * (10 * 2**20 + 1), 413, "10 MiB"),
+        (b"[" + b"[]," * 2 * 10**6 + b"1]", 400, "more than 50000 parts"),
     ],
 )
 def test_what_is_no_notebook_is_refused_at_its_path(app, workshop, tina, content, status, sentence):
