@@ -105,7 +105,7 @@ async def open_project(
         server=project.server.server,
         environment=environment,
         requested_by=target.requested_by,
-        key=_idempotency_key(),
+        key=idempotency_key(),
         project=project,
     )
     launch = await here().launches.ended(await _open_audited(request), seconds)
@@ -117,7 +117,7 @@ async def open_project(
 
 async def _open(user: Identity, where: Where, notebook: NotebookRequest | None) -> Answer:
     seconds = _seconds_to_wait()
-    launch = await _begin(user, where, notebook, key=_idempotency_key())
+    launch = await _begin(user, where, notebook, key=idempotency_key())
     return await _response(await here().launches.ended(launch, seconds))
 
 
@@ -204,7 +204,7 @@ def _audit(launch: Launch, request: LaunchRequest) -> None:
     )
 
 
-def _idempotency_key() -> str | None:
+def idempotency_key() -> str | None:
     """The header Idempotency-Key (IETF draft), None without one; raises BadRequest."""
     key = request_header("idempotency-key")
     if key and not re.fullmatch(r"[\x21-\x7e]{1,255}", key):

@@ -4,6 +4,7 @@ from typing import Any
 
 from launcher.api import Answer, here
 from launcher.api.launch_resource import rfc3339
+from launcher.api.opening import idempotency_key
 from launcher.hub.users import Identity
 from launcher.store.workshop_launches import WorkshopLaunch
 from launcher.workshops import class_launches, model, people
@@ -27,8 +28,9 @@ async def create(workshop: str, body: dict[str, Any], user: Identity) -> Answer:
         _viewer(user),
         user,
         workshop,
-        body.get("notebook"),
-        None if at is None else at / model.MICROSECONDS,
+        notebook=body.get("notebook"),
+        at=None if at is None else at / model.MICROSECONDS,
+        key=idempotency_key(),
     )
     return _shown(made), 201
 

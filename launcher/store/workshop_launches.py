@@ -59,19 +59,21 @@ class Member:
 _COLUMNS = [workshop_launches.c[name] for name in WorkshopLaunch.__dataclass_fields__]
 
 
-def insert(connection: sa.Connection, launch: WorkshopLaunch, most: int) -> bool:
-    """Store a launch; False if `most` of its workshop have not ended yet.
+def insert(connection: sa.Connection, launch: WorkshopLaunch, most: int) -> WorkshopLaunch | None:
+    """Store a launch, unless there is one with its id; returns what is stored then.
 
-    Raises NotFound if there is no such workshop.
+    None if `most` of its workshop have not ended yet. Raises NotFound if there is no such workshop.
     """
     if not workshops.lock(connection, launch.workshop):
         raise NotFound("There is no such workshop any more.")
+    if earlier := find(connection, launch.workshop, launch.id):
+        return earlier
     theirs = _open & (workshop_launches.c.workshop == launch.workshop)
     count = sa.select(sa.func.count()).select_from(workshop_launches).where(theirs)
     if connection.execute(count).scalar_one() >= most:
-        return False
+        return None
     connection.execute(workshop_launches.insert().values(vars(launch)))
-    return True
+    return launch
 
 
 def find(connection: sa.Connection, workshop: str, launch_id: str) -> WorkshopLaunch | None:

@@ -1,5 +1,6 @@
 """The part of a workshop's page that gives notebooks to the class, and what its buttons do."""
 
+import json
 import re
 import secrets
 import time
@@ -124,13 +125,16 @@ async def material(
         not_begun = error.detail
     launches: list[WorkshopLaunch] = []
     if viewer.sees_all:
-        launches = await parts.class_launches.find_all(viewer, identity, workshop.name)
+        all_launches = await parts.class_launches.find_all(viewer, identity, workshop.name)
+        launches = all_launches[:SHOWN_LAUNCHES]
     part = MaterialPart(
         address=urls.join(parts.settings.prefix, "home", "workshops", workshop.name),
         is_teacher=viewer.sees_all,
         not_begun=not_begun,
         notebooks=await _rows(parts, visitor, workshop, found),
-        launches=[(each, state_of(each)) for each in launches[:SHOWN_LAUNCHES]],
+        launches=[
+            (each, workshop_launch.STATES[state_of(each)]) for each in launches[:SHOWN_LAUNCHES]
+        ],
         patterns=", ".join(workshop.notebooks),
         key=secrets.token_hex(16),
         now=time.time(),
@@ -173,8 +177,9 @@ async def _change_notebooks(request: Request, show: Show) -> Response:
     try:
         await _publish(request, visitor, form)
     except LauncherError as error:
-        names = ("path", "filename", "server", "keep_outputs")
-        return await _refused(request, show, PUBLISH, error, form, names)
+        sent = {name: _field(form, name) for name in ("path", "filename", "keep_outputs")}
+        form_again = RefusedForm(PUBLISH, for_people(error.detail), sent)
+        return await _refused(request, show, error, form_again)
     return _to_material(request)
 
 
@@ -220,14 +225,22 @@ async def _launch_for_all(request: Request, show: Show) -> Response:
     workshop = _workshop(request)
     notebook = _field(form, "notebook") or None
     kind = "launch" if "notebook" in form else "prewarm"
+    key = _field(form, "key")[:MAX_KEY]
+    sent = {name: _field(form, name) for name in ("notebook", "minutes", "time")}
     try:
         if kind == "launch" and notebook is None:
             raise BadRequest("Choose a notebook.")
         launch = await parts.class_launches.create(
-            viewer_of(request, visitor), visitor.identity, workshop, notebook, _at(form)
+            viewer_of(request, visitor),
+            visitor.identity,
+            workshop,
+            notebook=notebook,
+            at=_at(form),
+            key=json.dumps(["page", key, *sent.values()]) if key else None,
         )
     except LauncherError as error:
-        return await _refused(request, show, kind, error, form, ("notebook", "minutes", "time"))
+        form_again = RefusedForm(kind, for_people(error.detail), sent)
+        return await _refused(request, show, error, form_again)
     return pages.redirect(request, "home", "workshops", workshop, "launches", launch.id)
 
 
@@ -249,18 +262,12 @@ def _at(form: FormData) -> float | None:
 
 
 async def _refused(
-    request: Request,
-    show: Show,
-    form: str,
-    error: LauncherError,
-    sent: FormData,
-    names: tuple[str, ...],
+    request: Request, show: Show, error: LauncherError, form: RefusedForm
 ) -> Response:
     """The workshop's page with a form as it was sent, and why it was refused."""
     if error.status in (401, 403, 404) and not error.errors:
         raise error
-    fields = {name: _field(sent, name) for name in names}
-    request.state.refused_form = RefusedForm(form, for_people(error.detail), fields)
+    request.state.refused_form = form
     response = await show(request)
     response.status_code = error.status
     return response

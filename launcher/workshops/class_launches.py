@@ -1,6 +1,8 @@
 """Launches for all participants of a workshop at once: a notebook, or only their servers."""
 
 import asyncio
+import hashlib
+import json
 import time
 import uuid
 from collections import Counter
@@ -10,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from launcher import logs
-from launcher.errors import Ended, NotFound, TooManyRequests
+from launcher.errors import Ended, KeyReused, NotFound, TooManyRequests
 from launcher.hub.users import Identity
 from launcher.launches.engine import LaunchEngine
 from launcher.store import Store
@@ -78,13 +80,15 @@ class ClassLaunches:
         viewer: Viewer,
         identity: Identity,
         workshop: str,
+        *,
         notebook: str | None,
         at: float | None,
+        key: str | None,
     ) -> WorkshopLaunch:
         """Store a launch for all participants, of a notebook or of their servers.
 
-        `at` is when, in seconds since 1970; now, if it is left out. Raises Forbidden, NotFound,
-        BadRequest, TooManyRequests.
+        `at` is when, in seconds since 1970; None: now. The same `key` of the same caller is the
+        same launch. Raises Forbidden, NotFound, BadRequest, TooManyRequests, KeyReused.
         """
         found = await self._workshops.find(viewer, identity, workshop)
         require_teacher(viewer)
@@ -93,7 +97,7 @@ class ClassLaunches:
         now = time.time()
         wanted = now if at is None else _checked(at, now)
         launch = WorkshopLaunch(
-            id=uuid.uuid4().hex,
+            id=_id(found.name, viewer, key),
             workshop=found.name,
             notebook=notebook,
             at=wanted,
@@ -101,14 +105,18 @@ class ClassLaunches:
             created_by=viewer.name,
             created_at=now,
         )
-        if not await self._store.run(rows.insert, launch, MOST_OPEN):
+        stored = await self._store.run(rows.insert, launch, MOST_OPEN)
+        if stored is None:
             raise TooManyRequests(
                 f"{MOST_OPEN} launches of this workshop have not ended, which is the limit. Cancel"
                 " one first.",
                 retry_after=FULL_SECONDS,
             )
-        _audit("workshop_launch_created", viewer, launch)
-        return launch
+        if stored.notebook != notebook:
+            raise KeyReused("This Idempotency-Key was used before with another request.")
+        if stored is launch:
+            _audit("workshop_launch_created", viewer, launch)
+        return stored
 
     async def find_all(
         self, viewer: Viewer, identity: Identity, workshop: str
@@ -169,6 +177,14 @@ def state_of(launch: WorkshopLaunch) -> str:
     if launch.ended_at is not None:
         return "failed" if launch.problem else "done"
     return "waiting" if launch.begun_at is None else "running"
+
+
+def _id(workshop: str, viewer: Viewer, key: str | None) -> str:
+    """The id of a new launch, or of the one that was asked for with the same key."""
+    if key is None:
+        return uuid.uuid4().hex
+    asked = json.dumps([workshop, viewer.name, key])
+    return hashlib.sha256(asked.encode("utf-8")).hexdigest()[:32]
 
 
 def _checked(at: float, now: float) -> float:

@@ -127,8 +127,10 @@ def test_a_teacher_opens_it_for_everybody_and_reads_who_has_it_open(
     fakehub.add_user("ben")
     publish(site, teacher.user.auth)
     ann.user.sessions = [{"path": "python-2026/exam.ipynb"}]
-    form = {"notebook": "exam.ipynb", "minutes": "0"}
+    form = {"notebook": "exam.ipynb", "minutes": "0", "key": "k"}
     report = report_of(teacher, teacher.post(f"{PAGE}/launches", form))
+    # a double click
+    assert report_of(teacher, teacher.post(f"{PAGE}/launches", form)) == report
     words = "Finished , 2 ready, 1 open now"
     wait_until(lambda: words in text_of(teacher.get(report)), "the end")
     text = text_of(teacher.get(report))

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from application import problem_of
 from fakehub.state import Start
-from launching import ASYNC, MINE, start_lines
+from launching import ASYNC, MINE, keyed, start_lines
 from waiting import wait_until
 from workshop_material import PLACE, create, publish
 
@@ -226,6 +226,18 @@ def test_two_workers_begin_each_launch_once(start_app, tina, ann, ben, fakehub):
     for user in (ann, ben):
         assert len(user.notebooks) == len(launches)
         assert len(start_lines(fakehub, user)) == 1
+
+
+def test_a_request_that_is_repeated_is_one_launch(app, tina, ann):
+    create(app, tina.auth, participants={"users": ["ann"]})
+    publish(app, tina.auth)
+    same = keyed(tina, "k")
+    body = {"notebook": "exam.ipynb"}
+    first, again = (app.post(LAUNCHES, json=body, headers=same).json() for _ in range(2))
+    assert first["id"] == again["id"]
+    problem_of(app.post(LAUNCHES, json={}, headers=same), 422)
+    ended(app, tina, first)
+    assert ann.notebooks == ["python-2026/exam.ipynb"]
 
 
 def test_what_a_dead_worker_began_begins_no_second_time(app, tina, ann):
