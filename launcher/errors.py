@@ -138,6 +138,18 @@ class WorkshopExists(LauncherError):
     status, title, slug = 409, "The name is in use", "workshop-exists"
 
 
+class WorkshopNotBegun(LauncherError):
+    """The workshop begins later."""
+
+    status, title, slug = 409, "The workshop has not begun", "workshop-not-begun"
+
+
+class ServerNotRunning(LauncherError):
+    """The caller's server, from which something is to be read, does not run."""
+
+    status, title, slug = 409, "Your server does not run", "server-not-running"
+
+
 class EntrypointChanged(LauncherError):
     """The entrypoint was changed while this request changed it."""
 
@@ -301,6 +313,12 @@ class ContentsFailed(LauncherError):
     """The user's server did not store the notebook."""
 
     status, title, slug = 502, "The notebook could not be written", "contents-failed"
+
+
+class FileUnreadable(LauncherError):
+    """A file in the caller's home could not be read."""
+
+    status, title, slug = 502, "The file could not be read", "file-unreadable"
 
 
 class NotWritable(ContentsFailed):

@@ -29,9 +29,11 @@ from launcher.readiness import Readiness
 from launcher.rendering import Renderer
 from launcher.spawning import Spawning
 from launcher.store import Store
+from launcher.workshops.class_launches import ClassLaunches
 from launcher.workshops.dashboards import Dashboards
 from launcher.workshops.events import Events
 from launcher.workshops.export import Exports
+from launcher.workshops.material import Material
 from launcher.workshops.notebooks import Notebooks
 from launcher.workshops.registry import Workshops
 from launcher.workshops.stream import EventFeed
@@ -68,6 +70,9 @@ class Parts:
     workshops: Workshops
     dashboards: Dashboards
     exports: Exports
+    material: Material
+    """The notebooks that teachers give to participants."""
+    class_launches: ClassLaunches
     authenticator: Authenticator
     browsers: Browsers
     sign_ins: SignIns

@@ -58,7 +58,7 @@ MAY_IMPORT = {
     # of projects, what knows nothing of launches: see below
     "spawning": {"entrypoints", "projects", "spawn", "store"},
     "launches": CLIENTS | {"spawning"},
-    "workshops": {"hub", "rendering", "store"},
+    "workshops": CLIENTS | {"launches", "rendering"},
     "readiness": CLIENTS,
     "auth": {"hub", "store"},
     "parts": FEATURES | CLIENTS | {"auth", "config", "projects", "rendering", "spawning"},

@@ -61,6 +61,12 @@ async def open_notebook(
     return await _open(user, where, request)
 
 
+async def open_rendered(notebook: NotebookRequest, server: str, user: Identity) -> Answer:
+    """Launch a notebook that is there already, and answer as `open_notebook` does."""
+    urls.parse_new_server_name(server, "/server")
+    return await _open(user, Where(server), notebook)
+
+
 async def open_server(where: Where, user: Identity) -> Answer:
     """Start a server, wait as the header Prefer says, and return its URL."""
     urls.parse_new_server_name(where.server, "/server")
@@ -99,7 +105,7 @@ async def open_project(
         server=project.server.server,
         environment=environment,
         requested_by=target.requested_by,
-        key=_idempotency_key(),
+        key=idempotency_key(),
         project=project,
     )
     launch = await here().launches.ended(await _open_audited(request), seconds)
@@ -111,7 +117,7 @@ async def open_project(
 
 async def _open(user: Identity, where: Where, notebook: NotebookRequest | None) -> Answer:
     seconds = _seconds_to_wait()
-    launch = await _begin(user, where, notebook, key=_idempotency_key())
+    launch = await _begin(user, where, notebook, key=idempotency_key())
     return await _response(await here().launches.ended(launch, seconds))
 
 
@@ -198,7 +204,7 @@ def _audit(launch: Launch, request: LaunchRequest) -> None:
     )
 
 
-def _idempotency_key() -> str | None:
+def idempotency_key() -> str | None:
     """The header Idempotency-Key (IETF draft), None without one; raises BadRequest."""
     key = request_header("idempotency-key")
     if key and not re.fullmatch(r"[\x21-\x7e]{1,255}", key):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from launcher import auth, keys, outbound
+from launcher.app import workshop_building
 from launcher.auth import Authenticator, AuthPolicy
 from launcher.auth.browser import Browsers
 from launcher.auth.oauth import OAuthClient, SignIns
@@ -16,7 +17,7 @@ from launcher.auth.sessions import Sessions
 from launcher.config import Launcher
 from launcher.configured import ConfiguredEnvironments, ConfiguredProjects
 from launcher.contents import Contents
-from launcher.contents.calls import Calls, TokenSource
+from launcher.contents.calls import Calls
 from launcher.errors import StoreUnavailable
 from launcher.experiments import Catalogue
 from launcher.experiments.faults import MAX_FAULTS
@@ -52,20 +53,6 @@ from launcher.store import launches as rows
 from launcher.store.breaker import STATES
 from launcher.store.launches import Bounds
 from launcher.store.limit import StartLimits
-from launcher.web import static_files
-from launcher.workshops import events as workshop_events
-from launcher.workshops import webhooks
-from launcher.workshops.commands import OnEventCommand
-from launcher.workshops.counting import Counting
-from launcher.workshops.dashboards import Dashboards
-from launcher.workshops.deliveries import Deliveries
-from launcher.workshops.export import Exports
-from launcher.workshops.functions import OnEventFunction
-from launcher.workshops.notebooks import Notebooks
-from launcher.workshops.reactions import Reaction
-from launcher.workshops.registry import Workshops
-from launcher.workshops.retention import Retention
-from launcher.workshops.stream import EventFeed
 
 DAY = 86_400.0
 
@@ -132,7 +119,19 @@ class Building:
         running = RunningStarts(hub, spawning)
         environments = Environments(hub, running, offers_servers=settings.environment_servers)
         checkouts = Checkouts(database, hub, feed, running, timeout=settings.checkout_timeout)
-        launches = self._engine(database, tokens, starter, feed, environments, checkouts)
+        contents = Contents(Calls(self.to_servers, settings.proxy_url, tokens), settings.home_path)
+        launches = self._engine(database, contents, starter, feed, environments, checkouts)
+        rooms = workshop_building.build(
+            settings,
+            database,
+            hub,
+            renderer,
+            contents,
+            launches,
+            worker_id=self.worker_id,
+            to_webhooks=self.to_webhooks,
+            stopping=self.stopping,
+        )
         credentials = Credentials(database, secret, git_hosts)
         reader, images = self.projects.clients(self.to_git_hosts)
         authenticator = Authenticator(hub, database, secret, _policy(settings))
@@ -140,13 +139,7 @@ class Building:
         try:
             servers = Servers(database, hub, feed, starter)
             unused = UnusedServers(database, servers, days=settings.remove_servers_after_days)
-            counting, workshops = Counting(database, renderer), Workshops(database, hub)
-            boards, notebooks = Dashboards(database, workshops), Notebooks(database, renderer)
-            retention = Retention(database, workshops)
-            deliveries = Deliveries(database, self._reactions(), worker_id=self.worker_id)
-            tasks = [feed.run, starter.run, readiness.run, unused.run, counting.run, retention.run]
-            if deliveries.is_used:
-                tasks.append(deliveries.run)
+            tasks = (feed.run, starter.run, readiness.run, unused.run, *rooms.tasks)
             async with self._recovery(database, launches, tasks).running():
                 yield Parts(
                     settings=settings,
@@ -180,14 +173,14 @@ class Building:
                     event_streams=EventStreams(
                         database, feed, self.stopping, most_streams=settings.max_streams_per_user
                     ),
-                    events=workshop_events.Events(
-                        database, _bounds_of_events(settings), counting, deliveries
-                    ),
-                    event_feed=EventFeed(database, self.stopping),
-                    notebooks=notebooks,
-                    workshops=workshops,
-                    dashboards=boards,
-                    exports=Exports(boards, notebooks, static_files.OWN / "notebook.css"),
+                    events=rooms.events,
+                    event_feed=rooms.event_feed,
+                    notebooks=rooms.notebooks,
+                    workshops=rooms.workshops,
+                    dashboards=rooms.dashboards,
+                    exports=rooms.exports,
+                    material=rooms.material,
+                    class_launches=rooms.class_launches,
                     authenticator=authenticator,
                     browsers=Browsers(
                         Sessions(secret, settings.service_name),
@@ -259,15 +252,13 @@ class Building:
     def _engine(
         self,
         database: Store,
-        tokens: TokenSource,
+        contents: Contents,
         starter: Starter,
         feed: Feed,
         environments: Environments,
         checkouts: Checkouts,
     ) -> LaunchEngine:
         settings = self.settings
-        calls = Calls(self.to_servers, settings.proxy_url, tokens)
-        contents = Contents(calls, settings.home_path)
         return LaunchEngine(
             database,
             Uploader(database, contents),
@@ -282,18 +273,6 @@ class Building:
             bounds=Bounds(settings.max_launches_per_user, settings.max_launches_per_minute),
             stopping=self.stopping,
         )
-
-    def _reactions(self) -> list[Reaction]:
-        """What happens on events."""
-        settings = self.settings
-        found: list[Reaction] = list(webhooks.read(settings.webhooks, self.to_webhooks))
-        seconds = settings.on_event_timeout
-        if callable(settings.on_event):
-            found.append(OnEventFunction(settings.on_event, seconds=seconds))
-        elif settings.on_event:
-            account = {"path": settings.program_path, "home": settings.variable("HOME") or "/"}
-            found.append(OnEventCommand(settings.on_event, **account, seconds=seconds))
-        return found
 
     def _recovery(
         self,
@@ -337,15 +316,6 @@ async def _gauges(database: Store, starter: Starter) -> Gauges:
         }
     except StoreUnavailable:
         return {}
-
-
-def _bounds_of_events(settings: Launcher) -> workshop_events.KeptOfUser:
-    return workshop_events.KeptOfUser(
-        events=settings.max_events_per_user,
-        saves=settings.max_saves_per_notebook,
-        notebook=settings.max_saved_notebook,
-        bytes=settings.max_saved_bytes_per_user,
-    )
 
 
 def _policy(settings: Launcher) -> AuthPolicy:

@@ -57,3 +57,10 @@ class WorkshopSettings(Configurable):
         list of types of events. Default: none. The requests are those of
         [Standard Webhooks](https://www.standardwebhooks.com).""",
     ).tag(config=True)
+    prewarm_lead = Integer(
+        900,
+        min=0,
+        max=86_400,
+        help="""Seconds before the time at which the servers of a workshop's participants are to be
+        ready: then the first of them is started.""",
+    ).tag(config=True)

@@ -19,11 +19,14 @@ from launcher.contents import refusals
 from launcher.contents.calls import Ambiguous, Calls
 from launcher.contents.refusals import ServerError, ServerGone
 from launcher.errors import (
+    BadRequest,
     ContentsFailed,
     InsufficientStorage,
     InTheWay,
     LauncherError,
+    NotFound,
     NotWritable,
+    TooLarge,
     UploadRefused,
 )
 from launcher.outbound import OutboundError, Response
@@ -34,6 +37,8 @@ __all__ = ["Ambiguous", "Contents", "OtherText", "ServerGone"]
 
 # to remove a file that is not needed any more
 DELETE_SECONDS = 10.0
+# bytes of JSON for a byte of text that is read
+_ESCAPED = 3
 
 
 class OtherText(Exception):
@@ -155,6 +160,79 @@ class Contents:
         except ServerError as error:
             raise refusals.explained(error) from error
         return answer.status == 200 and bool(answer.body)
+
+    async def read_text(self, server: ServerRef, path: HomePath, most: int) -> str:
+        """The text of a file of at most `most` bytes.
+
+        Raises NotFound, TooLarge, BadRequest if it is no text, ServerGone, ContentsFailed.
+        """
+        shown = "/".join(path)
+        query = {"content": "0"}
+        about = await self._read(server, path, query, outbound.SHORT_BYTES)
+        if about.get("type") == "directory":
+            raise BadRequest(f"{shown} is a directory, not a file.")
+        size = about.get("size")
+        if isinstance(size, int) and size > most:
+            raise _too_large(shown, most)
+        query = {"content": "1", "type": "file", "format": "text"}
+        # JSON escapes quotes, line breaks, and characters that are not ASCII
+        model = await self._read(server, path, query, _ESCAPED * most + outbound.SHORT_BYTES)
+        text = model.get("content")
+        if not isinstance(text, str):
+            raise refusals.no_contents_api()
+        # `size` is what the user's server says
+        if len(text.encode("utf-8", "replace")) > most:
+            raise _too_large(shown, most)
+        return text
+
+    async def _read(
+        self, server: ServerRef, path: HomePath, query: Mapping[str, str], most: int
+    ) -> Mapping[str, Any]:
+        """The model of a file; raises NotFound, and as `read_text` does."""
+        try:
+            answer = await self._call("GET", server, path, query=query, most=most)
+        except Ambiguous as error:
+            raise ServerGone from error
+        except ServerError as error:
+            raise refusals.explained(error) from error
+        if answer.status == 404:
+            raise NotFound(f"There is no file {'/'.join(path)} in your home.")
+        if answer.status == 400:
+            raise BadRequest(f"{'/'.join(path)} cannot be read as a text in UTF-8.")
+        if refusals.message(answer).startswith("Permission denied"):
+            raise BadRequest(f"{'/'.join(path)} cannot be read: permission denied.")
+        if 400 <= answer.status < 500:
+            raise refusals.refused_by_rule(answer)
+        # to parse megabytes would block the other requests
+        model = await asyncio.to_thread(_model_of, answer)
+        if model.get("path") != "/".join(self._below_root(server, path)):
+            raise refusals.no_contents_api()
+        return model
+
+    async def opened(self, server: ServerRef, most: int) -> frozenset[str]:
+        """The paths of the notebooks with a running session, below the server's root.
+
+        The answer is the user's own server's: it says what it likes. Raises ServerGone,
+        ContentsFailed, HubRefused, HubUnavailable.
+        """
+        try:
+            answer = await self.calls.sessions(server, most=most)
+        except Ambiguous as error:
+            raise ServerGone from error
+        except ServerError as error:
+            raise refusals.explained(error) from error
+        try:
+            found = answer.json() if answer.status == 200 and answer.is_json else None
+        except OutboundError as error:
+            raise refusals.no_contents_api() from error
+        if not isinstance(found, list):
+            raise refusals.no_contents_api()
+        paths = (each.get("path") for each in found if isinstance(each, dict))
+        return frozenset(path for path in paths if isinstance(path, str))
+
+    def below_root(self, user: str, path: str) -> str:
+        """A path below the home of a user as a path below the root of their server."""
+        return "/".join((*urls.below_root(self.home_path, user), path))
 
     async def make_checkpoint(self, server: ServerRef, path: HomePath) -> str:
         """Make a checkpoint of the file; returns its id.
@@ -279,6 +357,19 @@ class Contents:
         if 400 <= answer.status < 500 and answer.status not in (404, 405):
             raise refusals.refused(answer, "/".join(path))
         raise refusals.no_contents_api(answer)
+
+
+def _model_of(answer: Response) -> Mapping[str, Any]:
+    """The model of a file in a response, empty for all others."""
+    try:
+        model = answer.json() if answer.status == 200 else {}
+    except OutboundError as error:
+        raise refusals.no_contents_api() from error
+    return model if isinstance(model, dict) else {}
+
+
+def _too_large(path: str, most: int) -> TooLarge:
+    return TooLarge(f"{path} has more than {most // 2**20} MiB.")
 
 
 def _sources(notebook: Any) -> list[str]:

@@ -107,6 +107,17 @@ class Calls:
         for name in path:
             url = _with_name(url, name)
         url = urls.join(url, *action.split("/") if action else (), query=query)
+        return await self._call(method, server, url, **options)
+
+    async def sessions(self, server: ServerRef, *, most: int) -> Response:
+        """What runs in the server: jupyter_server's `GET /api/sessions`; raises as `call` does.
+
+        The response is of at most `most` bytes.
+        """
+        url = urls.join(self.proxy_url, *server.url_segments, "api", "sessions")
+        return await self._call("GET", server, url, most=most)
+
+    async def _call(self, method: str, server: ServerRef, url: str, **options: Any) -> Response:
         token = await self.tokens.token_for(server)
         try:
             return await self._call_with(token, method, server, url, **options)

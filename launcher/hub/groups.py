@@ -13,7 +13,10 @@ async def members(hub: Hub, group: str) -> frozenset[str]:
 
     Needs the scope `read:groups`, for this group at least (JupyterHub's document "Scopes").
     """
-    answer = await hub.call("GET", "groups", group, kind="hub.group", most=GROUP_BYTES)
+    try:
+        answer = await hub.call("GET", "groups", group, kind="hub.group", most=GROUP_BYTES)
+    except ValueError as error:  # a name with a slash can be no part of an address
+        raise NotFound(f"The hub has no group {group!r}.") from error
     if answer.status == 404:
         # so it also answers for a group that a filtered scope does not include
         raise NotFound(

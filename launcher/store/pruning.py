@@ -4,7 +4,13 @@ import time
 
 import sqlalchemy as sa
 
-from launcher.store import event_deliveries, events, link_confirmations, saved_notebooks
+from launcher.store import (
+    event_deliveries,
+    events,
+    link_confirmations,
+    saved_notebooks,
+    workshop_launches,
+)
 from launcher.store.idempotency import KEPT_SECONDS
 from launcher.store.launches import ENDED
 from launcher.store.tables import idempotency_keys, launch_events, launches, leases, login_attempts
@@ -40,8 +46,12 @@ def prune(connection: sa.Connection, seconds: float) -> int:
 
 
 def prune_workshops(connection: sa.Connection, seconds: float) -> None:
-    """Delete events and saves of notebooks that were received more than `seconds` ago."""
+    """Delete events and saves of notebooks that were received more than `seconds` ago.
+
+    And launches for all participants that ended so long ago.
+    """
     event_deliveries.prune(connection)
+    workshop_launches.prune(connection, seconds)
     events.prune(connection, seconds)
     saved_notebooks.prune(connection, seconds)
 

@@ -479,3 +479,76 @@ event_deliveries = sa.Table(
     sa.Index("event_deliveries_by_time", "target", "next_at"),
     sa.Index("event_deliveries_of_user", "user", "target", "path_hash"),
 )
+
+# notebooks that teachers give to the participants of a workshop
+workshop_notebooks = sa.Table(
+    "workshop_notebooks",
+    metadata,
+    sa.Column("workshop", sa.String(64), primary_key=True),
+    sa.Column("filename", sa.String(255), primary_key=True),
+    sa.Column("content", sa.Text, nullable=False, comment="the notebook, as JSON"),
+    sa.Column("content_hash", sa.String(64), nullable=False, comment="SHA-256 of the content"),
+    sa.Column("code_cells", sa.Integer, comment="empty ones included; null: not known"),
+    sa.Column("published_by", sa.String(255), nullable=False),
+    sa.Column("published_at", sa.Float, nullable=False, comment="seconds since 1970, UTC"),
+    sa.ForeignKeyConstraint(
+        ["workshop"], ["workshops.name"], name="notebook_of_workshop", ondelete="CASCADE"
+    ),
+)
+
+# launches for all participants of a workshop
+workshop_launches = sa.Table(
+    "workshop_launches",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("workshop", sa.String(64), nullable=False),
+    sa.Column("notebook", sa.String(255), comment="null: only the servers are started"),
+    sa.Column("at", sa.Float, nullable=False, comment="seconds since 1970, UTC"),
+    sa.Column("begins_at", sa.Float, nullable=False, comment="the first launch"),
+    sa.Column("begun_at", sa.Float, comment="when its participants were known"),
+    sa.Column("ended_at", sa.Float),
+    sa.Column("cancelled_at", sa.Float),
+    sa.Column("problem", sa.JSON(none_as_null=True), comment="why its participants are not known"),
+    sa.Column("created_by", sa.String(255), nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("worker_id", sa.String(32), comment="the worker that runs it"),
+    sa.ForeignKeyConstraint(
+        ["workshop"], ["workshops.name"], name="launch_of_workshop", ondelete="CASCADE"
+    ),
+    sa.Index("launches_of_workshop", "workshop", "created_at"),
+    sa.Index(
+        "workshop_launches_open",
+        "begins_at",
+        sqlite_where=sa.text("ended_at IS NULL"),
+        postgresql_where=sa.text("ended_at IS NULL"),
+    ),
+)
+
+# a participant of such a launch; a launch that is under way has its own state in its row
+workshop_launch_members = sa.Table(
+    "workshop_launch_members",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("user", sa.String(255), primary_key=True),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("launch_id", sa.String(32), comment="of the last attempt; null before the first"),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0", comment="that failed"),
+    sa.Column(
+        "not_before", sa.Float, nullable=False, server_default="0", comment="of the next attempt"
+    ),
+    sa.Column("problem", sa.JSON(none_as_null=True), comment="of the last attempt"),
+    sa.CheckConstraint(
+        "state IN ('waiting', 'begun', 'done', 'failed', 'cancelled')", "member_state"
+    ),
+    sa.CheckConstraint("state <> 'begun' OR launch_id IS NOT NULL", "begun_has_launch"),
+    sa.CheckConstraint("state <> 'failed' OR problem IS NOT NULL", "failed_member_has_problem"),
+    sa.ForeignKeyConstraint(
+        ["id"], ["workshop_launches.id"], name="member_of_workshop_launch", ondelete="CASCADE"
+    ),
+    sa.Index(
+        "workshop_launches_under_way",
+        "id",
+        sqlite_where=sa.text("state = 'begun'"),
+        postgresql_where=sa.text("state = 'begun'"),
+    ),
+)

@@ -61,6 +61,15 @@ def find(connection: sa.Connection, name: str) -> Workshop | None:
     return _workshop(row) if row else None
 
 
+def lock(connection: sa.Connection, name: str) -> bool:
+    """Keep the workshop as it is until the commit, and others who lock it waiting.
+
+    False if there is none with that name.
+    """
+    query = sa.select(workshops.c.name).where(workshops.c.name == name).with_for_update()
+    return connection.execute(query).first() is not None
+
+
 def find_all(connection: sa.Connection) -> list[Workshop]:
     """All workshops: those that start last first, then by name."""
     query = sa.select(*_COLUMNS)

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from launcher import urls
 from launcher.config import Launcher
 from launcher.errors import (
     TYPE_PREFIX,
@@ -32,6 +33,7 @@ from launcher.web.project_launched import launched_project
 from launcher.web.visitors import Visitor, changing, required
 from launcher.web.ways_out import NOT_CHECKED_OUT, ways_out
 from launcher.web.words import for_people
+from launcher.workshops.material import workshop_of
 
 # what launching again does to a file that exists
 _IF_EXISTS = {
@@ -41,6 +43,7 @@ _IF_EXISTS = {
 }
 
 
+_FROM_WORKSHOP = "The page of the workshop opens the notebook again, in its last version."
 _PROJECT_AGAIN = (
     "Launch again starts the server if it does not run. The workspace stays: what you changed there"
     " is kept."
@@ -145,6 +148,8 @@ def repetition(parts: Parts, launch: Launch) -> Repetition:
         return Repetition(_PROJECT_AGAIN, change=change)
     if notebook is None:
         return Repetition("Launch again starts the server if it does not run.")
+    if workshop_of(notebook.experiment):
+        return Repetition(_FROM_WORKSHOP, is_possible=False, change="Open the workshop")
     try:
         schema = parts.experiments.find(notebook.experiment).schema
     except NotFound:
@@ -167,9 +172,14 @@ def _has_parameters(schema: Mapping[str, Any]) -> bool:
 
 
 def change_address(prefix: str, launch: Launch) -> str:
-    """The address of the form, filled in as it was for the launch; '' if it opens nothing."""
+    """The address of the form, filled in as it was for the launch; '' if it opens nothing.
+
+    That of the workshop's page if a notebook of a workshop was launched.
+    """
     if launch.notebook is None:
         return project_launched.form_address(prefix, launch)
+    if workshop := workshop_of(launch.notebook.experiment):
+        return urls.join(prefix, "home", "workshops", workshop)
     query = urlencode(link_pairs(launch), safe="/:")
     return form_address(prefix, launch.notebook.experiment, query)
 
@@ -205,6 +215,8 @@ def title_of(parts: Parts, launch: Launch) -> str:
         return project_list.title_of(launch.project)
     if launch.notebook is None:
         return f"Server {launch.server.name}" if launch.server.name else "Your server"
+    if workshop := workshop_of(launch.notebook.experiment):
+        return f"{launch.notebook.filename} of {workshop}"
     try:
         return str(parts.experiments.find(launch.notebook.experiment).title)
     except NotFound:

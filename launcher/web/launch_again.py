@@ -14,6 +14,7 @@ from launcher.store.launches import Launch
 from launcher.web import launch as launch_page
 from launcher.web import opening, pages, project_launch, ways_out
 from launcher.web.visitors import Visitor, changing
+from launcher.workshops.material import workshop_of
 
 # of the field that makes a double click one launch
 MAX_KEY = 64
@@ -92,6 +93,8 @@ def _environment(launch: Launch) -> dict[str, str]:
 def _same_notebook(parts: Parts, launch: Launch) -> NotebookRequest | None:
     """What a launch asked for; None if that is not stored as a whole, or not valid any more."""
     notebook = launch.notebook
+    if notebook and workshop_of(notebook.experiment):
+        return None
     experiment = parts.experiments.find(notebook.experiment) if notebook else None
     if not notebook or not experiment or notebook.link_query is None:
         return None

@@ -15,10 +15,10 @@ from launcher.parts import Parts
 from launcher.store.workshops import Workshop
 from launcher.web import notebook_views, pages, static_files
 from launcher.web.preview import framed, message
+from launcher.web.teaching import viewer_of
 from launcher.web.visitors import Visitor, changing, required
 from launcher.web.visitors import visitor as known
 from launcher.web.words import for_people
-from launcher.workshops import people
 from launcher.workshops.notebooks import NotebookSaves
 
 ENDED = "Your session has ended. Open the page again."
@@ -108,7 +108,7 @@ async def document(request: Request) -> Response:
 async def _list(request: Request, template: str) -> Response:
     visitor = await required(request)
     parts: Parts = request.state.parts
-    viewer = _viewer(request, visitor)
+    viewer = viewer_of(request, visitor)
     return pages.page(
         request,
         template,
@@ -125,7 +125,7 @@ async def _find(request: Request, visitor: Visitor) -> NotebookSaves:
     number = request.path_params["notebook"]
     if number >= 2**31:
         raise NotFound("There is no such notebook.")
-    return await parts.notebooks.find(_viewer(request, visitor), number)
+    return await parts.notebooks.find(viewer_of(request, visitor), number)
 
 
 async def _workshop(request: Request, visitor: Visitor) -> Workshop | None:
@@ -133,7 +133,7 @@ async def _workshop(request: Request, visitor: Visitor) -> Workshop | None:
     name = request.query_params.get("workshop", "")
     parts: Parts = request.state.parts
     with suppress(NotFound):
-        return await parts.workshops.find(_viewer(request, visitor), visitor.identity, name)
+        return await parts.workshops.find(viewer_of(request, visitor), visitor.identity, name)
     return None
 
 
@@ -141,10 +141,6 @@ def _query(fields: Mapping[str, Any], more: str = "") -> str:
     """The query with these fields, '' if there are none."""
     query = "&".join(filter(None, [urlencode(fields), more]))
     return f"?{query}" if query else ""
-
-
-def _viewer(request: Request, visitor: Visitor) -> people.Viewer:
-    return people.viewer(visitor.identity, pages.settings_of(request).teacher_groups)
 
 
 def _save(request: Request) -> int | None:

@@ -17,7 +17,7 @@ FORM_SECONDS = 30.0
 # longer addresses, quoted or sealed, do not fit into a request line of the sign-in
 MAX_NEXT = 4_500
 # the ends of addresses of buttons, which the address of their page precedes
-VERBS = ("again", "cancel", "signed")
+VERBS = ("again", "cancel", "signed", "notebooks", "launches")
 # and of those whose page has the same address
 OWN_PAGE = ("environments", "add", "edit", "remove", "projects", "tokens")
 

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from launcher.errors import LauncherError
 from launcher.store.workshops import Workshop
+from launcher.web import local_times
 from launcher.web.words import for_people
 
 # the field of the form for each pointer of the API
@@ -61,8 +61,8 @@ class WorkshopDraft:
                 "notebooks": "\n".join(workshop.notebooks),
                 "group": workshop.group or "",
                 "users": "\n".join(workshop.users),
-                "starts": _local(workshop.starts),
-                "ends": _local(workshop.ends),
+                "starts": local_times.shown(workshop.starts),
+                "ends": local_times.shown(workshop.ends),
                 "retention_days": "" if days is None else str(days),
             }
         )
@@ -112,20 +112,11 @@ class WorkshopDraft:
         if not text:
             return None
         try:
-            moment = datetime.fromisoformat(text)
-            minutes = int(self.text(f"{name}-offset") or 0)
-            return (moment - timedelta(minutes=minutes)).replace(tzinfo=UTC).isoformat()
-        except (ValueError, OverflowError):
+            return local_times.parse(text, self.text(f"{name}-offset")).isoformat()
+        except ValueError:
             return text
 
 
 def _lines(text: str) -> list[str]:
     """The lines of a text that are not empty; commas separate, too."""
     return [line.strip() for line in re.split(r"[\r\n,]+", text) if line.strip()]
-
-
-def _local(seconds: float | None) -> str:
-    """A time for a field, in UTC."""
-    if seconds is None:
-        return ""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M")

@@ -9,9 +9,10 @@ from launcher.errors import BadRequest, LauncherError
 from launcher.parts import Parts
 from launcher.store.workshops import Workshop
 from launcher.web import pages
+from launcher.web.teaching import viewer_of
 from launcher.web.visitors import Visitor, changing, required
 from launcher.web.workshop_draft import WorkshopDraft
-from launcher.workshops import definition, people
+from launcher.workshops import definition
 from launcher.workshops.registry import require_teacher
 
 
@@ -30,14 +31,14 @@ def routes(path: str) -> list[BaseRoute]:
 async def show_new(request: Request) -> Response:
     """The form of a new workshop."""
     visitor = await required(request)
-    require_teacher(_viewer(request, visitor))
+    require_teacher(viewer_of(request, visitor))
     return _page(request, visitor, None, WorkshopDraft({}))
 
 
 async def create(request: Request) -> Response:
     """Create the workshop that was filled in."""
     visitor, form = await changing(request)
-    require_teacher(_viewer(request, visitor))
+    require_teacher(viewer_of(request, visitor))
     return await _save(request, visitor, None, WorkshopDraft(dict(form)))
 
 
@@ -67,7 +68,7 @@ async def remove(request: Request) -> Response:
     visitor, _ = await changing(request)
     it = await _own(request, visitor)
     parts: Parts = request.state.parts
-    await parts.workshops.remove(_viewer(request, visitor), it.name)
+    await parts.workshops.remove(viewer_of(request, visitor), it.name)
     logs.audit("workshop_removed", by=visitor.identity.name, workshop=it.name)
     return pages.redirect(request, "home", "workshops")
 
@@ -77,7 +78,7 @@ async def _save(
 ) -> Response:
     """Store what was filled in; the form with what is wrong if that is not possible."""
     parts: Parts = request.state.parts
-    viewer = _viewer(request, visitor)
+    viewer = viewer_of(request, visitor)
     name = before.name if before else draft.text("name")
     most = parts.settings.workshop_retention_days
     try:
@@ -115,11 +116,7 @@ def _page(
 async def _own(request: Request, visitor: Visitor) -> Workshop:
     """The workshop in the address, for a teacher; raises NotFound, Forbidden."""
     parts: Parts = request.state.parts
-    viewer = _viewer(request, visitor)
+    viewer = viewer_of(request, visitor)
     found = await parts.workshops.find(viewer, visitor.identity, request.path_params["workshop"])
     require_teacher(viewer)
     return found
-
-
-def _viewer(request: Request, visitor: Visitor) -> people.Viewer:
-    return people.viewer(visitor.identity, pages.settings_of(request).teacher_groups)

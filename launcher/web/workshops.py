@@ -1,6 +1,7 @@
 """The page Workshops: the list, and for each workshop its dashboard, summary and export."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -10,11 +11,13 @@ from launcher import logs
 from launcher.errors import NotFound
 from launcher.parts import Parts
 from launcher.store.workshops import Workshop
-from launcher.web import notebook_views, pages, workshop_form
+from launcher.web import notebook_views, pages, workshop_form, workshop_material
+from launcher.web.teaching import viewer_of
 from launcher.web.visitors import Visitor, required
-from launcher.workshops import export, people
+from launcher.workshops import export
 from launcher.workshops.dashboards import Dashboard
 from launcher.workshops.people import Viewer
+from launcher.workshops.registry import require_teacher
 
 
 def routes(prefix: str) -> list[BaseRoute]:
@@ -26,6 +29,8 @@ def routes(prefix: str) -> list[BaseRoute]:
         *workshop_form.routes(path),
         Route(one, pages.shown(show)),
         Route(f"{one}/now", pages.shown(now)),
+        Route(f"{one}/class", pages.shown(give)),
+        *workshop_material.routes(one, give),
         Route(f"{one}/summary", pages.shown(summary)),
         Route(f"{one}/export", pages.shown(download)),
         Route(f"{prefix}/home/notebooks/summary", pages.shown(summary)),
@@ -49,20 +54,41 @@ async def show_all(request: Request) -> Response:
 
 
 async def show(request: Request) -> Response:
-    """A workshop."""
-    return await _one(request, "workshop.html")
+    """A workshop: its dashboard, and for participants its notebooks."""
+    visitor = await required(request)
+    viewer = viewer_of(request, visitor)
+    workshop = await _workshop(request, visitor, viewer)
+    material = await workshop_material.material(request, visitor, viewer, workshop)
+    return await _board_page(request, visitor, workshop, "workshop.html", material=material)
 
 
 async def now(request: Request) -> Response:
     """What changes on the page of a workshop."""
-    return await _one(request, "dashboard_now.html")
+    visitor = await required(request)
+    workshop = await _workshop(request, visitor, viewer_of(request, visitor))
+    return await _board_page(request, visitor, workshop, "dashboard_now.html")
+
+
+async def give(request: Request) -> Response:
+    """What a teacher gives to the class; with the reason, if one of its forms was refused."""
+    visitor = await required(request)
+    viewer = viewer_of(request, visitor)
+    require_teacher(viewer)
+    workshop = await _workshop(request, visitor, viewer)
+    return pages.page(
+        request,
+        "workshop_class.html",
+        visitor=visitor,
+        workshop=workshop,
+        material=await workshop_material.material(request, visitor, viewer, workshop),
+    )
 
 
 async def summary(request: Request) -> Response:
     """The last cells of one notebook of each participant."""
     visitor = await required(request)
     viewer = viewer_of(request, visitor)
-    workshop = await _workshop(request, visitor, viewer)
+    workshop = await _workshop_if_any(request, visitor, viewer)
     found = await _board(request, viewer, workshop)
     names = [board.filename for board in found.notebooks]
     wanted = request.query_params.get("notebook") or next(iter(names), "")
@@ -86,7 +112,7 @@ async def download(request: Request) -> Response:
     visitor = await required(request)
     parts: Parts = request.state.parts
     viewer = viewer_of(request, visitor)
-    workshop = await _workshop(request, visitor, viewer)
+    workshop = await _workshop_if_any(request, visitor, viewer)
     query = request.query_params
     day = export.parse_day(query.get("day", ""), query.get("utc_offset", ""))
     found = await parts.exports.dashboard(viewer, workshop, day)
@@ -97,16 +123,10 @@ async def download(request: Request) -> Response:
     return StreamingResponse(zipped, media_type="application/zip", headers=headers)
 
 
-def viewer_of(request: Request, visitor: Visitor) -> Viewer:
-    """The visitor as somebody who looks at notebooks."""
-    return people.viewer(visitor.identity, pages.settings_of(request).teacher_groups)
-
-
-async def _one(request: Request, template: str) -> Response:
-    visitor = await required(request)
+async def _board_page(
+    request: Request, visitor: Visitor, workshop: Workshop, template: str, **context: Any
+) -> Response:
     viewer = viewer_of(request, visitor)
-    workshop = await _workshop(request, visitor, viewer)
-    moment = datetime.now(UTC)
     return pages.page(
         request,
         template,
@@ -114,20 +134,25 @@ async def _one(request: Request, template: str) -> Response:
         workshop=workshop,
         board=await _board(request, viewer, workshop),
         sees_all=viewer.sees_all,
-        now=moment.timestamp(),
-        today=moment.date().isoformat(),
-        retention_days=(workshop and workshop.retention_days)
+        now=datetime.now(UTC).timestamp(),
+        retention_days=workshop.retention_days
         or pages.settings_of(request).workshop_retention_days,
+        **context,
     )
 
 
-async def _workshop(request: Request, visitor: Visitor, viewer: Viewer) -> Workshop | None:
-    """The workshop in the address; None if it is about all notebooks. Raises NotFound."""
-    name = request.path_params.get("workshop")
-    if name is None:
-        return None
+async def _workshop(request: Request, visitor: Visitor, viewer: Viewer) -> Workshop:
+    """The workshop in the address; raises NotFound."""
     parts: Parts = request.state.parts
+    name = str(request.path_params["workshop"])
     return await parts.workshops.find(viewer, visitor.identity, name)
+
+
+async def _workshop_if_any(request: Request, visitor: Visitor, viewer: Viewer) -> Workshop | None:
+    """The workshop in the address; None if it is about all notebooks. Raises NotFound."""
+    if "workshop" not in request.path_params:
+        return None
+    return await _workshop(request, visitor, viewer)
 
 
 async def _board(request: Request, viewer: Viewer, workshop: Workshop | None) -> Dashboard:

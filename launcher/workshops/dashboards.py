@@ -2,13 +2,13 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
-from launcher.store import Store, tracked_notebooks
+from launcher.store import Store, tracked_notebooks, workshop_notebooks
 from launcher.store.events import MICROSECONDS
 from launcher.store.tracked_notebooks import Selection, TrackedRow
 from launcher.store.workshops import Workshop
@@ -131,9 +131,12 @@ class Dashboards:
             until=_microseconds(workshop.ends),
         )
         found = await self._select(selection)
-        if not viewer.sees_all:
-            return _dashboard(workshop, found, [viewer.name])
-        return _dashboard(workshop, found, await self._workshops.participants(workshop))
+        published = await self._store.read(workshop_notebooks.find_all, workshop.name)
+        cells = {each.filename: each.code_cells for each in published}
+        names = [viewer.name]
+        if viewer.sees_all:
+            names = await self._workshops.participants(workshop)
+        return _dashboard(workshop, found, names, cells)
 
     async def _select(self, selection: Selection) -> list[TrackedNotebook]:
         rows = await self._store.read(tracked_notebooks.select, selection, MOST_LISTED)
@@ -144,8 +147,12 @@ class Dashboards:
 
 
 def _dashboard(
-    workshop: Workshop, found: Iterable[TrackedNotebook], participants: Sequence[str]
+    workshop: Workshop,
+    found: Iterable[TrackedNotebook],
+    participants: Sequence[str],
+    cells: Mapping[str, int | None],
 ) -> Dashboard:
+    """The dashboard of these participants; `cells` are those of each published notebook."""
     names = frozenset(participants)
     rows = dict(
         _by_filename(
@@ -154,10 +161,10 @@ def _dashboard(
     )
     plain = [each for each in workshop.notebooks if not definition.is_pattern(each)]
     boards = []
-    for filename in sorted({*rows, *plain}):
+    for filename in sorted({*rows, *plain, *cells}):
         here = rows.get(filename, [])
         missing = sorted(names - {it.user for it in here})
-        boards.append(NotebookBoard(filename, here, missing, None))
+        boards.append(NotebookBoard(filename, here, missing, cells.get(filename)))
     return Dashboard(boards, participants=len(names))
 
 

@@ -64,7 +64,8 @@ PLACES |= {"user_name": "alice", "system": "desk"}
 PLACES |= {"host": "gitlab.example.org"}
 PLACES |= {"namespace": "climate", "project": "course", "commit_sha": "2f1c3a9"}
 PLACES |= {"entrypoint_id": "0" * 32, "entrypoint_type": "conda"}
-PLACES |= {"event_id": 1, "notebook_id": 1, "workshop": "python-2026"}
+PLACES |= {"event_id": 1, "notebook_id": 1}
+PLACES |= {"workshop": "python-2026", "filename": "day1.ipynb"}
 # a stream that is let in does not end: see tests/workshops/test_stream.py
 ENDLESS = "launcher.api.events.stream"
 THAT_END = sorted(OPERATIONS.keys() - {ENDLESS})
@@ -105,6 +106,8 @@ SAID_IN_WORDS = (
     "/serverOptions",
     "/filename",
     "/path",
+    "/directory",
+    "/at",
     "/timestamp",
     "/since",
 )

@@ -32,7 +32,7 @@ FILES = {
     "launcher.api.workshops.export": "application/zip",
 }
 # for participants and teachers, and for code in users' servers
-OF_WORKSHOPS = ("launcher.api.events.", "launcher.api.notebooks.", "launcher.api.workshops.")
+OF_WORKSHOPS = ("launcher.api.events.", "launcher.api.notebooks.", "launcher.api.workshop")
 
 
 def resolved(value):

@@ -122,6 +122,7 @@ class User:
     text_is_newer: bool = False  # than the notebook, and shown in its place
     allows_hidden: bool = False  # c.ContentsManager.allow_hidden
     root: str = ""  # the path of the home below the server's root
+    sessions: object = field(default_factory=list)  # what runs in the servers
     full: str = ""  # the method, or "PUT PATCH", that finds no space left
     next_starts: Start = field(default_factory=Start)  # of servers that have no start of their own
     answers: list[tuple[str, object]] = field(default_factory=list)  # (method, what comes instead)

@@ -27,6 +27,8 @@ async def answer(hub, request: web.BaseRequest, call: Call, path: str) -> web.St
         hub.gone(request)
         return as_json({"message": "Failed to connect to Hub API at 'http://10.1.2.3/'"}, 500)
     server.token_seen = True
+    if rest == ["api", "sessions"]:
+        return as_json(user.sessions)
     if rest[:2] != ["api", "contents"]:
         return page(404, "Jupyter Server")
     return await _scripted(hub, request, call, user, "/".join(rest[2:]).strip("/"))
