@@ -69,9 +69,13 @@ class Methods:
         return ""
 
 
+# parameters of paths that are not any text
+_SEGMENTS = {"commit_sha": "[0-9a-fA-F]{7,40}", "event_id": "[0-9]+", "notebook_id": "[0-9]+"}
+
+
 def _segment(parameter: re.Match[str]) -> str:
-    """What a parameter of a path matches: a commit's sha only what may be one."""
-    return "[0-9a-fA-F]{7,40}" if parameter[1] == "commit_sha" else "[^/]+"
+    """What a parameter of a path matches."""
+    return _SEGMENTS.get(parameter[1], "[^/]+")
 
 
 def _allow(item: Mapping[str, Any]) -> str:

@@ -62,8 +62,6 @@ def parse_day(text: str, offset: str = "") -> Day:
         found = date.fromisoformat(text)
     except ValueError as error:
         raise model.wrong("day", "must be a date, such as 2026-11-30") from error
-    if not 1970 < found.year < 2100:
-        raise model.wrong("day", "must be between 1971 and 2099")
     if offset and not re.fullmatch(r"-?[0-9]{1,4}", offset):
         raise model.wrong("utc_offset", "must be minutes, such as 60")
     minutes = int(offset or 0)

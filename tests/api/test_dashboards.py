@@ -196,6 +196,7 @@ def test_a_day_begins_earlier_in_the_east(app, teacher, ann):
         ("", "day"),
         ("day=yesterday", "day"),
         ("day=0000-01-01", "day"),
+        ("day=20261130", "day"),
         ("day=2026-02-30", "day"),
         ("day=2026-11-02&utc_offset=900", "utc_offset"),
         ("day=2026-11-02&utc_offset=x", "utc_offset"),
@@ -206,6 +207,18 @@ def test_a_wrong_day_is_refused(app, teacher, query, field):
         answer = app.get(f"{address}?{query}", headers=teacher)
         assert answer.status_code == 400
         assert field in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "0075-01-28", "9999-12-31"])
+def test_nothing_was_saved_on_a_day_of_another_age(app, teacher, day):
+    answer = app.get(f"/notebooks/export?day={day}&utc_offset=-840", headers=teacher)
+    assert answer.status_code == 404
+
+
+def test_a_notebook_has_a_number(app, teacher):
+    for path in ("null/file", "1,2/file", "x", f"{'9' * 20}/file"):
+        answer = app.get(f"/notebooks/{path}", headers=teacher)
+        assert answer.status_code in (400, 404), answer.text
 
 
 def test_names_in_the_zip_file_are_safe_and_different(app, teacher, fakehub):
