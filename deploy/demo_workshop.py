@@ -30,35 +30,38 @@ MISTAKE = "sum(numbers) / lenght(numbers)"
 
 
 def prepare(url: str, token: str, participants: dict[str, Any] | None = None) -> None:
-    """Create the workshop, and report what its participants saved; raises OSError.
+    """Create the workshop, give it a notebook, and report what its participants saved.
+
+    Raises OSError.
 
     `participants` are those of the workshop; by default the members of a group.
     """
     workshop = {**WORKSHOP, "participants": participants or {"group": NAME}}
-    made = _post(f"{url}/workshops", workshop, token)
+    made = _send("POST", f"{url}/workshops", workshop, token)
     if made.status_code != 409:  # it is there since the last run
         made.raise_for_status()
+    given = {"notebook": _notebook(_cells(0))}
+    place = f"{url}/workshops/{NAME}/notebooks/{NOTEBOOK}"
+    _send("PUT", place, given, token).raise_for_status()
     now = time.time()
     for name, cells, minutes in (
         ("ada", _cells(6), 0),
         ("ben", _cells(3, mistake=True), 2),
         ("cleo", _cells(2), 25),
     ):
-        _post(
-            f"{url}/events", _event(name, cells, now - minutes * MINUTE), token
-        ).raise_for_status()
+        event = _event(name, cells, now - minutes * MINUTE)
+        _send("POST", f"{url}/events", event, token).raise_for_status()
 
 
-def _post(url: str, body: dict[str, Any], token: str) -> requests.Response:
+def _send(method: str, url: str, body: dict[str, Any], token: str) -> requests.Response:
     headers = {"Authorization": f"token {token}"}
     with requests.Session() as session:
         session.trust_env = False
-        return session.post(url, json=body, headers=headers, timeout=30)
+        return session.request(method, url, json=body, headers=headers, timeout=30)
 
 
 def _event(user: str, cells: list[dict[str, Any]], at: float) -> dict[str, Any]:
-    notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
-    packed = gzip.compress(json.dumps(notebook).encode())
+    packed = gzip.compress(json.dumps(_notebook(cells)).encode())
     return {
         "type": "save-notebook",
         "user": user,
@@ -67,6 +70,11 @@ def _event(user: str, cells: list[dict[str, Any]], at: float) -> dict[str, Any]:
         "timestamp": datetime.fromtimestamp(at, UTC).isoformat(),
         "notebook": base64.b64encode(packed).decode("ascii"),
     }
+
+
+def _notebook(cells: list[dict[str, Any]]) -> dict[str, Any]:
+    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    return {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
 
 
 def _cells(done: int, *, mistake: bool = False) -> list[dict[str, Any]]:
