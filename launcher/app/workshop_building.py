@@ -114,6 +114,7 @@ def _reactions(settings: Launcher, to_webhooks: Session) -> list[Reaction]:
 def _bounds(settings: Launcher) -> KeptOfUser:
     return KeptOfUser(
         events=settings.max_events_per_user,
+        events_per_minute=settings.max_events_per_minute,
         saves=settings.max_saves_per_notebook,
         notebook=settings.max_saved_notebook,
         bytes=settings.max_saved_bytes_per_user,

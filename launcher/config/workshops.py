@@ -25,6 +25,12 @@ class WorkshopSettings(Configurable):
         help="""Events that are kept of one user: one for each type and path. Further ones get
         429.""",
     ).tag(config=True)
+    max_events_per_minute = Integer(
+        240,
+        min=1,
+        help="""Events that one participant may report within a minute, to each worker. Further ones
+        get 429, and the save hook sends them again later.""",
+    ).tag(config=True)
     max_saves_per_notebook = Integer(
         20, min=1, help="Saves that are kept of one notebook; the oldest ones are deleted."
     ).tag(config=True)

@@ -19,6 +19,7 @@ from launcher.workshops import model
 from launcher.workshops.counting import Counting
 from launcher.workshops.deliveries import Deliveries
 from launcher.workshops.people import Viewer
+from launcher.workshops.rate import EventRate
 from launcher.workshops.reactions import shortened
 
 log = logging.getLogger("launcher.workshops")
@@ -35,6 +36,8 @@ class KeptOfUser:
 
     events: int
     """Events of one user."""
+    events_per_minute: int
+    """Events that a participant may report within a minute, to each worker."""
     saves: int
     """Saves of one notebook."""
     notebook: int
@@ -54,6 +57,7 @@ class Events:
         self._bounds = bounds
         self._counting = counting
         self._deliveries = deliveries
+        self._rate = EventRate(bounds.events_per_minute)
 
     async def record(self, viewer: Viewer, body: Mapping[str, Any]) -> StoredEvent:
         """Store an event, and the notebook in it if there is one.
@@ -61,6 +65,8 @@ class Events:
         Raises BadRequest, Forbidden, TooLarge, TooManyRequests.
         """
         user = viewer.whose(body.get("user", viewer.name)) or viewer.name
+        if not viewer.sees_all:
+            self._rate.count(user)
         filename, path = body["filename"], body["path"]
         model.check_filename(filename)
         model.check_path(path, filename)

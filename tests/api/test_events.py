@@ -71,6 +71,19 @@ def packed(content=b""):
     return base64.b64encode(gzip.compress(content or json.dumps(NOTEBOOK).encode())).decode()
 
 
+def test_a_participant_reports_so_many_events_in_a_minute(start_app, fakehub):
+    app = start_app(max_events_per_minute=2, teacher_groups=["teachers"])
+    ann, teacher = fakehub.add_user("ann"), fakehub.add_user("tina", groups=["teachers"])
+    body = {"type": "t", "filename": "x.ipynb", "path": "x.ipynb"}
+    answers = [app.post("/events", json=body, headers=ann.auth) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [201, 201, 429]
+    assert 0 < int(answers[2].headers["retry-after"]) <= 60
+    assert app.post("/events", json=body, headers=fakehub.add_user("ben").auth).status_code == 201
+    for _ in range(3):
+        named = {**body, "user": "ann"}
+        assert app.post("/events", json=named, headers=teacher.auth).status_code == 201
+
+
 def test_the_examples_of_the_ancestor(site, teacher):
     first = site.post("/events", json=ALICE, headers=teacher.auth)
     assert first.status_code == 201
