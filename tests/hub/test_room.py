@@ -2,11 +2,11 @@
 
 import io
 import zipfile
-from datetime import UTC, datetime, timedelta
 
 import pytest
 import room as rooms
 from hostile_notebooks import Document
+from saving import noon
 from site_of_launcher import Person, sites
 from waiting import at_once, in_background, wait_until
 
@@ -83,10 +83,3 @@ def test_the_export_has_each_participant(room, rows):
             assert "too large" in page
         else:
             assert archive.read(f"day1/{member.name}.ipynb") == member.saved()
-
-
-def noon():
-    """The query for the day of a place where it is about noon."""
-    now = datetime.now(UTC)
-    offset = 12 * 60 - (60 * now.hour + now.minute)
-    return f"day={(now + timedelta(minutes=offset)).date()}&utc_offset={offset}"
