@@ -5,8 +5,9 @@
 A real hub with its proxy, a launcher with four workers, and a real server for each participant.
 Each saves its notebook every 2 to 10 seconds. One notebook has scripts wherever it has text, one
 has 50 MB and is saved once a minute, one server does not reach the launcher before half time, when
-the launcher itself was stopped. At the end, each row of the dashboard is compared with the file on
-the disk. Then the page is requested for these participants, and for 300 others.
+the launcher itself was stopped. At the end all save at once, and each row of the dashboard is
+compared with the file on the disk. Then the page is requested for these participants, and for 300
+others.
 
 The exit code is 1 if a save failed, or if anything is missing or wrong.
 """
@@ -107,14 +108,13 @@ def save_for(room: Room, seconds: float) -> None:
 
 
 def keep_saving(member: Member, seed: int, ended: threading.Event) -> None:
-    """Save a notebook again and again until the end."""
+    """Save a notebook again and again, and once more at the end, when all others do."""
     pauses = random.Random(seed)
     ended.wait(pauses.uniform(0, PAUSE[1]))
-    while True:
+    while not ended.is_set():
         member.save()
-        pause = LARGE_PAUSE if member.name == "large" else pauses.uniform(*PAUSE)
-        if ended.wait(pause):
-            return
+        ended.wait(LARGE_PAUSE if member.name == "large" else pauses.uniform(*PAUSE))
+    member.save()
 
 
 def until_right(room: Room) -> float:
@@ -178,6 +178,9 @@ def report_pages(room: Room) -> None:
             f"what it asks for again, {count}": lambda page=page: tina.page(f"{page}/now"),
             f"the dashboard as JSON, {count}": lambda board=board: api.get(board),
         }
+    for page, last in ((NAME, room.members[-1].name), ("many", f"many-{MANY - 1:03}")):
+        if f"{last}</a>" not in tina.page(f"/home/workshops/{page}").text:
+            raise AssertionError(f"{last} is not on the page.")
     measured: dict[str, list[float]] = {name: [] for name in addresses}
     for number in range(ROUNDS + 1):
         for name, request in addresses.items():
