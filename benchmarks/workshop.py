@@ -35,6 +35,7 @@ from waiting import wait_until  # noqa: E402
 
 PAUSE = (2.0, 10.0)
 LARGE_PAUSE = 60.0
+LOOK_PAUSE = 3.0
 AWAY_SECONDS = 60.0
 # after the last save; a save is tried again after a minute at most
 SECONDS = 300
@@ -57,9 +58,9 @@ def main() -> None:
         say(f"{count} servers start")
         room.enter(count)
         say(f"they save for {options.minutes:g} minutes")
-        save_for(room, 60 * options.minutes)
+        looks = save_for(room, 60 * options.minutes)
         right = until_right(room)
-        report_saves(room, right)
+        report_saves(room, right, looks)
         report_pages(room)
     except AssertionError as error:
         sys.exit(f"Wrong: {error}")
@@ -82,29 +83,41 @@ def _as_many_as_fit(wanted: int) -> int:
     return max(3, count)
 
 
-def save_for(room: Room, seconds: float) -> None:
-    """Let all participants save for so long, with the launcher away in the middle."""
-    ended = threading.Event()
-    with ThreadPoolExecutor(len(room.members)) as pool:
+def save_for(room: Room, seconds: float) -> list[float]:
+    """Let all participants save for so long, with the launcher away in the middle.
+
+    Returns how long the page took each time that their teacher looked at it.
+    """
+    is_away, ended = threading.Event(), threading.Event()
+    with ThreadPoolExecutor(len(room.members) + 1) as pool:
+        looking = pool.submit(keep_looking, room, is_away, ended)
         saving = [
             pool.submit(keep_saving, member, number, ended)
             for number, member in enumerate(room.members)
         ]
-        away = min(AWAY_SECONDS, seconds / 10)
-        began = time.monotonic()
         try:
-            time.sleep(seconds / 2 - away)
-            say("the launcher is stopped")
-            room.launcher.stop()
-            time.sleep(max(0, began + seconds / 2 - time.monotonic()))
-            room.launcher.start()
-            say("the launcher is back")
-            room.relay.open(room.launcher.origin)
-            time.sleep(max(0, began + seconds - time.monotonic()))
+            interrupt(room, seconds, is_away)
         finally:
             ended.set()
         for each in saving:
             each.result()
+        return looking.result()
+
+
+def interrupt(room: Room, seconds: float, is_away: threading.Event) -> None:
+    """Wait for so long, with the launcher stopped for a tenth of it, a minute at most."""
+    away = min(AWAY_SECONDS, seconds / 10)
+    time.sleep(seconds / 2 - away)
+    say("the launcher is stopped")
+    is_away.set()
+    back = time.monotonic() + away
+    room.launcher.stop()
+    time.sleep(max(0, back - time.monotonic()))
+    room.launcher.start()
+    is_away.clear()
+    room.relay.open(room.launcher.origin)
+    say("the launcher is back")
+    time.sleep(seconds / 2)
 
 
 def keep_saving(member: Member, seed: int, ended: threading.Event) -> None:
@@ -117,6 +130,22 @@ def keep_saving(member: Member, seed: int, ended: threading.Event) -> None:
     member.save()
 
 
+def keep_looking(room: Room, is_away: threading.Event, ended: threading.Event) -> list[float]:
+    """Look at the page until the end; what each look took, but while the launcher was away.
+
+    Raises AssertionError for a look that failed at another time.
+    """
+    tina, seconds = Person(room, "tina").log_in(), []
+    while not ended.wait(LOOK_PAUSE):
+        began = time.perf_counter()
+        answer = tina.page(f"/home/workshops/{NAME}")
+        if answer.status_code == 200:
+            seconds.append(time.perf_counter() - began)
+        elif not is_away.is_set():
+            raise AssertionError(f"The page has the status {answer.status_code}.")
+    return seconds
+
+
 def until_right(room: Room) -> float:
     """Wait until the dashboard is right; the seconds that it took.
 
@@ -125,14 +154,11 @@ def until_right(room: Room) -> float:
     if failed := room.failed():
         raise AssertionError(" ".join(failed[:10]))
     began = time.monotonic()
-    while wrong := room.differences():
-        if time.monotonic() - began > SECONDS:
-            raise AssertionError(" ".join(wrong[:10]))
-        time.sleep(0.2)
+    room.wait_until_right(SECONDS)
     return time.monotonic() - began
 
 
-def report_saves(room: Room, right: float) -> None:
+def report_saves(room: Room, right: float, looks: list[float]) -> None:
     """Print a table of the saves, and of what arrived."""
     lines = [line for line in room.launcher.log.splitlines() if '"POST"' in line]
     answers = [json.loads(line) for line in lines if '/events"' in line]
@@ -146,7 +172,8 @@ def report_saves(room: Room, right: float) -> None:
     print(f"| a save of the 50 MB: median, p95, slowest | {times(large)} |")
     print(f"| events that the launcher took | {len(taken)} |")
     print(f"| notebooks whose last save is not on the dashboard | {len(room.differences())} |")
-    print(f"| until the dashboard was right, after the last save | {right:.1f} s |\n")
+    print(f"| until the dashboard was right, after the last save | {right:.1f} s |")
+    print(f"| the page while they save: median, p95, slowest | {times(looks)} |\n")
 
 
 def times(seconds: list[float]) -> str:

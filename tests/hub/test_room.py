@@ -8,7 +8,7 @@ import room as rooms
 from hostile_notebooks import Document
 from saving import noon
 from site_of_launcher import Person, sites
-from waiting import at_once, in_background, wait_until
+from waiting import at_once, in_background
 
 pytestmark = pytest.mark.slow
 
@@ -39,7 +39,7 @@ def room(tmp_path_factory):
 @pytest.fixture(scope="module")
 def rows(room):
     """The dashboard, once it is right."""
-    wait_until(lambda: not room.differences(), "the right dashboard", SECONDS)
+    room.wait_until_right(SECONDS)
     return room.rows()
 
 

@@ -115,6 +115,13 @@ class Room(WorkshopSite):
                 found.append(f"{member.name} saved {saved}, and {shown} is shown.")
         return found
 
+    def wait_until_right(self, seconds):
+        """Wait until the dashboard shows all; raises AssertionError, which says what is wrong."""
+        end = time.monotonic() + seconds
+        while wrong := self.differences():
+            assert time.monotonic() < end, " ".join(wrong)
+            time.sleep(0.2)
+
     def failed(self):
         """A sentence for each save that failed."""
         return [
