@@ -15,7 +15,7 @@ PROXY := node_modules/.bin
 # three files at a time: most tests wait, but a hub waits 30 s at most for a service that starts
 WORKERS := -n 3 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help run docs test test-slow test-fuzz test-model benchmark benchmark-burst benchmark-streams test-system test-browser screenshots test-notebooks test-hubs lint debian development clean
+.PHONY: help run docs test test-slow test-fuzz test-model benchmark benchmark-burst benchmark-streams benchmark-workshop test-system test-browser screenshots test-notebooks test-hubs lint debian development clean
 
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -69,6 +69,9 @@ benchmark-burst: development ## measure 300 launches within a second (8 min, a q
 
 benchmark-streams: development ## measure 1,000 open streams of events (2 min, a quiet machine)
 	@PATH="$(CURDIR)/$(BIN):$(CURDIR)/.node/$(PROXY):$$PATH" $(BIN)/python benchmarks/streams.py
+
+benchmark-workshop: development ## measure thirty participants who save for ten minutes (15 min, a quiet machine)
+	@PATH="$(CURDIR)/$(BIN):$(CURDIR)/.node/$(PROXY):$$PATH" $(BIN)/python benchmarks/workshop.py
 
 lint: development ## run ruff and mypy
 	$(BIN)/ruff check

@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode
 
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -24,15 +25,32 @@ from launcher.workshops.notebooks import NotebookSaves
 ENDED = "Your session has ended. Open the page again."
 
 
+class EventId(Convertor[int]):
+    """The id of an event in a path; int() refuses numbers of thousands of digits."""
+
+    regex = "[0-9]{1,10}"
+
+    def convert(self, value: str) -> int:
+        """The number."""
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        """The digits."""
+        return str(value)
+
+
+register_url_convertor("event_id", EventId())
+
+
 def routes(prefix: str) -> list[BaseRoute]:
     """The routes of the page of all notebooks, and of each notebook."""
     path = f"{prefix}/home/notebooks"
     return [
         Route(path, pages.shown(show)),
         Route(f"{path}/now", pages.shown(now)),
-        Route(f"{path}/{{notebook:int}}", pages.shown(show_one), methods=["GET"]),
-        Route(f"{path}/{{notebook:int}}", pages.shown(forget), methods=["POST"]),
-        Route(f"{path}/{{notebook:int}}/document", document),
+        Route(f"{path}/{{notebook:event_id}}", pages.shown(show_one), methods=["GET"]),
+        Route(f"{path}/{{notebook:event_id}}", pages.shown(forget), methods=["POST"]),
+        Route(f"{path}/{{notebook:event_id}}/document", document),
     ]
 
 

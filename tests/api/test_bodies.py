@@ -314,8 +314,18 @@ def test_a_chunked_body_over_one_mebibyte_is_413(gunicorn, fakehub, alice, size)
     assert fakehub.beyond_identification == []
 
 
-def test_a_length_over_one_mebibyte_is_413_before_the_body_comes(gunicorn, alice):
-    status, head, _ = gunicorn.raw(request(alice, f"Content-Length: {50 * MEBIBYTE}"))
+@pytest.mark.parametrize("path", ["/hello", "/events", "/events/withdraw", "/workshops"])
+def test_a_length_over_the_limit_is_413_before_the_body_comes(gunicorn, alice, path):
+    length = f"Content-Length: {50 * MEBIBYTE}"
+    status, head, _ = gunicorn.raw(request(alice, length, path=path))
+    assert status == 413
+    assert "application/problem+json" in head
+
+
+def test_an_event_in_chunks_over_its_limit_is_413(gunicorn, alice):
+    chunks = chunked(*[b" " * MEBIBYTE] * 50)
+    message = request(alice, "Transfer-Encoding: chunked", body=chunks, path="/events")
+    status, head, _ = gunicorn.raw(message)
     assert status == 413
     assert "application/problem+json" in head
 

@@ -202,6 +202,8 @@ def test_code_in_a_server_acts_for_its_user_alone(site, fakehub, alice, teacher)
     "fields",
     [
         {"filename": "../x.ipynb", "path": "../x.ipynb"},
+        {"filename": "../../etc/x", "path": "../../etc/x"},
+        {"filename": "x", "path": "../../etc/x"},
         {"filename": "..", "path": ".."},
         {"filename": "/etc/x", "path": "/etc/x"},
         {"filename": "*.ipynb", "path": "*.ipynb"},
@@ -212,6 +214,7 @@ def test_code_in_a_server_acts_for_its_user_alone(site, fakehub, alice, teacher)
         {"filename": "a\u202eb.ipynb", "path": "a\u202eb.ipynb"},
         {"filename": ""},
         {"filename": "x" * 256, "path": "x" * 256},
+        {"filename": "x" * 2**20, "path": "x" * 2**20},
         {"filename": "x.ipynb", "path": "a/../x.ipynb"},
         {"filename": "x.ipynb", "path": "y.ipynb"},
         {"filename": "x.ipynb", "path": "x" * 5000 + "/x.ipynb"},
@@ -253,6 +256,34 @@ def test_what_is_wrong_is_refused_with_a_sentence_and_nothing_is_stored(site, al
 )
 def test_a_filter_that_is_wrong_is_refused(site, alice, query):
     problem_of(site.get(f"/events?{query}", headers=alice.auth), 400)
+
+
+@pytest.mark.parametrize("query", ["bogus=1", "id=x", "timestamp=yesterday", "type="])
+def test_a_filter_of_a_stream_that_is_wrong_is_refused(site, alice, query):
+    problem_of(site.get(f"/events/stream?{query}", headers=alice.auth), 400)
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "x", "1.0", "2147483648", "9" * 5000])
+def test_an_id_that_is_none_is_refused(site, alice, number):
+    answer = site.get(f"/events/{number}", headers=alice.auth)
+    problem_of(answer, answer.status_code)
+    assert answer.status_code in (400, 404)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *({}, [], {"path": ""}, {"path": None}, {"path": ["x.ipynb"]}, {"path": "x" * 2**20}),
+        {"path": "x.ipynb", "user": "bob"},
+    ],
+)
+def test_a_withdrawal_that_is_wrong_is_refused(site, alice, bob, body):
+    for user in (alice, bob):
+        created(site, user)
+    answer = site.post("/events/withdraw", json=body, headers=alice.auth)
+    problem_of(answer, answer.status_code)
+    assert answer.status_code in (400, 413)
+    assert (len(listed(site, alice)), len(listed(site, bob))) == (1, 1)
 
 
 def test_one_user_may_have_so_many_events(start_app, alice):

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from application import problem_of
 from connexion.utils import get_function_from_name
 from openapi_spec import (
     FILES,
@@ -74,6 +75,20 @@ def test_an_operation_that_is_not_public_refuses_strangers(client, fakehub, name
     body = {"json": {"notebook": {"directory": "a"}}} if "requestBody" in operation else {}
     status = client.request(method.upper(), path, **body).status_code
     assert status in ((200, 503) if name in PUBLIC else (401,))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        name
+        for name, (_, method, operation) in OPERATIONS.items()
+        if method == "get" and operation["tags"][0] in ("events", "notebooks", "workshops")
+    ],
+)
+def test_a_word_of_a_query_that_is_unknown_is_refused(client, alice, name):
+    path = OPERATIONS[name][0].replace("{event_id}", "1").replace("{notebook_id}", "1")
+    answer = client.get(f"{path.replace('{workshop}', 'x')}?bogus=1", headers=alice.auth)
+    assert "unknown parameter" in problem_of(answer, 400)["detail"]
 
 
 @every_operation

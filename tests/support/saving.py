@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+from datetime import UTC, datetime, timedelta
 
 from waiting import wait_until
 
@@ -52,3 +53,10 @@ def counted(app, auth, address):
         return answer.json() if all(row["counted"] for row in rows) else None
 
     return wait_until(found)
+
+
+def noon():
+    """The query of an export for the day of a place where it is about noon."""
+    now = datetime.now(UTC)
+    offset = 12 * 60 - (60 * now.hour + now.minute)
+    return f"day={(now + timedelta(minutes=offset)).date()}&utc_offset={offset}"

@@ -143,6 +143,13 @@ def test_a_notebook_that_cannot_be_shown_hides_no_other(teacher, ann, ben, conte
     assert re.search("ann .* ben ", text_of(teacher.get(PAGE)))
 
 
+@pytest.mark.parametrize("number", ["0", "-1", "+1", "x", "2147483648", "9" * 30, "9" * 5000])
+def test_a_number_that_is_no_notebooks_is_not_found(teacher, number):
+    for path in (f"{PAGE}/{number}", f"{PAGE}/{number}/document"):
+        assert teacher.get(path).status_code == 404
+    assert teacher.post(f"{PAGE}/{number}").status_code == 404
+
+
 def test_names_with_html_are_text(site, teacher, fakehub):
     name = HOSTILE.replace("/", "").replace("*", "")
     visitor = Visitor(site, fakehub.add_user(HOSTILE))
