@@ -15,6 +15,7 @@ The exit code is 1 if a save failed, or if anything is missing or wrong.
 import argparse
 import json
 import random
+import shutil
 import statistics
 import sys
 import tempfile
@@ -52,7 +53,8 @@ def main() -> None:
     parser.add_argument("--participants", type=int, default=30)
     options = parser.parse_args()
     count = _as_many_as_fit(options.participants)
-    room = Room(Path(tempfile.mkdtemp(prefix="launcher-benchmark-")))
+    folder = Path(tempfile.mkdtemp(prefix="launcher-benchmark-"))
+    room = Room(folder)
     try:
         room.start()
         say(f"{count} servers start")
@@ -63,9 +65,10 @@ def main() -> None:
         report_saves(room, right, looks)
         report_pages(room)
     except AssertionError as error:
-        sys.exit(f"Wrong: {error}")
+        sys.exit(f"Wrong: {error} The logs are in {folder}.")
     finally:
         room.stop()
+    shutil.rmtree(folder)
 
 
 def say(text: str) -> None:
