@@ -1,5 +1,6 @@
 """The report of a launch for all participants of a workshop."""
 
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -76,7 +77,8 @@ async def _page(request: Request, template: str) -> Response:
         report=report,
         state=state_of(report.launch),
         states=STATES,
-        states_of_member=STATES_OF_MEMBER,
+        words={**STATES_OF_MEMBER, **({"done": "Has a copy"} if report.launch.notebook else {})},
+        now=time.time(),
         opened=sum(each.is_open is True for each in report.members),
         busy=_is_busy(report),
         workshop_address=urls.join(

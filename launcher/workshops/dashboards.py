@@ -44,11 +44,6 @@ class TrackedNotebook:
         """The time of the save, in seconds since 1970."""
         return self.at / MICROSECONDS
 
-    @property
-    def is_quiet(self) -> bool:
-        """Whether it was not saved for a while."""
-        return self.now - self.seconds > QUIET_SECONDS
-
 
 @dataclass(frozen=True)
 class NotebookBoard:
@@ -63,14 +58,27 @@ class NotebookBoard:
     """Of the notebook that the teacher gave to the class; None if there is none."""
 
     @property
+    def savers(self) -> int:
+        """How many participants have saved it."""
+        return len({it.user for it in self.participants})
+
+    @property
     def with_error(self) -> int:
-        """How many of the participants have an error in it."""
-        return sum(bool(it.progress and it.progress.first_error) for it in self.participants)
+        """How many participants have an error in it."""
+        failed = (it for it in self.participants if it.progress and it.progress.first_error)
+        return len({it.user for it in failed})
 
     @property
     def quiet(self) -> int:
-        """How many of the participants did not save it for a while."""
-        return sum(it.is_quiet for it in self.participants)
+        """How many participants did not save it for a while."""
+        return len({it.user for it in self.participants if self.is_quiet(it)})
+
+    def is_quiet(self, it: TrackedNotebook) -> bool:
+        """Whether it was not saved for a while, and has cells that were not run."""
+        is_done = it.progress and not it.progress.first_error and self.cells_of(it) > 0
+        if is_done and self.run_of(it) == self.cells_of(it):
+            return False
+        return it.now - it.seconds > QUIET_SECONDS
 
     @property
     def usual_path(self) -> str:
@@ -191,7 +199,7 @@ def _shown(board: NotebookBoard, it: TrackedNotebook) -> dict[str, Any]:
         "user": it.user,
         "path": it.path,
         "saved": model.iso(it.at),
-        "is_quiet": it.is_quiet,
+        "is_quiet": board.is_quiet(it),
         "counted": it.progress is not None,
         "code_cells": board.cells_of(it),
         "run_cells": board.run_of(it),

@@ -58,7 +58,7 @@ def parse(name: str, body: Mapping[str, Any], *, created_by: str, most_retention
         for field in ("starts", "ends")
     )
     if starts is not None and ends is not None and ends <= starts:
-        found.add("/ends", "must be later than starts")
+        found.add("/ends", "must be later than the begin")
     days = body.get("retention_days")
     if days is not None and not (isinstance(days, int) and 1 <= days <= most_retention):
         found.add(

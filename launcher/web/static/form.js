@@ -104,4 +104,3 @@ for (const form of document.querySelectorAll("form[data-form]")) {
   form.classList.add("form-scripted");
 }
 
-document.querySelector("[data-focus]")?.focus();

@@ -19,7 +19,8 @@ export function localize(element) {
   for (const time of element.querySelectorAll("time[datetime]")) {
     const moment = new Date(time.dateTime);
     if (Number.isNaN(moment.valueOf())) continue;
-    const text = "date" in time.dataset
+    const isOld = "ago" in time.dataset && new Date().toDateString() !== moment.toDateString();
+    const text = "date" in time.dataset || isOld
       ? moment.toLocaleString(LANGUAGE, { ...DATE, ...TIME })
       : moment.toLocaleTimeString(LANGUAGE, { ...TIME, second: "2-digit" });
     time.textContent = "ago" in time.dataset ? `${text} (${ago(moment)})` : text;
