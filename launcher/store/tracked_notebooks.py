@@ -1,6 +1,6 @@
 """The notebooks that participants saved, each with its last save."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,16 +37,21 @@ class Selection:
 
     type: str
     """Of the events that make a notebook known."""
-    user: str | None = None
+    users: Collection[str] | None = None
     patterns: Sequence[str] | None = None
     """Of filenames, with * and ?."""
     since: int | None = None
     """Saves before are left out; microseconds since 1970."""
     until: int | None = None
+    most_of_user: int | None = None
+    """So many notebooks of each user, those that were saved last."""
 
 
 def select(connection: sa.Connection, wanted: Selection, limit: int) -> list[TrackedRow]:
-    """The notebooks, each with its last save at the times asked for, by id."""
+    """The notebooks, each with its last save at the times asked for.
+
+    Those that were saved last come first; at most `limit`.
+    """
     event, save = events.c, saved_notebooks.c
     last = (
         sa.select(sa.func.max(_LATER.c.at))
@@ -66,12 +71,17 @@ def select(connection: sa.Connection, wanted: Selection, limit: int) -> list[Tra
         .select_from(events.outerjoin(saved_notebooks, of_event))
         .where(event.type == wanted.type, *_within(at, wanted))
     )
-    if wanted.user is not None:
-        query = query.where(event.user == wanted.user)
+    if wanted.users is not None:
+        query = query.where(event.user.in_(wanted.users))
     if wanted.patterns is not None:
         query = query.where(sa.or_(sa.false(), *_like(wanted.patterns)))
-    rows = connection.execute(query.order_by(event.id).limit(limit))
-    return [TrackedRow(**row._mapping) for row in rows]
+    newest = sa.func.row_number().over(partition_by=event.user, order_by=(at.desc(), event.id))
+    numbered = query.add_columns(newest.label("number")).subquery()
+    rows = sa.select(*(numbered.c[name] for name in TrackedRow.__dataclass_fields__))
+    if wanted.most_of_user is not None:
+        rows = rows.where(numbered.c.number <= wanted.most_of_user)
+    rows = rows.order_by(numbered.c.at.desc(), numbered.c.id).limit(limit)
+    return [TrackedRow(**row._mapping) for row in connection.execute(rows)]
 
 
 def _within(at: "sa.ColumnElement[Any]", wanted: Selection) -> list[sa.ColumnElement[bool]]:

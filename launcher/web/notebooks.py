@@ -132,6 +132,7 @@ async def _list(request: Request, template: str) -> Response:
         template,
         visitor=visitor,
         workshop=None,
+        problem="",
         board=await parts.dashboards.of_all(viewer),
         sees_all=viewer.sees_all,
         retention_days=parts.settings.workshop_retention_days,

@@ -8,7 +8,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from launcher import logs
-from launcher.errors import NotFound
+from launcher.errors import HubRefused, HubUnavailable, NotFound
 from launcher.parts import Parts
 from launcher.store.workshops import Workshop
 from launcher.web import notebook_views, pages, workshop_form, workshop_material
@@ -18,6 +18,9 @@ from launcher.workshops import export
 from launcher.workshops.dashboards import Dashboard
 from launcher.workshops.people import Viewer
 from launcher.workshops.registry import require_teacher
+
+# of a workshop whose participants are not known
+NO_BOARD = Dashboard([], participants=None, left_out=0)
 
 
 def routes(prefix: str) -> list[BaseRoute]:
@@ -126,13 +129,18 @@ async def download(request: Request) -> Response:
 async def _board_page(
     request: Request, visitor: Visitor, workshop: Workshop, template: str, **context: Any
 ) -> Response:
-    viewer = viewer_of(request, visitor)
+    viewer, board, problem = viewer_of(request, visitor), NO_BOARD, ""
+    try:
+        board = await _board(request, viewer, workshop)
+    except (NotFound, HubRefused, HubUnavailable) as error:
+        problem = error.detail
     return pages.page(
         request,
         template,
         visitor=visitor,
         workshop=workshop,
-        board=await _board(request, viewer, workshop),
+        board=board,
+        problem=problem,
         sees_all=viewer.sees_all,
         now=datetime.now(UTC).timestamp(),
         retention_days=workshop.retention_days

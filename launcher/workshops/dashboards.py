@@ -2,9 +2,8 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
@@ -21,6 +20,11 @@ from launcher.workshops.registry import Workshops
 QUIET_SECONDS = 600
 # more would not be read
 MOST_LISTED = 10_000
+# notebooks of each participant, so that nobody hides others
+MOST_OF_USER, LEAST_OF_USER = 100, 10
+MOST_BOARDS = 100
+# a notebook that a tenth of the participants has saved is one that others have not saved yet
+COMMON = 10
 NOT_KEPT = "The notebook was too large to send, or could not be read: only its time is known."
 
 
@@ -53,7 +57,7 @@ class NotebookBoard:
     participants: list[TrackedNotebook]
     """Sorted by user and path."""
     missing: list[str]
-    """Participants who have not saved it yet, sorted."""
+    """Participants who have not saved it yet, sorted; of a notebook that few have, nobody."""
     code_cells: int | None
     """Of the notebook that the teacher gave to the class; None if there is none."""
 
@@ -103,6 +107,8 @@ class Dashboard:
     """By filename."""
     participants: int | None
     """How many take part; None without a workshop."""
+    left_out: int
+    """How many more notebooks few participants have, which are not listed."""
 
 
 class Dashboards:
@@ -116,70 +122,92 @@ class Dashboards:
         self, viewer: Viewer, *, since: float | None = None, until: float | None = None
     ) -> Dashboard:
         """All notebooks that the viewer may see, saved at that time (seconds since 1970)."""
+        whose = viewer.whose(None)
         selection = Selection(
             model.SAVE,
-            user=viewer.whose(None),
+            users=None if whose is None else [whose],
             since=_microseconds(since),
             until=_microseconds(until),
+            most_of_user=MOST_OF_USER if whose is None else None,
         )
-        found = await self._select(selection)
-        boards = [NotebookBoard(name, rows, [], None) for name, rows in _by_filename(found)]
-        return Dashboard(boards, participants=None)
+        found = await self._select(selection, MOST_LISTED)
+        groups = _by_name(found, lambda filename: filename)
+        boards = [NotebookBoard(name, groups[name], [], None) for name in _shown_names(groups)]
+        return Dashboard(boards, participants=None, left_out=len(groups) - len(boards))
 
     async def of_workshop(self, viewer: Viewer, workshop: Workshop) -> Dashboard:
         """The notebooks of a workshop that the viewer may see.
 
         Raises HubUnavailable, HubRefused, NotFound if it is not known who takes part.
         """
-        selection = Selection(
-            model.SAVE,
-            user=viewer.whose(None),
-            patterns=workshop.notebooks,
-            since=_microseconds(workshop.starts),
-            until=_microseconds(workshop.ends),
-        )
-        found = await self._select(selection)
-        published = await self._store.read(workshop_notebooks.find_all, workshop.name)
-        cells = {each.filename: each.code_cells for each in published}
         names = [viewer.name]
         if viewer.sees_all:
             names = await self._workshops.participants(workshop)
-        return _dashboard(workshop, found, names, cells)
-
-    async def _select(self, selection: Selection) -> list[TrackedNotebook]:
-        rows = await self._store.read(tracked_notebooks.select, selection, MOST_LISTED)
-        now = time.time()
-        return sorted(
-            (_tracked(row, now) for row in rows), key=attrgetter("filename", "user", "path")
+        published = await self._store.read(workshop_notebooks.find_all, workshop.name)
+        cells = {each.filename: each.code_cells for each in published}
+        known = definition.names(workshop, cells)
+        most = max(LEAST_OF_USER, MOST_LISTED // max(1, len(names)))
+        selection = Selection(
+            model.SAVE,
+            users=names,
+            patterns=definition.patterns(workshop, known),
+            since=_microseconds(workshop.starts),
+            until=_microseconds(workshop.ends),
+            most_of_user=most,
         )
+        found = await self._select(selection, most * max(1, len(names)))
+        groups = _by_name(found, lambda name: definition.notebook_of(workshop, name, known))
+        return _dashboard(groups, names, cells, known)
+
+    async def _select(self, selection: Selection, limit: int) -> list[TrackedNotebook]:
+        rows = await self._store.read(tracked_notebooks.select, selection, limit)
+        now = time.time()
+        return sorted((_tracked(row, now) for row in rows), key=attrgetter("user", "path"))
+
+
+def _by_name(
+    found: Iterable[TrackedNotebook], name_of: Callable[[str], str | None]
+) -> dict[str, list[TrackedNotebook]]:
+    """The notebooks by the names that their filenames stand for; those without one are left out."""
+    groups: dict[str, list[TrackedNotebook]] = {}
+    for it in found:
+        if name := name_of(it.filename):
+            groups.setdefault(name, []).append(it)
+    return groups
+
+
+def _shown_names(
+    groups: Mapping[str, Sequence[TrackedNotebook]], known: Collection[str] = ()
+) -> list[str]:
+    """The notebooks that are shown: those known by name, and those of most participants."""
+    others = sorted(groups.keys() - known, key=lambda name: (-len(groups[name]), name))
+    return sorted([*known, *others[: max(0, MOST_BOARDS - len(known))]])
 
 
 def _dashboard(
-    workshop: Workshop,
-    found: Iterable[TrackedNotebook],
+    groups: Mapping[str, list[TrackedNotebook]],
     participants: Sequence[str],
     cells: Mapping[str, int | None],
+    known: Collection[str],
 ) -> Dashboard:
     """The dashboard of these participants; `cells` are those of each published notebook."""
-    names = frozenset(participants)
-    rows = dict(
-        _by_filename(
-            it for it in found if it.user in names and definition.has(workshop, it.filename)
-        )
-    )
-    plain = [each for each in workshop.notebooks if not definition.is_pattern(each)]
     boards = []
-    for filename in sorted({*rows, *plain, *cells}):
-        here = rows.get(filename, [])
-        missing = sorted(names - {it.user for it in here})
-        boards.append(NotebookBoard(filename, here, missing, cells.get(filename)))
-    return Dashboard(boards, participants=len(names))
+    for name in _shown_names(groups, known):
+        rows = groups.get(name, [])
+        users = {it.user for it in rows}
+        # what hardly anybody has is no task of everybody
+        is_common = name in known or len(users) * COMMON >= len(participants)
+        missing = sorted(set(participants) - users) if is_common else []
+        boards.append(NotebookBoard(name, rows, missing, cells.get(name)))
+    left_out = len(groups.keys() - {board.filename for board in boards})
+    return Dashboard(boards, participants=len(participants), left_out=left_out)
 
 
 def shown(dashboard: Dashboard) -> dict[str, Any]:
     """A dashboard as the API shows it."""
     return {
         "participants": dashboard.participants,
+        "left_out": dashboard.left_out,
         "notebooks": [
             {
                 "filename": board.filename,
@@ -206,11 +234,6 @@ def _shown(board: NotebookBoard, it: TrackedNotebook) -> dict[str, Any]:
         "first_error": error and {"cell": error.cell, "name": error.name, "text": error.text},
         "problem": (it.progress and it.progress.problem) or None,
     }
-
-
-def _by_filename(found: Iterable[TrackedNotebook]) -> list[tuple[str, list[TrackedNotebook]]]:
-    """Notebooks with the same filename together; they have to be in their order."""
-    return [(name, list(group)) for name, group in groupby(found, key=attrgetter("filename"))]
 
 
 def _tracked(row: TrackedRow, now: float) -> TrackedNotebook:

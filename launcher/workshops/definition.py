@@ -19,6 +19,7 @@ MAX_USER = 255
 MAX_WILDCARDS = 5
 _NAME = re.compile(r"[a-z](?:-?[a-z0-9])*")
 _WILDCARDS = re.compile(r"[*?]")
+_COPY = re.compile(r"(.+)-[1-9][0-9]{0,2}\.ipynb")
 # a participant who opens the page of a workshop with one of these names would open another page
 RESERVED = frozenset({"new", "now"})
 NAME_RULE = (
@@ -144,6 +145,30 @@ def is_pattern(text: str) -> bool:
 def has(workshop: Workshop, filename: str) -> bool:
     """Whether a notebook with that filename belongs to the workshop."""
     return any(fnmatch.fnmatchcase(filename, pattern) for pattern in workshop.notebooks)
+
+
+def names(workshop: Workshop, given: Iterable[str] = ()) -> frozenset[str]:
+    """The notebooks that are known by name; `given` are those that were given to the class."""
+    return frozenset(each for each in workshop.notebooks if not is_pattern(each)).union(given)
+
+
+def patterns(workshop: Workshop, known: Iterable[str]) -> list[str]:
+    """Patterns of the filenames for which `notebook_of` finds a notebook, and of few others."""
+    copies = [f"{each.removesuffix('.ipynb')}-*.ipynb" for each in known]
+    return [*dict.fromkeys([*workshop.notebooks, *known, *copies])]
+
+
+def notebook_of(workshop: Workshop, filename: str, known: frozenset[str]) -> str | None:
+    """The notebook of the workshop that a file is, or is a copy of; None: it is another file.
+
+    A launch adds a number to a name that is taken: exam-1.ipynb is a copy of exam.ipynb.
+    """
+    if filename in known:
+        return filename
+    copied = _COPY.fullmatch(filename)
+    if copied and f"{copied[1]}.ipynb" in known:
+        return f"{copied[1]}.ipynb"
+    return filename if has(workshop, filename) else None
 
 
 def takes_part(workshop: Workshop, name: str, groups: Iterable[str]) -> bool:

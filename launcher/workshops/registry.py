@@ -2,11 +2,18 @@
 
 from cachetools import TTLCache
 
-from launcher.errors import Forbidden, NotFound, TooManyRequests, WorkshopExists
+from launcher.errors import (
+    BadRequest,
+    Forbidden,
+    HubRefused,
+    NotFound,
+    TooManyRequests,
+    WorkshopExists,
+)
 from launcher.hub import Hub, groups
 from launcher.hub.users import Identity
 from launcher.singleflight import SingleFlight
-from launcher.store import Store
+from launcher.store import Store, workshop_notebooks
 from launcher.store import workshops as rows
 from launcher.store.workshops import Workshop
 from launcher.workshops import definition
@@ -40,8 +47,12 @@ class Workshops:
         return found
 
     async def create(self, viewer: Viewer, workshop: Workshop) -> Workshop:
-        """Store a new workshop; raises Forbidden, WorkshopExists, TooManyRequests."""
+        """Store a new workshop.
+
+        Raises Forbidden, BadRequest, WorkshopExists, TooManyRequests, HubUnavailable.
+        """
         require_teacher(viewer)
+        await self._check_group(workshop)
         if await self._store.run(rows.insert, workshop, MOST):
             return workshop
         if await self._store.read(rows.find, workshop.name) is None:
@@ -54,8 +65,10 @@ class Workshops:
         )
 
     async def replace(self, viewer: Viewer, workshop: Workshop) -> Workshop:
-        """Change a workshop; raises Forbidden, NotFound."""
+        """Change a workshop; raises Forbidden, BadRequest, NotFound, HubUnavailable."""
         require_teacher(viewer)
+        await self._check_group(workshop)
+        await self._check_given(workshop)
         if not await self._store.run(rows.replace, workshop):
             raise _no_workshop()
         return workshop
@@ -77,11 +90,27 @@ class Workshops:
         return sorted(members.union(workshop.users))
 
     async def _members(self, group: str) -> frozenset[str]:
-        if group not in self._groups:
-            self._groups[group] = await self._single_flight.share(
-                group, lambda: groups.members(self._hub, group)
-            )
-        return self._groups[group]
+        known = self._groups.get(group)
+        if known is None:
+            known = await self._single_flight.share(group, lambda: groups.members(self._hub, group))
+            self._groups[group] = known
+        return known
+
+    async def _check_group(self, workshop: Workshop) -> None:
+        """Raise BadRequest if the members of the group are not known."""
+        try:
+            if workshop.group is not None:
+                await self._members(workshop.group)
+        except (NotFound, HubRefused) as error:
+            raise _refused("/participants/group", "cannot be used", error.detail) from error
+
+    async def _check_given(self, workshop: Workshop) -> None:
+        """Raise BadRequest if a notebook that was given to the class would not belong to it."""
+        given = await self._store.read(workshop_notebooks.find_all, workshop.name)
+        for each in given:
+            if not definition.has(workshop, each.filename):
+                detail = f"must have {each.filename}, which was given to the class"
+                raise _refused("/notebooks", detail, "Remove it from the workshop first.")
 
 
 def require_teacher(viewer: Viewer) -> None:
@@ -92,6 +121,13 @@ def require_teacher(viewer: Viewer) -> None:
 
 def _may_see(viewer: Viewer, identity: Identity, workshop: Workshop) -> bool:
     return viewer.sees_all or definition.takes_part(workshop, identity.name, identity.groups)
+
+
+def _refused(pointer: str, detail: str, advice: str) -> BadRequest:
+    sentence = definition.sentence([{"pointer": pointer, "detail": detail}])
+    return BadRequest(
+        f"{sentence} {advice}", errors=[{"pointer": pointer, "detail": f"{detail}. {advice}"[:-1]}]
+    )
 
 
 def _no_workshop() -> NotFound:

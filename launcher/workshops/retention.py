@@ -9,7 +9,7 @@ from contextlib import suppress
 import sqlalchemy as sa
 
 from launcher.errors import LauncherError
-from launcher.store import Store, saved_notebooks, tracked_notebooks
+from launcher.store import Store, saved_notebooks, tracked_notebooks, workshop_notebooks
 from launcher.store import events as event_rows
 from launcher.store import workshops as rows
 from launcher.store.tracked_notebooks import Selection
@@ -60,8 +60,11 @@ def _delete(
     connection: sa.Connection, workshop: Workshop, users: frozenset[str], days: int
 ) -> None:
     before = time.time() - days * DAY_SECONDS
-    selection = Selection(model.SAVE, patterns=workshop.notebooks)
+    given = [each.filename for each in workshop_notebooks.find_all(connection, workshop.name)]
+    known = definition.names(workshop, given)
+    patterns = definition.patterns(workshop, known)
+    selection = Selection(model.SAVE, users=users, patterns=patterns)
     for found in tracked_notebooks.select(connection, selection, AT_ONCE):
-        if found.user in users and definition.has(workshop, found.filename):
+        if definition.notebook_of(workshop, found.filename, known):
             saved_notebooks.remove(connection, found.user, found.path, received_before=before)
             event_rows.remove(connection, found.user, found.path, received_before=before)

@@ -8,6 +8,8 @@ import pytest
 from saving import code, counted, notebook, save
 from visiting import HOSTILE
 
+from launcher.workshops import dashboards
+
 BODY = {
     "name": "course",
     "title": "Course",
@@ -80,11 +82,59 @@ def test_a_workshop_has_a_time(app, teacher, ann):
     for day in (1, 2, 4):
         for hour in (10, 11):
             at = f"2026-11-0{day}T{hour}:00:00Z"
-            save(app, ann, "day1.ipynb", notebook(code(count=hour)), timestamp=at)
+            save(app, ann, "day1.ipynb", notebook(code(count=hour), code()), timestamp=at)
     [board] = counted(app, teacher, BOARD)["notebooks"]
     [row] = board["participants"]
     assert row["saved"] == "2026-11-02T11:00:00.000000+00:00"
     assert row["is_quiet"] is True
+
+
+def test_copies_of_a_notebook_are_that_notebook(app, teacher, ann, ben):
+    for name in ("day1.ipynb", "day1-1.ipynb", "day1-copy.ipynb", "day1-0.ipynb"):
+        save(app, ann, f"course/{name}", notebook(code(count=1)))
+    save(app, ben, "day1-12.ipynb", notebook(code()))
+    [board] = counted(app, teacher, BOARD)["notebooks"]
+    assert [row["path"] for row in board["participants"]] == [
+        *("course/day1-1.ipynb", "course/day1.ipynb", "day1-12.ipynb")
+    ]
+    assert board["missing"] == ["cem"]
+
+
+def test_finished_notebooks_are_not_quiet(app, teacher, ann, ben):
+    old = {"timestamp": "2026-11-02T10:00:00Z"}
+    save(app, ann, "day1.ipynb", notebook(code(count=1)), **old)
+    save(app, ben, "day1.ipynb", notebook(code(count=1), code(error="E")), **old)
+    [board] = counted(app, teacher, BOARD)["notebooks"]
+    assert [row["is_quiet"] for row in board["participants"]] == [False, True]
+
+
+def test_what_hardly_anybody_has_is_missed_by_nobody(app, teacher, ann, ben):
+    users = ["ann", "ben", *(f"user{number}" for number in range(28))]
+    body = {**BODY, "name": "large", "participants": {"users": users}}
+    assert app.post("/workshops", json=body, headers=teacher).status_code == 201
+    for number in range(101):
+        save(app, ann, f"day2-{number:03}.ipynb")
+    for number in range(3):
+        user = {"user": users[number + 1]}
+        save(app, teacher, "day2-common.ipynb", **user)
+    found = app.get("/workshops/large/dashboard", headers=teacher).json()
+    boards = {board["filename"]: board for board in found["notebooks"]}
+    assert len(boards) == 100
+    assert found["left_out"] == 3
+    assert len(boards["day1.ipynb"]["missing"]) == 30
+    assert len(boards["day2-common.ipynb"]["missing"]) == 27
+    assert boards["day2-000.ipynb"]["missing"] == []
+
+
+def test_others_do_not_hide_a_participant(app, teacher, ann, fakehub, mocker):
+    mocker.patch.object(dashboards, "MOST_LISTED", 3)
+    stranger = fakehub.add_user("stranger").auth
+    for number in range(5):
+        save(app, stranger, f"day2-{number}.ipynb")
+    save(app, ann, "day2-a.ipynb")
+    boards = counted(app, teacher, BOARD)["notebooks"]
+    assert "day2-a.ipynb" in [board["filename"] for board in boards]
+    assert len(counted(app, teacher, "/notebooks")["notebooks"]) == 3
 
 
 def test_participants_see_themselves_only(app, ann, ben, fakehub):
@@ -124,12 +174,13 @@ def test_members_of_a_group_take_part(start_app, fakehub):
     teacher = fakehub.add_user("tina", groups=["teachers"]).auth
     member = fakehub.add_user("mia", groups=["course"]).auth
     body = {**BODY, "participants": {"group": "course", "users": ["zoe"]}}
-    assert app.post("/workshops", json=body, headers=teacher).status_code == 201
-    save(app, member, "day1.ipynb", notebook(code()))
-    refused = app.get(BOARD, headers=teacher)
-    assert refused.status_code == 503
+    refused = app.post("/workshops", json=body, headers=teacher)
+    assert refused.status_code == 400
+    assert refused.json()["errors"][0]["pointer"] == "/participants/group"
     assert "read:groups!group=course" in refused.json()["detail"]
     fakehub.scopes += ("read:groups!group=course",)
+    assert app.post("/workshops", json=body, headers=teacher).status_code == 201
+    save(app, member, "day1.ipynb", notebook(code()))
     [board] = counted(app, teacher, BOARD)["notebooks"]
     assert [row["user"] for row in board["participants"]] == ["mia"]
     assert board["missing"] == ["zoe"]

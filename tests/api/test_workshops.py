@@ -58,7 +58,8 @@ def test_a_teacher_creates_changes_and_deletes_a_workshop(app, teacher):
         assert answer.status_code == 404
 
 
-def test_participants_see_theirs_and_not_who_else_takes_part(app, teacher, ann, ben):
+def test_participants_see_theirs_and_not_who_else_takes_part(app, teacher, ann, ben, fakehub):
+    fakehub.scopes += ("read:groups",)
     create(app, teacher)
     create(app, teacher, name="other", participants={"group": "course", "users": []})
     [seen] = app.get("/workshops", headers=ann).json()["workshops"]
@@ -139,7 +140,17 @@ def test_a_service_needs_the_scope(app, fakehub):
         assert create(app, {"Authorization": f"token {token}"}).status_code == status
 
 
-def test_the_examples_of_the_specification_work_at_once(app, teacher):
+def test_a_group_that_is_not_known_is_refused(app, teacher, fakehub):
+    fakehub.scopes += ("read:groups",)
+    answer = create(app, teacher, participants={"group": "nobodys"})
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["pointer"] == "/participants/group"
+    assert "The hub has no group 'nobodys'" in answer.json()["detail"]
+
+
+def test_the_examples_of_the_specification_work_at_once(app, teacher, fakehub):
+    fakehub.scopes += ("read:groups",)
+    fakehub.add_user("carla", groups=["python-2026"])
     for method, path in (("post", "/workshops"), ("put", "/workshops/{workshop}")):
         body = SPEC["paths"][path][method]["requestBody"]["content"]["application/json"]
         place = path.replace("{workshop}", "python-2026")

@@ -96,9 +96,22 @@ def test_each_notebook_has_its_last_save(do):
     [ann, ben] = tracked(do)
     assert (ann.id, ann.save, ann.at, ann.has_content, ann.size) == (event, last, 3, True, 5)
     assert (ben.user, ben.path, ben.filename) == ("ben", "a/day1.ipynb", "day1.ipynb")
-    assert tracked(do, user="ben") == [ben]
+    assert tracked(do, users=["ben"]) == [ben]
     assert tracked(do, patterns=["day2.ipynb"]) == []
     assert tracked(do, patterns=[]) == []
+
+
+def test_nobody_has_more_than_so_many(do):
+    for number in range(1, 6):
+        save(do, path=f"{number}.ipynb", at=number)
+    save(do, "ben", "0.ipynb", at=1)
+    found = tracked(do, most_of_user=2)
+    assert [(row.user, row.path) for row in found] == [
+        ("ann", "5.ipynb"),
+        ("ann", "4.ipynb"),
+        ("ben", "0.ipynb"),
+    ]
+    assert tracked(do, users=[]) == []
 
 
 def test_saves_of_another_time_do_not_count(do):
