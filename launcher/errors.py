@@ -150,6 +150,12 @@ class ServerNotRunning(LauncherError):
     status, title, slug = 409, "Your server does not run", "server-not-running"
 
 
+class NotebookPlanned(LauncherError):
+    """The notebook of a workshop is to be launched for all participants."""
+
+    status, title, slug = 409, "The notebook is planned for everybody", "notebook-planned"
+
+
 class EntrypointChanged(LauncherError):
     """The entrypoint was changed while this request changed it."""
 

@@ -66,6 +66,11 @@ def _normalize_optional(headers: MutableHeaders) -> None:
         headers["content-type"] = "application/json"
 
 
+# bodies over so many bytes are parsed in a thread, one at a time
+LARGE = 256 * 1024
+_large_bodies = asyncio.Semaphore(1)
+
+
 class JSONBody(AbstractRequestBodyValidator):
     """Connexion's validator of JSON bodies, with a cached checker for each schema."""
 
@@ -73,9 +78,17 @@ class JSONBody(AbstractRequestBodyValidator):
         """Read and validate the body; raises BadRequest, RequestTimeout, TooLarge."""
         most = int(self._schema.get(MAX_BYTES, MAX_BODY_BYTES))
         sent = await _in_time(_read(receive, Headers(scope=scope), most))
+        if len(sent) > LARGE:
+            async with _large_bodies:
+                body = await asyncio.to_thread(self._checked, sent)
+        else:
+            body = self._checked(sent)
+        return self._insert_body(receive, body=body, scope=scope)
+
+    def _checked(self, sent: bytes) -> Any:
         body = parse(sent) if sent or self._required else {}
         checker_of(self._schema).check(body)
-        return self._insert_body(receive, body=body, scope=scope)
+        return body
 
 
 async def _in_time(reading: Coroutine[Any, Any, bytes]) -> bytes:

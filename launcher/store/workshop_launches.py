@@ -76,6 +76,13 @@ def insert(connection: sa.Connection, launch: WorkshopLaunch, most: int) -> Work
     return launch
 
 
+def is_planned(connection: sa.Connection, workshop: str, notebook: str) -> bool:
+    """Whether a launch of the notebook has not ended."""
+    theirs = (workshop_launches.c.workshop == workshop) & (workshop_launches.c.notebook == notebook)
+    query = sa.select(workshop_launches.c.id).where(theirs & _open).limit(1)
+    return connection.execute(query).first() is not None
+
+
 def find(connection: sa.Connection, workshop: str, launch_id: str) -> WorkshopLaunch | None:
     """The launch of that workshop with that id."""
     here = (workshop_launches.c.id == launch_id) & (workshop_launches.c.workshop == workshop)

@@ -18,6 +18,7 @@ from launcher.launches.engine import LaunchEngine
 from launcher.store import Store
 from launcher.store import workshop_launches as rows
 from launcher.store.workshop_launches import Member, WorkshopLaunch
+from launcher.store.workshops import Workshop
 from launcher.workshops import model
 from launcher.workshops.material import Material
 from launcher.workshops.open_notebooks import OpenNotebooks
@@ -97,7 +98,7 @@ class ClassLaunches:
         now = time.time()
         wanted = now if at is None else _checked(at, now)
         launch = WorkshopLaunch(
-            id=_id(found.name, viewer, key),
+            id=_id(found, viewer, key),
             workshop=found.name,
             notebook=notebook,
             at=wanted,
@@ -112,7 +113,7 @@ class ClassLaunches:
                 " one first.",
                 retry_after=FULL_SECONDS,
             )
-        if stored.notebook != notebook:
+        if stored.notebook != notebook or (at is not None and stored.at != wanted):
             raise KeyReused("This Idempotency-Key was used before with another request.")
         if stored is launch:
             _audit("workshop_launch_created", viewer, launch)
@@ -179,11 +180,12 @@ def state_of(launch: WorkshopLaunch) -> str:
     return "waiting" if launch.begun_at is None else "running"
 
 
-def _id(workshop: str, viewer: Viewer, key: str | None) -> str:
+def _id(workshop: Workshop, viewer: Viewer, key: str | None) -> str:
     """The id of a new launch, or of the one that was asked for with the same key."""
     if key is None:
         return uuid.uuid4().hex
-    asked = json.dumps([workshop, viewer.name, key])
+    # another workshop may get the name of one that was deleted
+    asked = json.dumps([workshop.name, workshop.created_at, viewer.name, key])
     return hashlib.sha256(asked.encode("utf-8")).hexdigest()[:32]
 
 

@@ -54,6 +54,8 @@ MOST_BYTES = 64 * 2**20
 BATCH = 10
 # an attempt that failed for a reason that passes is repeated for so long
 RETRY_SECONDS = 1800.0
+# launches of a participant among which one of the notebook is looked for
+MOST_COPIES = 100
 PAUSE_SECONDS = 15.0
 MAX_PAUSE_SECONDS = 120.0
 _PASSES = (
@@ -169,25 +171,30 @@ class ClassRunner:
         members = await self._store.read(rows.waiting, launch.id, min(BATCH, max(0, room)))
         if not members:
             return
-        notebook = None
+        notebook, since = None, 0.0
         if launch.notebook is not None:
             try:
                 size = await self._material.size(workshop.name, launch.notebook)
                 if room <= self._most - max(1, MOST_BYTES // max(1, size)):
                     return
                 notebook = await self._material.notebook(workshop, launch.notebook)
+                since = (await self._material.require(workshop.name, launch.notebook)).published_at
             except (NotFound, BadRequest) as error:  # removed meanwhile
                 for member in members:
                     await self._end(launch, member, "failed", error.problem())
                 return
         for member in members:
-            await self._begin(launch, member, notebook)
+            await self._begin(launch, member, notebook, since)
 
     async def _begin(
-        self, launch: WorkshopLaunch, member: Member, notebook: NotebookRequest | None
+        self,
+        launch: WorkshopLaunch,
+        member: Member,
+        notebook: NotebookRequest | None,
+        since: float,
     ) -> None:
         try:
-            begun = await self._open(launch, member, notebook)
+            begun = await self._open(launch, member, notebook, since)
         except StoreUnavailable:
             raise  # the same attempt is repeated
         except LauncherError as error:
@@ -198,13 +205,22 @@ class ClassRunner:
                 await self._engine.cancel(begun)
 
     async def _open(
-        self, launch: WorkshopLaunch, member: Member, notebook: NotebookRequest | None
+        self,
+        launch: WorkshopLaunch,
+        member: Member,
+        notebook: NotebookRequest | None,
+        since: float,
     ) -> Launch:
-        """The participant's launch: a new one, or that of a worker that died before it said so."""
+        """The participant's launch: a new one, or that of a worker that died before it said so.
+
+        Or the one that opened this version of the notebook, which was published at `since`.
+        """
         try:
             user = await servers.canonical_name(self._hub, member.user)
         except (UnknownUser, ValueError) as error:
             raise UnknownUser(f"The hub does not know the user {member.user!r}.") from error
+        if notebook and (earlier := await self._copy_of(user, notebook, since)):
+            return earlier
         return await self._engine.open(
             LaunchRequest(
                 user=user,
@@ -213,6 +229,16 @@ class ClassRunner:
                 notebook=notebook,
             )
         )
+
+    async def _copy_of(self, user: str, notebook: NotebookRequest, since: float) -> Launch | None:
+        """The user's last launch of the notebook since that time that is done or under way."""
+        where = {"user": user, "experiment": notebook.experiment}
+        for launch in await self._engine.page(where, before=None, limit=MOST_COPIES):
+            named = launch.notebook and launch.notebook.filename == notebook.target.filename
+            lost = launch.state in ("failed", "cancelled")
+            if named and not lost and launch.created_at >= since:
+                return launch
+        return None
 
 
 def _last_try(launch: WorkshopLaunch) -> float:

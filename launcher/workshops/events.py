@@ -1,5 +1,6 @@
 """Records the events of participants' notebooks, and finds them."""
 
+import asyncio
 import base64
 import binascii
 import hashlib
@@ -66,14 +67,14 @@ class Events:
         """
         user = viewer.whose(body.get("user", viewer.name)) or viewer.name
         if not viewer.sees_all:
-            self._rate.count(user)
+            self._rate.count(user, len(body.get("notebook") or ""))
         filename, path = body["filename"], body["path"]
         model.check_filename(filename)
         model.check_path(path, filename)
         at = model.now()
         if "timestamp" in body:
             at = model.parse_time(body["timestamp"], "timestamp", most=at + model.MAX_AHEAD)
-        content = self._content(body)
+        content = await asyncio.to_thread(self._content, body)
         event, save_id = await self._store.run(
             self._put,
             {"type": body["type"], "user": user, "filename": filename, "path": path, "at": at},

@@ -16,6 +16,7 @@ from launcher.errors import (
     ContentsFailed,
     FileUnreadable,
     Forbidden,
+    NotebookPlanned,
     NotFound,
     ServerNotRunning,
     TooLarge,
@@ -24,7 +25,7 @@ from launcher.errors import (
 from launcher.hub.users import Identity
 from launcher.launches.request import NotebookRequest, NotebookTarget
 from launcher.server_ref import ServerRef
-from launcher.store import Store
+from launcher.store import Store, workshop_launches
 from launcher.store import workshop_notebooks as rows
 from launcher.store.workshop_notebooks import PublishedNotebook
 from launcher.store.workshops import Workshop
@@ -113,10 +114,18 @@ class Material:
     async def remove(
         self, viewer: Viewer, identity: Identity, workshop: str, filename: str
     ) -> None:
-        """Remove a notebook, not its copies in homes; raises Forbidden, NotFound."""
+        """Remove a notebook, not its copies in homes.
+
+        Raises Forbidden, NotFound, and NotebookPlanned while it is to be launched for all.
+        """
         found = await self._workshops.find(viewer, identity, workshop)
         require_teacher(viewer)
         notebook = await self._find(found.name, filename)
+        if await self._store.read(workshop_launches.is_planned, found.name, notebook.filename):
+            raise NotebookPlanned(
+                f"{notebook.filename} is being put into everybody's home, or is planned to be."
+                " Cancel that first."
+            )
         await self._store.run(rows.remove, found.name, notebook.filename)
         _audit("workshop_notebook_removed", viewer, notebook)
 

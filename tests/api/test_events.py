@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from application import problem_of
 
+from launcher.workshops import rate
+
 TEACHERS = {"teacher_groups": ["teachers"]}
 # the examples of the README of PipalHub
 ALICE = {
@@ -69,6 +71,16 @@ def listed(site, user, query=""):
 
 def packed(content=b""):
     return base64.b64encode(gzip.compress(content or json.dumps(NOTEBOOK).encode())).decode()
+
+
+def test_a_participant_sends_so_many_bytes_in_a_minute(start_app, fakehub, mocker):
+    mocker.patch.object(rate, "MOST_BYTES", 100)
+    app, ann = start_app(), fakehub.add_user("ann")
+    body = {"type": "save-notebook", "filename": "x.ipynb", "path": "x.ipynb"}
+    body["notebook"] = base64.b64encode(gzip.compress(b"{}")).decode()
+    answers = [app.post("/events", json=body, headers=ann.auth) for _ in range(5)]
+    assert [answer.status_code for answer in answers] == [201, 201, 201, 429, 429]
+    assert "within a minute" in answers[3].json()["detail"]
 
 
 def test_a_participant_reports_so_many_events_in_a_minute(start_app, fakehub):

@@ -60,9 +60,9 @@ def test_a_teacher_publishes_and_a_participant_opens_it_in_jupyterlab(make_page,
 def test_a_teacher_opens_it_for_everybody_and_sees_who_has_it_open(make_page, site):
     teacher = make_page("tina", width=360, bypass_csp=True)
     publish(teacher, "exam.ipynb")
-    teacher.get_by_role("button", name="Open for everybody").click()
+    teacher.get_by_role("button", name="Put it into everybody's home").click()
     # without a reload
-    expect(teacher.get_by_role("status")).to_contain_text("2 ready", timeout=90_000)
+    expect(teacher.get_by_role("status")).to_contain_text("has a copy: 2", timeout=90_000)
     assert_looks_right(teacher)
     ben = make_page("ben")
     ben.goto("home/")
