@@ -102,6 +102,9 @@ async def forget(request: Request) -> Response:
         raise NotFound("You have no such notebook.")
     parts: Parts = request.state.parts
     await parts.events.withdraw(found.notebook.user, found.notebook.path)
+    workshop = await _workshop(request, visitor)
+    if workshop:
+        return pages.redirect(request, "home", "workshops", workshop.name)
     return pages.redirect(request, "home", "notebooks")
 
 
@@ -133,6 +136,7 @@ async def _list(request: Request, template: str) -> Response:
         visitor=visitor,
         workshop=None,
         problem="",
+        export_problem=getattr(request.state, "export_problem", ""),
         board=await parts.dashboards.of_all(viewer),
         sees_all=viewer.sees_all,
         retention_days=parts.settings.workshop_retention_days,

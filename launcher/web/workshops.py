@@ -11,7 +11,7 @@ from launcher import logs
 from launcher.errors import HubRefused, HubUnavailable, NotFound
 from launcher.parts import Parts
 from launcher.store.workshops import Workshop
-from launcher.web import notebook_views, pages, workshop_form, workshop_material
+from launcher.web import notebook_views, notebooks, pages, workshop_form, workshop_material
 from launcher.web.teaching import viewer_of
 from launcher.web.visitors import Visitor, required
 from launcher.workshops import export
@@ -118,7 +118,13 @@ async def download(request: Request) -> Response:
     workshop = await _workshop_if_any(request, visitor, viewer)
     query = request.query_params
     day = export.parse_day(query.get("day", ""), query.get("utc_offset", ""))
-    found = await parts.exports.dashboard(viewer, workshop, day)
+    try:
+        found = await parts.exports.dashboard(viewer, workshop, day)
+    except NotFound as error:
+        request.state.export_problem = error.detail
+        shown = await (show(request) if workshop else notebooks.show(request))
+        shown.status_code = error.status
+        return shown
     name = workshop.name if workshop else "notebooks"
     logs.audit("notebooks_exported", by=viewer.name, workshop=name, day=str(day.date))
     headers = {"Content-Disposition": f'attachment; filename="{name}-{day.date}.zip"'}
@@ -141,6 +147,7 @@ async def _board_page(
         workshop=workshop,
         board=board,
         problem=problem,
+        export_problem=getattr(request.state, "export_problem", ""),
         sees_all=viewer.sees_all,
         now=datetime.now(UTC).timestamp(),
         retention_days=workshop.retention_days

@@ -35,8 +35,8 @@ def parse(name: str, body: Mapping[str, Any], *, created_by: str, most_retention
     """
     found = _Checks()
     participants = body.get("participants") or {}
-    found.check("/name", check_name, name)
     title = found.check("/title", _text, body["title"], MAX_TITLE)
+    found.check("/name", check_name, name)
     patterns = [
         found.check(f"/notebooks/{number}", parse_pattern, text)
         for number, text in enumerate(body["notebooks"])

@@ -70,6 +70,8 @@ class Events:
             self._rate.count(user, len(body.get("notebook") or ""))
         filename, path = body["filename"], body["path"]
         model.check_filename(filename)
+        if body["type"] == model.SAVE and filename.lower().startswith(model.PRIVATE):
+            raise model.wrong("filename", "is that of a private notebook, which is not kept")
         model.check_path(path, filename)
         at = model.now()
         if "timestamp" in body:

@@ -259,7 +259,10 @@ def _filename(workshop: Workshop, text: str) -> str:
     name: str = _pointed("/filename", urls.parse_filename, text)
     if not definition.has(workshop, name):
         patterns = ", ".join(workshop.notebooks[:10])
-        raise model.wrong("filename", f"must be one of the workshop's notebooks: {patterns}")
+        raise model.wrong(
+            "filename",
+            f"must be one of the workshop's notebooks: {patterns}; it may differ from the path",
+        )
     return name
 
 

@@ -13,6 +13,9 @@ from launcher.store.events import StoredEvent
 SAVE = "save-notebook"
 """The type of the events that servers send when a notebook is saved."""
 
+PRIVATE = "private"
+"""Notebooks whose names begin so are not kept, in any case of letters."""
+
 # the clock of a server may be fast
 MAX_AHEAD = 86_400 * MICROSECONDS
 EXAMPLE = "2022-11-14T16:00:00.511Z"

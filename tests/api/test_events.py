@@ -73,6 +73,18 @@ def packed(content=b""):
     return base64.b64encode(gzip.compress(content or json.dumps(NOTEBOOK).encode())).decode()
 
 
+def test_private_notebooks_are_not_kept(start_app, fakehub):
+    app, ann = start_app(), fakehub.add_user("ann")
+    for name, kind, status in (
+        ("private-x.ipynb", "save-notebook", 400),
+        ("Private.ipynb", "save-notebook", 400),
+        ("private-x.ipynb", "other", 201),
+        ("my-private.ipynb", "save-notebook", 201),
+    ):
+        body = {"type": kind, "filename": name, "path": name}
+        assert app.post("/events", json=body, headers=ann.auth).status_code == status
+
+
 def test_a_participant_sends_so_many_bytes_in_a_minute(start_app, fakehub, mocker):
     mocker.patch.object(rate, "MOST_BYTES", 100)
     app, ann = start_app(), fakehub.add_user("ann")

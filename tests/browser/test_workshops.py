@@ -148,7 +148,8 @@ def test_the_notebooks_of_a_day_are_downloaded(make_page, site, workshop):
     assert "day1-loops/ann.html" in names
     page.get_by_label("Download the notebooks of").fill("2020-01-01")
     page.get_by_role("button", name="Download").click()
-    expect(page.get_by_role("main")).to_contain_text("No notebook was saved on 2020-01-01")
+    expect(page.get_by_role("alert")).to_contain_text("No notebook was saved on 2020-01-01")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Python for beginners")
 
 
 def test_participants_see_their_own(make_page, site, workshop):

@@ -145,6 +145,21 @@ def test_a_notebook_leads_back_to_its_workshop(teacher, ann, site):
     assert teacher.get(f"/home/notebooks/{number}?workshop=%2F..%2Fx").status_code == 200
 
 
+def test_a_day_without_saves_is_said_on_the_page(teacher):
+    create(teacher, starts="")
+    for path in (f"{PAGE}/course", "/home/notebooks"):
+        answer = teacher.get(f"{path}/export?day=2020-01-01")
+        assert answer.status_code == 404
+        assert "No notebook was saved on 2020-01-01." in text_of(answer)
+
+
+def test_deleting_the_copies_leads_back_to_the_workshop(teacher, ann, site):
+    create(teacher, starts="")
+    number = save(site, ann.user.auth, "day1.ipynb", notebook("x"))
+    answer = ann.post(f"/home/notebooks/{number}?workshop=course")
+    assert (answer.status_code, answer.headers["location"]) == (303, f"{PAGE}/course")
+
+
 @pytest.mark.parametrize(
     ("query", "shown"),
     [

@@ -2,14 +2,15 @@
 
 import { keepUpToDate } from "./now.js";
 
-keepUpToDate(document.getElementById("now"), `${location.pathname.replace(/\/$/, "")}/now`);
+const now = document.getElementById("now");
+keepUpToDate(now, now.dataset.address);
 
 const form = document.querySelector("form[data-export]");
 if (form) {
   const { day, utc_offset: offset } = form.elements;
-  const now = new Date();
+  const today = new Date();
   const two = (number) => String(number).padStart(2, "0");
-  day.value = `${now.getFullYear()}-${two(now.getMonth() + 1)}-${two(now.getDate())}`;
+  day.value = `${today.getFullYear()}-${two(today.getMonth() + 1)}-${two(today.getDate())}`;
   form.addEventListener("submit", () => {
     offset.value = -new Date(`${day.value}T12:00`).getTimezoneOffset();
   });
