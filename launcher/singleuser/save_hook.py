@@ -32,6 +32,8 @@ while the launcher is away, the thread tries again, and so does the next server 
 
 What is not reported
 --------------------
+The temporary files of the launcher, to which it uploads a notebook, are ignored.
+
 A participant keeps a notebook private with a name that begins with `private`, or with a cell that
 is tagged `private` (in any case). The launcher is then told to forget what it has of this path. A
 notebook that was renamed has another path: what was sent of the old one stays. In a file over
@@ -78,6 +80,8 @@ MAX_RETRY_AFTER = 300
 STALE_SECONDS = 3600  # of temporary files of a server that was killed
 TRAIT = "post_save_hook"
 MARK = "_reports_saves_to_the_launcher"
+# what the launcher uploads a notebook to, before it renames it
+TEMPORARY = re.compile(r"launcher-[0-9a-f]{32}(\.[0-9]+)?\.ipynb")
 # beside 3xx and 5xx, what may change without another request: 408 Request Timeout, 425 Too Early
 TRY_AGAIN = (401, 403, 408, 425, 429)
 
@@ -591,6 +595,8 @@ class SaveReporter:
         if model["type"] != "notebook":
             return
         save = SpooledSave.now(model["path"].lstrip("/"), os_path)
+        if TEMPORARY.fullmatch(save.filename):
+            return
         with self._changed:
             self._waiting[save.entry] = save
             try:

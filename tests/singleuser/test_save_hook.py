@@ -125,6 +125,16 @@ def test_the_launcher_gets_a_saved_notebook_word_for_word(kind, server, home, la
     wait_until(lambda: not spool(), "the end of the delivery")
 
 
+@pytest.mark.parametrize("name", [f"launcher-{'0a' * 16}.ipynb", f"launcher-{'f' * 32}.12.ipynb"])
+def test_a_temporary_file_of_the_launcher_is_not_reported(name, server, launcher):
+    manager = server()
+    (Path(manager.root_dir) / "course").mkdir()
+    save(manager, f"course/{name}")
+    save(manager, f"course/my-{name}")
+    launcher.event()
+    assert [each.body["path"] for each in launcher.requests] == [f"course/my-{name}"]
+
+
 def test_the_same_notebook_is_packed_the_same(server, launcher):
     manager, content = server(), notebook()
     save(manager, "a.ipynb", content)
