@@ -72,7 +72,7 @@ def run(state: Path, port: int) -> None:
             # the launcher itself first: the proxy has much to log about a route it lacks
             wait_for(f"http://127.0.0.1:{ports['launcher']}/services/launcher/health", hub, state)
             wait_for(f"{url}/ready", hub, state)
-        prepare_workshop(url, demo["participants_token"], state)
+        prepare_workshop(url, demo["data_token"], state)
         notebook = launch(url, demo["password"], state)
         portal = f"http://localhost:{ports['portal']}/"
         wait_for(portal, hub, state)
@@ -106,7 +106,7 @@ def prepare(state: Path, port: int) -> dict[str, Any]:
         "user": USER,
         "password": last.get("password") or new_password(),
         "participants": demo_workshop.PARTICIPANTS,
-        "participants_token": secrets.token_hex(24),
+        "data_token": secrets.token_hex(24),
         "ports": ports,
         "systems": SYSTEMS,
         "environment": {"name": second_environment.NAME, "path": str(environment)},
@@ -205,6 +205,9 @@ def summary(url: str, notebook: str, portal: str, demo: dict[str, Any], state: P
     """What somebody needs who sees this for the first time."""
     body = shlex.quote(json.dumps({"notebook": NOTEBOOK}))
     git, password = demo["git"], demo["password"]
+    *others, last = demo["participants"]
+    names = f"{', '.join(others)} or {last}"
+    participants = f"sign in as {names}, same password, to see a participant's page"
     return f"""
   Home page    {url}/home/
   Notebook     {notebook}
@@ -212,7 +215,7 @@ def summary(url: str, notebook: str, portal: str, demo: dict[str, Any], state: P
   Sign in as   {USER}, password {password}
   Swagger UI   {url}/ui/
   Environments {url}/home/environments (select {second_environment.NAME}: servers start in it then)
-  Workshop     {url}/home/workshops/{demo_workshop.NAME} (what three participants saved)
+  Workshop     {url}/home/workshops/{demo_workshop.NAME} ({participants})
 {f"  Project      {demo_git.link(url, git)}{os.linesep}" if git else ""}
 To launch it again, run in another terminal:
 

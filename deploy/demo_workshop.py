@@ -12,6 +12,8 @@ import requests
 NAME = "first-steps"
 PARTICIPANTS = ("ada", "ben", "cleo")
 NOTEBOOK = "first-steps.ipynb"
+# where *Open* on the workshop's page puts the notebook
+PATH = f"{NAME}/{NOTEBOOK}"
 MINUTE = 60
 WORKSHOP = {
     "name": NAME,
@@ -66,7 +68,7 @@ def _event(user: str, cells: list[dict[str, Any]], at: float) -> dict[str, Any]:
         "type": "save-notebook",
         "user": user,
         "filename": NOTEBOOK,
-        "path": NOTEBOOK,
+        "path": PATH,
         "timestamp": datetime.fromtimestamp(at, UTC).isoformat(),
         "notebook": base64.b64encode(packed).decode("ascii"),
     }

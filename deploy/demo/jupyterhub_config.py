@@ -27,15 +27,15 @@ c.JupyterHub.public_url = c.JupyterHub.bind_url
 c.JupyterHub.hub_bind_url = f"http://127.0.0.1:{ports['hub']}"
 c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{ports['proxy_api']}"
 
-# There is one user, who teaches a workshop, and its participants; all have this password.
+# A teacher, and the participants of their workshop; all have this password.
 c.JupyterHub.authenticator_class = "shared-password"
 c.SharedPasswordAuthenticator.user_password = demo["password"]
 c.Authenticator.allowed_users = {demo["user"], *demo["participants"]}
 c.JupyterHub.load_groups = {
     "teachers": {"users": [demo["user"]]},
-    "first-steps": {"users": [demo["user"], *demo["participants"]]},
+    "first-steps": {"users": demo["participants"]},
 }
-# what was done before the workshop is opened for the first time comes from this service
+# of the service demo-data, which publishes the notebook and reports what participants saved
 c.JupyterHub.custom_scopes = {
     "custom:launcher:events": {"description": "See and report what participants do"},
 }
@@ -83,13 +83,13 @@ c.JupyterHub.services = [
             "PORTAL_REDIRECT_URI": f"{portal}/oauth_callback",
         },
     },
-    {"name": "participants", "api_token": demo["participants_token"]},
+    {"name": "demo-data", "api_token": demo["data_token"]},
 ]
 c.JupyterHub.load_roles = [
     {"name": "user", "scopes": ["self", "access:services!service=portal"]},
     {
-        "name": "participants",
-        "services": ["participants"],
+        "name": "demo-data",
+        "services": ["demo-data"],
         "scopes": ["custom:launcher:events", "access:services!service=launcher"],
     },
 ]

@@ -32,11 +32,16 @@ while the launcher is away, the thread tries again, and so does the next server 
 
 What is not reported
 --------------------
+The temporary files of the launcher, to which it uploads a notebook, are ignored.
+
 A participant keeps a notebook private with a name that begins with `private`, or with a cell that
-is tagged `private` (in any case). The launcher is then told to forget what it has of this path. A
-notebook that was renamed has another path: what was sent of the old one stays. In a file over
-64 MiB no tags are looked for. If the tags of a private notebook cannot be read (it was deleted, or
-is broken), it stays private.
+is tagged `private` (in any case). The launcher is then told to delete its copies of this path. A
+notebook that was renamed has another path: copies under the earlier one stay.
+
+If the tags cannot be read (the file is broken, deleted, or over 64 MiB), the save is reported
+without the content. Of a notebook that was private at its last readable save, nothing is reported
+then. The hook remembers this for the last 1000 private notebooks, with an empty file for each of
+them in `launcher-saves`, which outlasts the server.
 """
 
 import base64
@@ -68,6 +73,7 @@ MAX_FILE = 64 * 2**20
 MAX_NOTEBOOK = 10 * 2**20  # compressed
 MAX_ENTRY = 64 * 1024
 MAX_ANSWER = 64 * 1024
+MAX_WITHDRAWN = 1000
 MAX_DETAIL = 200
 # of 2.6 MB of source and text: 1 needs 21 ms and leaves 33 %, 4: 33 ms, 30 %, 6: 50 ms, 29 %
 LEVEL = 4
@@ -78,6 +84,8 @@ MAX_RETRY_AFTER = 300
 STALE_SECONDS = 3600  # of temporary files of a server that was killed
 TRAIT = "post_save_hook"
 MARK = "_reports_saves_to_the_launcher"
+# what the launcher uploads a notebook to, before it renames it
+TEMPORARY = re.compile(r"launcher-[0-9a-f]{32}(\.[0-9]+)?\.ipynb")
 # beside 3xx and 5xx, what may change without another request: 408 Request Timeout, 425 Too Early
 TRY_AGAIN = (401, 403, 408, 425, 429)
 
@@ -249,7 +257,7 @@ class SpooledSave:
     @property
     def entry(self) -> str:
         """The name of its file in the spool: one for each path."""
-        return hashlib.sha256(self.path.encode("utf-8", "surrogatepass")).hexdigest() + ".json"
+        return _hash(self.path) + ".json"
 
     @classmethod
     def now(cls, path: str, os_path: str) -> "SpooledSave":
@@ -271,6 +279,10 @@ class SpooledSave:
         if not os.path.isabs(value["os_path"]) or "\0" in value["os_path"]:
             raise ValueError("os_path is not absolute")
         return cls(*(value[name] for name in names))
+
+
+def _hash(path: str) -> str:
+    return hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class SaveSpool:
@@ -338,6 +350,59 @@ class SaveSpool:
             for entry in entries:
                 if re.fullmatch(r"[0-9a-f]{64}\.json", entry.name):
                     yield entry.name
+
+
+class WithdrawnPaths:
+    """The paths of private notebooks: an empty file in the spool's folder for each of them.
+
+    Other servers of the user have them, too. What cannot be written is kept in memory.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._unwritten: dict[str, bool] = {}
+
+    def __contains__(self, path: str) -> bool:
+        is_known = self._unwritten.get(path)
+        return os.path.lexists(self._mark(path)) if is_known is None else is_known
+
+    def add(self, path: str) -> None:
+        """Remember a path, or that it is used again, and forget the oldest of too many."""
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _touch(self._mark(path))
+            self._unwritten.pop(path, None)
+            self._forget_oldest()
+        except OSError:
+            self._unwritten[path] = True
+
+    def discard(self, path: str) -> None:
+        """Forget a path."""
+        try:
+            self._mark(path).unlink(missing_ok=True)
+            self._unwritten.pop(path, None)
+        except OSError:
+            self._unwritten[path] = False
+
+    def _mark(self, path: str) -> Path:
+        return self._folder / f"{_hash(path)}.private"
+
+    def _forget_oldest(self) -> None:
+        with os.scandir(self._folder) as entries:
+            marks = [each for each in entries if re.fullmatch(r"[0-9a-f]{64}\.private", each.name)]
+        if len(marks) > MAX_WITHDRAWN:
+            marks.sort(key=lambda mark: mark.stat(follow_symlinks=False).st_mtime)
+            for mark in marks[:-MAX_WITHDRAWN]:
+                os.unlink(mark.path)
+
+
+def _touch(place: Path) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    opened = os.open(place, flags, 0o600)
+    try:
+        os.utime(opened)
+    finally:
+        os.close(opened)
 
 
 def _write_new(place: Path, content: bytes) -> None:
@@ -425,10 +490,11 @@ class NotebookNow:
     size: int = 0
     packed: "bytes | None" = None
     is_tagged: "bool | None" = None
+    """Whether a cell is tagged `private`; None if the tags cannot be read."""
 
     @classmethod
     def of_file(cls, os_path: str, most: int) -> "NotebookNow":
-        """Read a file; one that cannot be read has no content."""
+        """Read a file; one whose tags cannot be read, or are private, has no content."""
         try:
             content, size = _read(os_path, MAX_FILE)
         except OSError:
@@ -436,7 +502,7 @@ class NotebookNow:
         if content is None:
             return cls(size)
         tagged = _is_tagged(content)
-        return cls(size, None if tagged else _compressed(content, most), tagged)
+        return cls(size, _compressed(content, most) if tagged is False else None, tagged)
 
 
 # ---------------------------------------------------------------------------- the launcher
@@ -576,7 +642,7 @@ class SaveReporter:
         """Of single notebooks, so that one that always fails does not hold up the others."""
         self._thread: threading.Thread | None = None
         self._pause = GrowingPause()
-        self._withdrawn: set[str] = set()
+        self._withdrawn = WithdrawnPaths(settings.folder)
         self._problem = ""
 
     def saved(self, model: Any, os_path: Any) -> None:
@@ -591,6 +657,8 @@ class SaveReporter:
         if model["type"] != "notebook":
             return
         save = SpooledSave.now(model["path"].lstrip("/"), os_path)
+        if TEMPORARY.fullmatch(save.filename):
+            return
         with self._changed:
             self._waiting[save.entry] = save
             try:
@@ -674,14 +742,13 @@ class SaveReporter:
             self._calls.post("/events", _event(save, notebook, with_content=False))
 
     def _withdraw(self, path: str) -> None:
-        if path in self._withdrawn:
-            return
-        try:
-            self._calls.post("/events/withdraw", [json.dumps({"path": path}).encode()])
-        except SaveRefused as error:
-            # 404: nothing is known of it
-            if error.status != 404:
-                raise
+        if path not in self._withdrawn:
+            try:
+                self._calls.post("/events/withdraw", [json.dumps({"path": path}).encode()])
+            except SaveRefused as error:
+                # 404: nothing is known of it
+                if error.status != 404:
+                    raise
         self._withdrawn.add(path)
 
     def _postpone(self, save: SpooledSave, least: float = 0) -> None:

@@ -91,9 +91,10 @@ class Demo:
         server = requests.post(url, json=body, auth=(name, password), timeout=60).json()
         return self.state / "home/demo" / server["project"]["folder"]
 
-    def open_in_browser(self, url: str) -> requests.Response:
-        """Where somebody ends who opens the address and signs in as it is printed."""
+    def open_in_browser(self, url: str, user: str = "") -> requests.Response:
+        """Where somebody ends who opens the address and signs in as it is printed, or as a user."""
         name, _, password = self.printed("Sign in as").partition(", password ")
+        name = user or name
         with requests.Session() as browser:
             form = browser.get(url, timeout=10)
             return browser.post(
@@ -102,6 +103,22 @@ class Demo:
                 data={"username": name, "password": password},
                 timeout=10,
             )
+
+    def shows_a_workshop(self) -> None:
+        """Look at the workshop as its teacher and as a participant."""
+        page, _, names = self.printed("Workshop").partition(" (")
+        assert names == "sign in as ada, ben or cleo, same password, to see a participant's page)"
+        seen = self.text_of(page)
+        for shown in (">ada<", ">ben<", ">cleo<", "3 of 3 participants saved it"):
+            assert shown in seen
+        assert " by demo-data, 6 code cells" in self.text_of(f"{page}/class")
+        mine = self.text_of(page, "ben")
+        assert ">first-steps/first-steps.ipynb<" in mine
+        assert ">ada<" not in mine
+
+    def text_of(self, page: str, user: str = "") -> str:
+        """The HTML that somebody sees, on one line."""
+        return " ".join(self.open_in_browser(page, user).text.split())
 
     def launches_from_the_portal(self) -> None:
         """Sign in to the portal, and launch with the token that its page gets."""
@@ -237,9 +254,7 @@ def test_what_is_printed_works_and_nothing_stays(start, number):
     assert (home.status_code, home.url) == (200, demo.printed("Home page"))
     assert "Recent launches" in home.text
     demo.launches_from_the_portal()
-    room = demo.open_in_browser(demo.printed("Workshop").partition(" (")[0]).text
-    for seen in (">ada<", ">ben<", ">cleo<", "3 of 4 participants saved it"):
-        assert seen in " ".join(room.split())
+    demo.shows_a_workshop()
     if shutil.which("curl"):
         assert "/tree/demo/hello-1.ipynb" in demo.run_curl()["location"]
         assert (demo.state / "home/demo/demo/hello-1.ipynb").is_file()

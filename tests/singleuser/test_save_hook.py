@@ -1,6 +1,7 @@
 """What the launcher hears of saved notebooks, and what a save never waits for."""
 
 import ast
+import base64
 import hashlib
 import json
 import os
@@ -125,6 +126,16 @@ def test_the_launcher_gets_a_saved_notebook_word_for_word(kind, server, home, la
     wait_until(lambda: not spool(), "the end of the delivery")
 
 
+@pytest.mark.parametrize("name", [f"launcher-{'0a' * 16}.ipynb", f"launcher-{'f' * 32}.12.ipynb"])
+def test_a_temporary_file_of_the_launcher_is_not_reported(name, server, launcher):
+    manager = server()
+    (Path(manager.root_dir) / "course").mkdir()
+    save(manager, f"course/{name}")
+    save(manager, f"course/my-{name}")
+    launcher.event()
+    assert [each.body["path"] for each in launcher.requests] == [f"course/my-{name}"]
+
+
 def test_the_same_notebook_is_packed_the_same(server, launcher):
     manager, content = server(), notebook()
     save(manager, "a.ipynb", content)
@@ -218,27 +229,33 @@ def test_a_file_of_70_mb_is_reported_without_its_content(server, home, launcher)
     assert (event.body["size"], event.notebook) == (70_000_000, None)
 
 
+def write_random(place, size):
+    """Write JSON of that many bytes that hardly gets smaller."""
+    text = base64.b85encode(os.urandom(size)).decode().translate({ord("\\"): "x"})
+    place.write_text(f'"{text[: size - 2]}"')
+
+
 def test_a_file_that_is_too_large_compressed_is_reported_without_its_content(
     server, home, launcher, monkeypatch
 ):
     monkeypatch.setenv("LAUNCHER_MAX_NOTEBOOK", "5000")
-    (home / "a.ipynb").write_bytes(os.urandom(6000))
+    write_random(home / "a.ipynb", 8000)
     event = report(server, home, launcher)
-    assert (event.body["size"], event.notebook) == (6000, None)
+    assert (event.body["size"], event.notebook) == (8000, None)
 
 
 def test_a_file_of_more_than_10_mib_compressed_is_reported_without_its_content(
     server, home, launcher
 ):
-    size = 10 * 2**20 + 1
-    (home / "a.ipynb").write_bytes(os.urandom(size))
+    size = 14 * 2**20
+    write_random(home / "a.ipynb", size)
     event = report(server, home, launcher)
     assert (event.body["size"], event.notebook) == (size, None)
 
 
-@pytest.mark.parametrize("size", [0, 9_000_000])
+@pytest.mark.parametrize("size", [2, 9_000_000])
 def test_a_file_of_any_other_size_is_sent(server, home, launcher, size):
-    (home / "a.ipynb").write_bytes(os.urandom(size))
+    write_random(home / "a.ipynb", size)
     assert report(server, home, launcher).notebook == (home / "a.ipynb").read_bytes()
 
 
@@ -269,12 +286,19 @@ def test_what_is_no_file_at_delivery_is_reported_without_content(change, server,
     assert (event.body["size"], event.notebook) == (0, None)
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"{", b"[" * 200_000, b"\xff\xfe\x00", b"[1]", b'"cells"']
-)
-def test_what_is_no_notebook_is_sent_as_it_is(server, home, launcher, content):
+@pytest.mark.parametrize("content", [b"[1]", b'"cells"', b"{}", b'{"cells": 1}'])
+def test_json_that_is_no_notebook_is_sent_as_it_is(server, home, launcher, content):
     (home / "a.ipynb").write_bytes(content)
     assert report(server, home, launcher).notebook == content
+
+
+@pytest.mark.parametrize("content", [b"", b'{"cells": [', b"[" * 200_000, b"\xff\xfe\x00"])
+def test_a_notebook_without_readable_tags_is_reported_without_its_content(
+    server, home, launcher, content
+):
+    (home / "a.ipynb").write_bytes(content)
+    event = report(server, home, launcher)
+    assert (event.body["size"], event.notebook) == (len(content), None)
 
 
 # -------------------------------------------------------------------------------- privacy
@@ -319,6 +343,56 @@ def test_a_private_notebook_stays_private_when_its_tags_cannot_be_read(
     manager.post_save_hook(model=model, os_path=str(home / "a.ipynb"), contents_manager=manager)
     wait_until(lambda: not spool(), "the delivery")
     assert [each.path for each in launcher.requests] == [WITHDRAW]
+
+
+def test_a_private_notebook_that_is_broken_stays_private_after_a_restart(
+    server, launcher, home, data, spool, environment, tmp_path
+):
+    save(server(), "a.ipynb", notebook("secret", tags=["private"]))
+    wait_until(lambda: launcher.withdrawn and not spool(), "the withdrawal")
+    (home / "a.ipynb").write_text('{"cells": ["secret')
+    put_entry(data, home)
+    run(ONLY_STARTS, environment, tmp_path)
+    assert [each.path for each in launcher.requests] == [WITHDRAW]
+
+
+def test_a_notebook_that_another_server_reported_is_withdrawn_again(
+    server, launcher, home, spool, environment, tmp_path
+):
+    manager = server()
+    save(manager, "a.ipynb", notebook(tags=["private"]))
+    wait_until(lambda: launcher.withdrawn and not spool(), "the withdrawal")
+    run(SAVES_ONE + WAITS, environment, tmp_path)
+    launcher.event()
+    save(manager, "a.ipynb", notebook(tags=["private"]))
+    wait_until(lambda: launcher.withdrawn == ["a.ipynb"] * 2, "the second withdrawal")
+
+
+def test_the_names_of_private_notebooks_are_not_in_the_spool(server, launcher, data, spool):
+    save(server(), "private.ipynb")
+    wait_until(lambda: launcher.withdrawn and not spool(), "the withdrawal")
+    (mark,) = (data / "launcher-saves").iterdir()
+    assert mark.name == hashlib.sha256(b"private.ipynb").hexdigest() + ".private"
+    assert (mark.stat().st_size, mark.stat().st_mode & 0o777) == (0, 0o600)
+
+
+def test_a_bounded_number_of_private_notebooks_is_remembered(
+    server, launcher, data, spool, monkeypatch
+):
+    monkeypatch.setattr(save_hook, "MAX_WITHDRAWN", 2)
+    manager = server()
+    folder = data / "launcher-saves"
+    for number, name in enumerate(["private-a.ipynb", "private-b.ipynb", "private-c.ipynb"]):
+        save(manager, name)
+        mark = folder / (hashlib.sha256(name.encode()).hexdigest() + ".private")
+        wait_until(lambda: not spool(), "the withdrawal")
+        os.utime(mark, (number, number))
+    save(manager, "private-b.ipynb")
+    wait_until(lambda: not spool(), "the delivery")
+    save(manager, "private-d.ipynb")
+    wait_until(lambda: not spool(), "the withdrawal")
+    kept = {hashlib.sha256(f"private-{name}.ipynb".encode()).hexdigest() for name in "bd"}
+    assert {each.stem for each in folder.glob("*.private")} == kept
 
 
 def test_what_the_launcher_does_not_know_counts_as_forgotten(server, launcher, spool):
@@ -454,7 +528,7 @@ def test_a_notebook_that_the_launcher_finds_too_large_is_reported_without_conten
 
 def test_a_launcher_may_refuse_a_large_notebook_before_it_is_sent(server, launcher, home):
     launcher.max_body = 100_000
-    (home / "a.ipynb").write_bytes(os.urandom(9_000_000))
+    write_random(home / "a.ipynb", 9_000_000)
     assert report(server, home, launcher).notebook is None
 
 
@@ -544,11 +618,16 @@ content = nbformat.v4.new_notebook(cells=[])
 manager.save({"type": "notebook", "format": "json", "content": content}, "a.ipynb")
 assert "launcher" not in sys.modules
 """
-ONLY_STARTS = """
-save_hook.configure({"ContentsManager": {}})
+WAITS = """
 while list(pathlib.Path("data/launcher-saves").glob("*.json")):
     time.sleep(0.01)
 """
+ONLY_STARTS = (
+    """
+save_hook.configure({"ContentsManager": {}})
+"""
+    + WAITS
+)
 
 
 def test_a_save_survives_the_end_of_its_server(environment, tmp_path, home, launcher, spool):
@@ -719,6 +798,26 @@ def test_a_save_is_delivered_when_the_spool_cannot_be_written(data, server, laun
     assert launcher.event(3).notebook == (home / "2.ipynb").read_bytes()
     (line,) = capfd.readouterr().err.splitlines()
     assert "kept in memory" in line
+
+
+def test_what_is_private_is_kept_in_memory_when_the_spool_cannot_be_written(
+    server, launcher, data, home
+):
+    data.mkdir()
+    (data / "launcher-saves").write_text("")
+    manager = server()
+    save(manager, "a.ipynb", notebook(tags=["private"]))
+    wait_until(lambda: launcher.withdrawn == ["a.ipynb"], "the withdrawal")
+    (home / "a.ipynb").write_text("{")
+    model = {"type": "notebook", "path": "a.ipynb"}
+    manager.post_save_hook(model=model, os_path=str(home / "a.ipynb"), contents_manager=manager)
+    save(manager, "b.ipynb")
+    launcher.event()
+    save(manager, "a.ipynb", notebook())
+    launcher.event(2)
+    save(manager, "a.ipynb", notebook(tags=["private"]))
+    wait_until(lambda: launcher.withdrawn == ["a.ipynb"] * 2, "the second withdrawal")
+    assert [each.body["path"] for each in launcher.events] == ["b.ipynb", "a.ipynb"]
 
 
 ON_A_FULL_DISK = """
