@@ -9,12 +9,20 @@ CANNOT_BE_SHOWN = "cannot be shown: it is not a valid notebook"
 _ALL = (TOO_LONG, TOO_LARGE, INCOMPLETE, INVALID, CANNOT_BE_SHOWN)
 
 
+_COSTLY = (TOO_LONG, TOO_LARGE)
+
+
 class NotebookUnusable(Exception):
     """A notebook cannot be shown or counted; `reason` is one of the constants above."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+def is_costly(sentence_of_failure: str) -> bool:
+    """Whether the failure took much time or memory, as other views of the notebook would."""
+    return sentence_of_failure in [sentence(reason.encode()) for reason in _COSTLY]
 
 
 def sentence(content: bytes) -> str:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from cachetools import LRUCache
 
-from launcher.errors import NotFound, TooLarge
-from launcher.rendering import WHOLE, Renderer, View
+from launcher.errors import NotFound, RenderingFailed, TooLarge
+from launcher.rendering import WHOLE, FailedRenderings, Renderer, View
 from launcher.singleflight import SingleFlight
 from launcher.store import Store, saved_notebooks
 from launcher.store import events as rows
@@ -55,6 +55,7 @@ class Notebooks:
         self._renderer = renderer
         self._documents: LRUCache[tuple[str, str, View], str] = LRUCache(CACHE_BYTES, getsizeof=len)
         self._single_flight: SingleFlight[str] = SingleFlight()
+        self._failed = FailedRenderings()
 
     async def find(self, viewer: Viewer, event_id: int) -> NotebookSaves:
         """A notebook that the viewer may see; raises NotFound."""
@@ -69,7 +70,8 @@ class Notebooks:
     ) -> str:
         """A save of a notebook, the last one by default, as a safe HTML document.
 
-        Raises NotFound, RenderingFailed, RenderingBusy.
+        A bounded number of notebooks of one owner are rendered at the same time. Raises NotFound,
+        RenderingFailed, RenderingBusy.
         """
         save = _chosen(found, save_id)
         key = save.content_hash, stylesheet, view
@@ -88,8 +90,13 @@ class Notebooks:
         return await asyncio.to_thread(unpacked, packed)
 
     async def _render(self, save: Save, stylesheet: str, view: View) -> str:
+        self._failed.check(save.content_hash, view)
         packed = await self._packed(save)
-        return await self._renderer.render_saved(packed, stylesheet, view=view)
+        try:
+            return await self._renderer.render_saved(packed, stylesheet, save.user, view=view)
+        except RenderingFailed as failure:
+            self._failed.add(save.content_hash, view, failure)
+            raise
 
     async def _packed(self, save: Save) -> bytes:
         content = await self._store.read(saved_notebooks.content, save.id)
