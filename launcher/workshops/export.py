@@ -17,10 +17,10 @@ from launcher.workshops import dashboards, export_pages, model
 from launcher.workshops.dashboards import Dashboard, Dashboards, TrackedNotebook
 from launcher.workshops.export_names import Names
 from launcher.workshops.export_pages import STYLESHEET, Exported
-from launcher.workshops.notebook_files import NotebookFile
+from launcher.workshops.notebook_files import SavedFile
 from launcher.workshops.notebooks import Notebooks, NotebookSaves
 from launcher.workshops.people import Viewer
-from launcher.workshops.places import Place, Places
+from launcher.workshops.places import HeldPlace, Places
 
 MAX_OFFSET = 14 * 60
 BUSY_TRIES = 10
@@ -99,7 +99,9 @@ class Exports:
         """
         return self._zip(viewer, found, self._places.take(viewer.name))
 
-    async def _zip(self, viewer: Viewer, found: Dashboard, place: Place) -> AsyncIterator[bytes]:
+    async def _zip(
+        self, viewer: Viewer, found: Dashboard, place: HeldPlace
+    ) -> AsyncIterator[bytes]:
         sink = _Sink()
         try:
             with zipfile.ZipFile(sink, mode="w", compression=zipfile.ZIP_DEFLATED) as archive:
@@ -169,9 +171,7 @@ class _Filler:
         self._left_out.append(f"{filename} of {it.user}, saved {export_pages.time_of(it)}")
         return Exported(it, None, None)
 
-    async def _document(
-        self, found: NotebookSaves, save: int, file: NotebookFile, path: str
-    ) -> str:
+    async def _document(self, found: NotebookSaves, save: int, file: SavedFile, path: str) -> str:
         """The document of a save; waits while many notebooks are being rendered."""
         if file.size > MAX_SHOWN:
             return export_pages.sentence(TOO_LARGE, path.rpartition("/")[2])
@@ -213,7 +213,7 @@ def _save_of(found: NotebookSaves, it: TrackedNotebook) -> int:
     return save
 
 
-def _write(archive: zipfile.ZipFile, path: str, file: NotebookFile) -> None:
+def _write(archive: zipfile.ZipFile, path: str, file: SavedFile) -> None:
     """Add a file, of which only a part is in memory at a time."""
     entry = zipfile.ZipInfo(path, time.localtime()[:6])
     entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o600 << 16

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from launcher.errors import NotFound, TooLarge
 from launcher.rendering import gzipped
 from launcher.rendering.failures import TOO_LARGE, NotebookUnusable
-from launcher.workshops.places import Place, Places
+from launcher.workshops.places import HeldPlace, Places
 
 # of a notebook that is downloaded
 MAX_FILE = 64 * 1024**2
@@ -15,7 +15,7 @@ PART = 256 * 1024
 
 
 @dataclass(frozen=True)
-class NotebookFile:
+class SavedFile:
     """A file that can be unpacked."""
 
     packed: bytes
@@ -34,12 +34,12 @@ class Download:
     size: int
 
 
-async def opened(packed: bytes) -> NotebookFile:
+async def opened(packed: bytes) -> SavedFile:
     """The file in gzip data, of at most MAX_FILE bytes; raises NotFound, TooLarge."""
-    return NotebookFile(packed, await asyncio.to_thread(_size, packed))
+    return SavedFile(packed, await asyncio.to_thread(_size, packed))
 
 
-async def sent(file: NotebookFile, places: Places, place: Place) -> AsyncIterator[bytes]:
+async def sent(file: SavedFile, places: Places, place: HeldPlace) -> AsyncIterator[bytes]:
     """The content of a file; the place is free when it ends, or when nobody wants it any more."""
     try:
         parts = file.parts()

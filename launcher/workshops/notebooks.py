@@ -14,7 +14,7 @@ from launcher.store.events import StoredEvent
 from launcher.store.saved_notebooks import Save
 from launcher.workshops import notebook_files
 from launcher.workshops.model import SAVE
-from launcher.workshops.notebook_files import Download, NotebookFile
+from launcher.workshops.notebook_files import Download, SavedFile
 from launcher.workshops.people import Viewer
 from launcher.workshops.places import Places
 
@@ -86,7 +86,7 @@ class Notebooks:
             return made
         return self._documents[key]
 
-    async def file(self, found: NotebookSaves, save_id: int | None) -> NotebookFile:
+    async def file(self, found: NotebookSaves, save_id: int | None) -> SavedFile:
         """The file of a save, the last one by default; raises NotFound, TooLarge."""
         return await notebook_files.opened(await self._packed(_chosen(found, save_id)))
 
