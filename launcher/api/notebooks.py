@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from launcher import logs
 from launcher.api import exporting, here, query_parameter
@@ -35,12 +35,16 @@ async def file(notebook_id: int, user: Identity) -> Response:
     """The file of a save, the last one by default."""
     viewer = _viewer(user)
     found = await here().notebooks.find(viewer, notebook_id)
-    content = await here().notebooks.file(found, int(query_parameter("save") or 0) or None)
+    save = int(query_parameter("save") or 0) or None
+    download = await here().notebooks.download(viewer, found, save)
     if found.notebook.user != viewer.name:
         who = {"by": viewer.name, "user": found.notebook.user}
         logs.audit("notebook_seen", **who, notebook=notebook_id)
-    headers = {"Content-Disposition": f'attachment; filename="notebook-{notebook_id}.ipynb"'}
-    return Response(content, media_type=NOTEBOOK, headers=headers)
+    headers = {
+        "Content-Disposition": f'attachment; filename="notebook-{notebook_id}.ipynb"',
+        "Content-Length": str(download.size),
+    }
+    return StreamingResponse(download.content, media_type=NOTEBOOK, headers=headers)
 
 
 def _save(save: Save) -> dict[str, Any]:

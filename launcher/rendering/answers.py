@@ -33,8 +33,9 @@ def _document(made: HTMLExporter, content: bytes) -> bytes:
 def _saved_document(made: HTMLExporter, content: bytes) -> bytes:
     options, packed = frames.split(content)
     found = repaired(unpacking.read(packed))
-    shown = SavedNotebook(cut(found.cells, View(**options["view"])), found.language)
-    return _html(convert_saved(made, shown, options["stylesheet"]))
+    view = View(**options["view"])
+    shown = SavedNotebook(cut(found.cells, view), found.language)
+    return _html(convert_saved(made, shown, options["stylesheet"], view))
 
 
 def _statistics(_: HTMLExporter, content: bytes) -> bytes:

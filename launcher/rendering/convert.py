@@ -14,6 +14,7 @@ from nbconvert.filters.markdown_mistune import InvalidNotebook
 
 from launcher.rendering.sanitize import sanitize
 from launcher.rendering.saved import Cell, SavedNotebook, replacement
+from launcher.rendering.views import WHOLE, View
 
 # of nbconvert and what it uses, for the content of a cell; InvalidNotebook: a missing attachment
 _CONVERSION_FAILS = (
@@ -56,9 +57,26 @@ def convert(made: HTMLExporter, notebook: dict[str, Any], stylesheet: str) -> st
     return _document(_body(made, parsed), stylesheet)
 
 
-def convert_saved(made: HTMLExporter, notebook: SavedNotebook, stylesheet: str) -> str:
-    """The repaired notebook as an HTML document, with a sentence for cells that cannot be shown."""
-    return _document("\n".join(_bodies(made, notebook.cells, notebook.language)), stylesheet)
+def convert_saved(
+    made: HTMLExporter, notebook: SavedNotebook, stylesheet: str, view: View = WHOLE
+) -> str:
+    """The repaired notebook as an HTML document, with a sentence for cells that cannot be shown.
+
+    All cells of a whole notebook are there, so that the stylesheet can number them. A summary
+    begins at its end.
+    """
+    cells = [_with_element(cell) for cell in notebook.cells]
+    body = "\n".join(_bodies(made, cells, notebook.language))
+    if view.last_cells is None:
+        return _document(body, stylesheet, "notebook numbered")
+    return _document(f"<div>\n{body}\n</div>", stylesheet, "notebook summary")
+
+
+def _with_element(cell: Cell) -> Cell:
+    """A cell that becomes one element; nbconvert makes none of a raw cell."""
+    if cell["cell_type"] != "raw":
+        return cell
+    return {**cell, "source": f'<div class="cell">{cell["source"]}</div>'}
 
 
 def _bodies(made: HTMLExporter, cells: list[Cell], language: dict[str, str]) -> Iterator[str]:
@@ -95,14 +113,14 @@ def _body(made: HTMLExporter, parsed: nbformat.NotebookNode) -> str:
     return str(body)
 
 
-def _document(body: str, stylesheet: str) -> str:
+def _document(body: str, stylesheet: str, classes: str = "notebook") -> str:
     style = html.escape(stylesheet, quote=True)
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark"><title>Notebook</title>'
         f'<link rel="stylesheet" href="{style}"></head>\n'
-        f'<body class="notebook">\n{sanitize(body)}\n</body></html>\n'
+        f'<body class="{classes}">\n{sanitize(body)}\n</body></html>\n'
     )
 
 

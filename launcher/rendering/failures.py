@@ -17,6 +17,11 @@ class NotebookUnusable(Exception):
         self.reason = reason
 
 
+def is_costly(sentence_of_failure: str) -> bool:
+    """Whether the failure took much time, as other views of the notebook would."""
+    return sentence_of_failure == sentence(TOO_LONG.encode())
+
+
 def sentence(content: bytes) -> str:
     """What a user is told about a failure; the content is not trusted."""
     reason = content[:200].decode("utf-8", "replace")

@@ -2,6 +2,7 @@
 
 SECONDS = 10.0
 CPU_SECONDS = 8
+COUNTING_CPU_SECONDS = 2
 MAX_MEMORY = 1024**3
 """Bytes of address space of one child."""
 MAX_NOTEBOOK = 12 * 1024**2

@@ -143,15 +143,11 @@ class ProcessPool:
 
     async def _started(self) -> asyncio.subprocess.Process:
         """A new process, once it waits for a notebook; raises _ProcessDied."""
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-m", _PROGRAM, str(self._idle_seconds)),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            env=_ENVIRONMENT,
-            cwd="/",
-            start_new_session=True,
-        )
+        try:
+            process = await self._created()
+        except OSError as error:
+            log.error("no notebook can be shown: no process can be started: %s", error)
+            raise _ProcessDied from error
         self._all.add(process)
         try:
             async with asyncio.timeout(START_SECONDS):
@@ -161,6 +157,18 @@ class ProcessPool:
             await self._end(process)
             raise _ProcessDied from error
         return process
+
+    async def _created(self) -> asyncio.subprocess.Process:
+        """A new process; raises OSError if the machine has no memory or no files left."""
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", "-m", _PROGRAM, str(self._idle_seconds)),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            env=_ENVIRONMENT,
+            cwd="/",
+            start_new_session=True,
+        )
 
     async def _end(self, process: asyncio.subprocess.Process) -> None:
         """End a process and its child."""

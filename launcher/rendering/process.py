@@ -19,7 +19,13 @@ from nbconvert import HTMLExporter
 from launcher.rendering import answers, frames
 from launcher.rendering.convert import exporter, warm_up
 from launcher.rendering.failures import TOO_LARGE, TOO_LONG, NotebookUnusable
-from launcher.rendering.limits import CPU_SECONDS, MAX_HTML, MAX_MEMORY, SECONDS
+from launcher.rendering.limits import (
+    COUNTING_CPU_SECONDS,
+    CPU_SECONDS,
+    MAX_HTML,
+    MAX_MEMORY,
+    SECONDS,
+)
 
 _ANSWERS = (frames.HTML, frames.COUNTED, frames.FAILED)
 
@@ -82,7 +88,8 @@ def _run(made: HTMLExporter, request: frames.Frame, writer: int) -> None:
     os.dup2(null, sys.stdout.fileno())
     # also ends a child whose parent died
     signal.setitimer(signal.ITIMER_REAL, SECONDS + 1)
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
+    cpu = COUNTING_CPU_SECONDS if request.kind == frames.STATISTICS else CPU_SECONDS
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 1))
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -22,7 +22,7 @@ class Renderer:
     The processes end after `idle_seconds` without a notebook, and are ended by `close`. Each method
     raises RenderingFailed for a notebook that is not valid, too large or takes too long, and
     RenderingBusy while too many others are being rendered, too many of `who` wait, or if no process
-    can be started.
+    can be started. `who` is the owner of the notebook.
     """
 
     def __init__(self, idle_seconds: float = IDLE_SECONDS) -> None:
@@ -75,7 +75,8 @@ def _one_of(waiting: Counter[str], who: str) -> Iterator[None]:
     """Count one more notebook of a user; raises RenderingBusy."""
     if who and waiting[who] >= MAX_OF_ONE:
         raise RenderingBusy(
-            "Several of your notebooks are being rendered. Wait for them.", retry_after=5
+            "Several notebooks of one user are being rendered. Try again in some seconds.",
+            retry_after=5,
         )
     waiting[who] += 1
     try:

@@ -87,14 +87,24 @@ def find(connection: sa.Connection, save_id: int) -> Save | None:
     return next(iter(_saves(connection, sa.select(*_COLUMNS).where(_ROW.id == save_id))), None)
 
 
-def uncounted(connection: sa.Connection, received_before: float, limit: int) -> list[int]:
-    """The ids of saves without statistics that were received before that time."""
-    query = sa.select(_ROW.id).where(
+def uncounted(
+    connection: sa.Connection, received_before: float, limit: int, of_one: int
+) -> list[Save]:
+    """Saves without statistics that were received before that time.
+
+    They are the last ones, and at most `of_one` of each user.
+    """
+    place = sa.func.row_number().over(partition_by=_ROW.user, order_by=_ROW.id.desc())
+    ranked = sa.select(_ROW.id, place.label("place")).where(
         _ROW.statistics.is_(sa.null()),
         _ROW.content.is_not(None),
         _ROW.received_at < received_before,
     )
-    return list(connection.execute(query.order_by(_ROW.id.desc()).limit(limit)).scalars())
+    found = ranked.subquery()
+    first = sa.select(found.c.id).where(found.c.place <= of_one)
+    chosen = first.order_by(found.c.place, found.c.id.desc()).limit(limit)
+    query = sa.select(*_COLUMNS).where(_ROW.id.in_(chosen))
+    return _saves(connection, query.order_by(_ROW.id.desc()))
 
 
 def set_statistics(connection: sa.Connection, save_id: int, statistics: Mapping[str, Any]) -> None:

@@ -6,7 +6,9 @@ from starlette.requests import Request
 
 from launcher.rendering import SUMMARY, WHOLE, View
 
-MAX_CELLS, MIN_LINES, MAX_LINES = 100, 3, 1000
+# few of them: each view of a notebook is rendered, and kept, for itself
+CELLS = (1, 3, 5, 10, 20, 50, 100)
+LINES = (10, 25, 50, 100, 500)
 
 
 @dataclass(frozen=True)
@@ -32,13 +34,16 @@ def chosen(request: Request) -> ChosenView:
 
 def summary(request: Request) -> ChosenView:
     """The summary with the numbers in the query, as far as it has valid ones."""
-    cells = _number(request, "cells", 1, MAX_CELLS, SUMMARY.last_cells or 1)
-    lines = _number(request, "lines", MIN_LINES, MAX_LINES, SUMMARY.most_lines or MIN_LINES)
+    cells = _number(request, "cells", CELLS, SUMMARY.last_cells)
+    lines = _number(request, "lines", LINES, SUMMARY.most_lines)
     return ChosenView(View(cells, lines), f"cells={cells}&lines={lines}")
 
 
-def _number(request: Request, name: str, least: int, most: int, default: int) -> int:
+def _number(
+    request: Request, name: str, allowed: tuple[int, ...], default: int | None
+) -> int | None:
+    """The number in the query, or the next larger one that is allowed."""
     text = request.query_params.get(name, "")
     if not (text.isascii() and text.isdigit() and len(text) < 7):
         return default
-    return min(max(int(text), least), most)
+    return next((each for each in allowed if each >= int(text)), allowed[-1])

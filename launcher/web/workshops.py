@@ -106,7 +106,7 @@ async def summary(request: Request) -> Response:
         names=names,
         notebook=next((each for each in found.notebooks if each.filename == wanted), None),
         view=notebook_views.summary(request),
-        most=notebook_views,
+        choices=notebook_views,
     )
 
 

@@ -19,6 +19,7 @@ from launcher.store.events import StoredEvent
 from launcher.workshops import model
 from launcher.workshops.counting import Counting
 from launcher.workshops.deliveries import Deliveries
+from launcher.workshops.forgetting import forget
 from launcher.workshops.people import Viewer
 from launcher.workshops.rate import EventRate
 from launcher.workshops.reactions import shortened
@@ -90,7 +91,7 @@ class Events:
                 retry_after=FULL_SECONDS,
             )
         if content is not None and save_id is not None:
-            self._counting.soon(save_id)
+            self._counting.soon(save_id, user, path)
         if self._deliveries.is_used:
             self._deliveries.wake()
         return event
@@ -122,7 +123,7 @@ class Events:
 
     async def withdraw(self, user: str, path: str) -> None:
         """Forget all that is known of a user's notebook."""
-        await self._store.run(_remove, user, path)
+        await self._store.run(forget, user, path)
 
     def _content(self, body: Mapping[str, Any]) -> bytes | None:
         """The compressed notebook of an event; raises BadRequest, TooLarge."""
@@ -171,9 +172,3 @@ def visible(viewer: Viewer, equal: Mapping[str, Any]) -> dict[str, Any]:
     """These values of columns, for the events that the viewer may see; raises Forbidden."""
     whose = viewer.whose(equal.get("user"))
     return {**equal, **({} if whose is None else {"user": whose})}
-
-
-def _remove(connection: sa.Connection, user: str, path: str) -> None:
-    saved_notebooks.remove(connection, user, path)
-    event_deliveries.withdraw(connection, user, path)
-    rows.remove(connection, user, path)

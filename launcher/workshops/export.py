@@ -1,39 +1,41 @@
 """All notebooks of a day as a zip file: what was saved, and pages of it."""
 
 import asyncio
-import html
 import io
-import itertools
 import json
 import re
+import time
 import zipfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from launcher.errors import LauncherError, NotFound, RenderingBusy
 from launcher.store.workshops import Workshop
-from launcher.workshops import dashboards, model
+from launcher.workshops import dashboards, export_pages, model
 from launcher.workshops.dashboards import Dashboard, Dashboards, TrackedNotebook
+from launcher.workshops.export_names import Names
+from launcher.workshops.export_pages import STYLESHEET, Exported
+from launcher.workshops.notebook_files import SavedFile
 from launcher.workshops.notebooks import Notebooks, NotebookSaves
 from launcher.workshops.people import Viewer
+from launcher.workshops.places import HeldPlace, Places
 
-STYLESHEET = "notebook.css"
 MAX_OFFSET = 14 * 60
-BUSY_TRIES = 5
+BUSY_TRIES = 10
 BUSY_SECONDS = 3.0
-_NOT_OF_A_NAME = re.compile(r"[^\w.@+-]+")
-# a page of the zip file is opened without the policy of the launcher's own answers
-_POLICY = (
-    "<meta http-equiv=\"Content-Security-Policy\" content=\"script-src 'none'; object-src 'none';"
-    " frame-src 'none'; connect-src 'none'; img-src data:; form-action 'none'\">"
+MAX_SHOWN = 5 * 1024**2
+"""Bytes of a notebook that gets a page."""
+MAX_UNPACKED = 1024**3
+"""Bytes of all notebooks of an export."""
+INDEX, LEFT_OUT = "index.html", "left-out.txt"
+RESERVED = (STYLESHEET, "dashboard.json", INDEX, LEFT_OUT)
+LEFT_OUT_REASON = (
+    f"These notebooks are left out: an export has at most {MAX_UNPACKED // 1024**2} MiB."
 )
-_HEAD = '<meta charset="utf-8">'
-_PROBLEM = (
-    f'<!DOCTYPE html>\n<html lang="en"><head>{_HEAD}<title>Notebook</title></head>'
-    "<body><p>{}</p></body></html>\n"
-)
+TOO_LARGE = "This notebook is too large for a page. Its file is beside this page:"
+MANY = "An export of yours is being made. Try again when it has ended."
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ class Exports:
         self._boards = boards
         self._notebooks = notebooks
         self._stylesheet = stylesheet
+        self._places = Places(1, MANY)
 
     async def dashboard(self, viewer: Viewer, workshop: Workshop | None, day: Day) -> Dashboard:
         """The notebooks with a save on that day, each with its last one; raises NotFound."""
@@ -89,43 +92,89 @@ class Exports:
             raise NotFound(f"No notebook was saved on {day.date}.")
         return found
 
-    async def zip(self, viewer: Viewer, found: Dashboard) -> AsyncIterator[bytes]:
-        """The zip file of a dashboard, in parts as they are made.
+    def zip(self, viewer: Viewer, found: Dashboard) -> AsyncIterator[bytes]:
+        """The zip file of a dashboard, in parts as they are made; raises TooManyRequests.
 
         A notebook that cannot be shown has a page that says why.
         """
-        sink, folders = _Sink(), _Names()
-        with zipfile.ZipFile(sink, mode="w", compression=zipfile.ZIP_DEFLATED) as archive:
-            style = await asyncio.to_thread(self._stylesheet.read_bytes)
-            archive.writestr(STYLESHEET, style)
-            archive.writestr("dashboard.json", json.dumps(dashboards.shown(found), indent=1))
-            for board in found.notebooks:
-                folder, names = folders.new(board.filename.removesuffix(".ipynb")), _Names()
-                for it in board.participants:
-                    name = f"{folder}/{names.new(it.user)}"
-                    for path, content in await self._files(viewer, it, name):
-                        await asyncio.to_thread(archive.writestr, path, content)
-                    yield sink.take()
-        yield sink.take()
+        return self._zip(viewer, found, self._places.take(viewer.name))
 
-    async def _files(
-        self, viewer: Viewer, it: TrackedNotebook, name: str
-    ) -> list[tuple[str, bytes]]:
-        """The notebook and its page, as far as they can be made."""
-        files = []
+    async def _zip(
+        self, viewer: Viewer, found: Dashboard, place: HeldPlace
+    ) -> AsyncIterator[bytes]:
+        sink = _Sink()
         try:
-            found = await self._notebooks.find(viewer, it.id)
-            save = next((each.id for each in found.saves if each.at == it.at), None)
-            if save is None:
-                raise NotFound("This save is not kept any more.")
-            files.append((f"{name}.ipynb", await self._notebooks.file(found, save)))
-            page = await self._page(found, save)
-        except LauncherError as error:
-            page = _PROBLEM.format(html.escape(error.detail))
-        return [*files, (f"{name}.html", page.replace(_HEAD, _HEAD + _POLICY, 1).encode())]
+            with zipfile.ZipFile(sink, mode="w", compression=zipfile.ZIP_DEFLATED) as archive:
+                style = await asyncio.to_thread(self._stylesheet.read_bytes)
+                archive.writestr(STYLESHEET, style)
+                archive.writestr("dashboard.json", json.dumps(dashboards.shown(found), indent=1))
+                filler = _Filler(self._notebooks, viewer, archive)
+                async for _ in filler.add_all(found):
+                    yield sink.take()
+                filler.add_lists()
+            yield sink.take()
+        finally:
+            self._places.free(place)
 
-    async def _page(self, found: NotebookSaves, save: int) -> str:
-        """The page of a save; waits while many notebooks are being rendered."""
+
+class _Filler:
+    """Adds the notebooks of one export to its zip file."""
+
+    def __init__(self, notebooks: Notebooks, viewer: Viewer, archive: zipfile.ZipFile) -> None:
+        self._notebooks = notebooks
+        self._viewer = viewer
+        self._archive = archive
+        self._exported: list[tuple[str, Exported]] = []
+        self._left_out: list[str] = []
+        self._room = MAX_UNPACKED
+
+    async def add_all(self, found: Dashboard) -> AsyncIterator[None]:
+        """Add one notebook after the other."""
+        folders = Names(RESERVED)
+        for board in found.notebooks:
+            folder, names = folders.new(board.filename.removesuffix(".ipynb")), Names()
+            for it in board.participants:
+                added = await self._add(it, board.filename, f"{folder}/{names.new(it.user)}")
+                self._exported.append((board.filename, added))
+                yield
+
+    def add_lists(self) -> None:
+        """Add the page that leads to all notebooks, and the list of those that are left out."""
+        self._archive.writestr(INDEX, export_pages.index(self._exported))
+        if self._left_out:
+            lines = [LEFT_OUT_REASON, "", *self._left_out, ""]
+            self._archive.writestr(LEFT_OUT, "\n".join(lines).encode("utf-8", "replace"))
+
+    async def _add(self, it: TrackedNotebook, filename: str, name: str) -> Exported:
+        """Add a notebook and its page, as far as they can be made."""
+        if not self._room:
+            return self._leave_out(it, filename)
+        path = None
+        try:
+            found = await self._notebooks.find(self._viewer, it.id)
+            save = _save_of(found, it)
+            file = await self._notebooks.file(found, save)
+            if file.size > self._room:
+                self._room = 0
+                return self._leave_out(it, filename)
+            self._room -= file.size
+            path = f"{name}.ipynb"
+            await _in_thread(_write, self._archive, path, file)
+            document = await self._document(found, save, file, path)
+        except LauncherError as error:
+            document = export_pages.sentence(error.detail)
+        page = export_pages.page_of(it, filename, document)
+        await _in_thread(self._archive.writestr, f"{name}.html", page)
+        return Exported(it, path, f"{name}.html")
+
+    def _leave_out(self, it: TrackedNotebook, filename: str) -> Exported:
+        self._left_out.append(f"{filename} of {it.user}, saved {export_pages.time_of(it)}")
+        return Exported(it, None, None)
+
+    async def _document(self, found: NotebookSaves, save: int, file: SavedFile, path: str) -> str:
+        """The document of a save; waits while many notebooks are being rendered."""
+        if file.size > MAX_SHOWN:
+            return export_pages.sentence(TOO_LARGE, path.rpartition("/")[2])
         for _ in range(BUSY_TRIES):
             try:
                 return await self._notebooks.document(found, save, f"../{STYLESHEET}")
@@ -156,19 +205,27 @@ def _on(workshop: Workshop, day: Day) -> Workshop:
     return replace(workshop, starts=starts, ends=ends)
 
 
-class _Names:
-    """Names of files in one folder, also of file systems that ignore the case of letters."""
+def _save_of(found: NotebookSaves, it: TrackedNotebook) -> int:
+    """The id of the save that a dashboard shows; raises NotFound."""
+    save = next((each.id for each in found.saves if each.at == it.at), None)
+    if save is None:
+        raise NotFound("This save is not kept any more.")
+    return save
 
-    def __init__(self) -> None:
-        self._used: set[str] = set()
 
-    def new(self, text: str) -> str:
-        """A name like the text that is valid on any system, and not used yet."""
-        safe = _NOT_OF_A_NAME.sub("_", text).strip(".")[:100] or "_"
-        name = next(
-            each
-            for number in itertools.count(1)
-            if (each := safe if number == 1 else f"{safe}-{number}").casefold() not in self._used
-        )
-        self._used.add(name.casefold())
-        return name
+def _write(archive: zipfile.ZipFile, path: str, file: SavedFile) -> None:
+    """Add a file, of which only a part is in memory at a time."""
+    entry = zipfile.ZipInfo(path, time.localtime()[:6])
+    entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o600 << 16
+    with archive.open(entry, mode="w") as target:
+        for part in file.parts():
+            target.write(part)
+
+
+async def _in_thread(call: Callable[..., None], *args: object) -> None:
+    """Call in a thread, and wait for its end also if cancelled: it writes to the zip file."""
+    task = asyncio.ensure_future(asyncio.to_thread(call, *args))
+    try:
+        await asyncio.shield(task)
+    finally:
+        await asyncio.wait([task])

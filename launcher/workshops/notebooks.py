@@ -1,30 +1,31 @@
 """The notebooks that participants save, as their teacher sees them."""
 
-import asyncio
-import zlib
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 from cachetools import LRUCache
 
-from launcher.errors import NotFound, TooLarge
-from launcher.rendering import WHOLE, Renderer, View
+from launcher.errors import NotFound, RenderingFailed
+from launcher.rendering import WHOLE, FailedRenderings, Renderer, View
 from launcher.singleflight import SingleFlight
 from launcher.store import Store, saved_notebooks
 from launcher.store import events as rows
 from launcher.store.events import StoredEvent
 from launcher.store.saved_notebooks import Save
+from launcher.workshops import notebook_files
 from launcher.workshops.model import SAVE
+from launcher.workshops.notebook_files import Download, SavedFile
 from launcher.workshops.people import Viewer
+from launcher.workshops.places import Places
 
 # of rendered notebooks, in one worker
 CACHE_BYTES = 32 * 1024**2
-# of a notebook that is downloaded
-MAX_FILE = 64 * 1024**2
+FILES_OF_ONE = 2
 NO_CONTENT = (
     "Only the event of this save is known: the notebook was too large to send, or could not be"
     " read."
 )
+MANY_FILES = "You are downloading several notebooks. Try again when they have ended."
 GONE = "This save is not kept any more. Go back to the list of notebooks."
 
 
@@ -55,6 +56,8 @@ class Notebooks:
         self._renderer = renderer
         self._documents: LRUCache[tuple[str, str, View], str] = LRUCache(CACHE_BYTES, getsizeof=len)
         self._single_flight: SingleFlight[str] = SingleFlight()
+        self._failed = FailedRenderings()
+        self._downloads = Places(FILES_OF_ONE, MANY_FILES)
 
     async def find(self, viewer: Viewer, event_id: int) -> NotebookSaves:
         """A notebook that the viewer may see; raises NotFound."""
@@ -69,7 +72,8 @@ class Notebooks:
     ) -> str:
         """A save of a notebook, the last one by default, as a safe HTML document.
 
-        Raises NotFound, RenderingFailed, RenderingBusy.
+        A bounded number of notebooks of one owner are rendered at the same time. Raises NotFound,
+        RenderingFailed, RenderingBusy.
         """
         save = _chosen(found, save_id)
         key = save.content_hash, stylesheet, view
@@ -82,34 +86,33 @@ class Notebooks:
             return made
         return self._documents[key]
 
-    async def file(self, found: NotebookSaves, save_id: int | None) -> bytes:
+    async def file(self, found: NotebookSaves, save_id: int | None) -> SavedFile:
         """The file of a save, the last one by default; raises NotFound, TooLarge."""
-        packed = await self._packed(_chosen(found, save_id))
-        return await asyncio.to_thread(unpacked, packed)
+        return await notebook_files.opened(await self._packed(_chosen(found, save_id)))
+
+    async def download(self, viewer: Viewer, found: NotebookSaves, save_id: int | None) -> Download:
+        """The file of a save, as one of a few downloads of the viewer.
+
+        Raises NotFound, TooLarge, TooManyRequests.
+        """
+        place = self._downloads.take(viewer.name)
+        file = await self.file(found, save_id)
+        return Download(notebook_files.sent(file, self._downloads, place), file.size)
 
     async def _render(self, save: Save, stylesheet: str, view: View) -> str:
+        self._failed.check(save.content_hash, view)
         packed = await self._packed(save)
-        return await self._renderer.render_saved(packed, stylesheet, view=view)
+        try:
+            return await self._renderer.render_saved(packed, stylesheet, save.user, view=view)
+        except RenderingFailed as failure:
+            self._failed.add(save.content_hash, view, failure)
+            raise
 
     async def _packed(self, save: Save) -> bytes:
         content = await self._store.read(saved_notebooks.content, save.id)
         if content is None:
             raise NotFound(GONE)
         return content
-
-
-def unpacked(packed: bytes) -> bytes:
-    """The content of gzip data, of at most MAX_FILE bytes; raises NotFound, TooLarge."""
-    member = zlib.decompressobj(16 + zlib.MAX_WBITS)
-    try:
-        content = member.decompress(packed, MAX_FILE + 1)
-    except zlib.error as error:
-        raise NotFound("This save cannot be read.") from error
-    if len(content) > MAX_FILE:
-        raise TooLarge(f"This notebook has more than {MAX_FILE // 1024**2} MiB.")
-    if not member.eof:
-        raise NotFound("This save is not complete.")
-    return content
 
 
 def _chosen(found: NotebookSaves, save_id: int | None) -> Save:

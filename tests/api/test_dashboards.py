@@ -8,7 +8,11 @@ import pytest
 from saving import code, counted, notebook, save
 from visiting import HOSTILE
 
-from launcher.workshops import dashboards
+from launcher.errors import TooManyRequests
+from launcher.workshops import dashboards, export
+from launcher.workshops.dashboards import Dashboard
+from launcher.workshops.export import Exports
+from launcher.workshops.people import Viewer
 
 BODY = {
     "name": "course",
@@ -79,7 +83,7 @@ def test_a_workshop_has_a_time(app, teacher, ann):
     fields = {name: value for name, value in BODY.items() if name != "name"}
     answer = app.put("/workshops/course", json={**fields, **times}, headers=teacher)
     assert answer.status_code == 200
-    for day in (1, 2, 4):
+    for day in (1, 4, 2):  # of several that wait, the last one is counted
         for hour in (10, 11):
             at = f"2026-11-0{day}T{hour}:00:00Z"
             save(app, ann, "day1.ipynb", notebook(code(count=hour), code()), timestamp=at)
@@ -220,10 +224,20 @@ def test_the_notebooks_of_a_day_are_exported(app, teacher, ann, ben):
     found = files(app.get("/workshops/course/export?day=2026-11-02", headers=teacher))
     assert sorted(found) == [
         *("dashboard.json", "day1/ann.html", "day1/ann.ipynb", "day1/ben.html", "day1/ben.ipynb"),
-        "notebook.css",
+        *("index.html", "notebook.css"),
     ]
     assert found["day1/ann.ipynb"] == notebook("hour 12")
     assert "hour 12" in found["day1/ann.html"]
+    for page, title in (
+        ("day1/ann.html", "day1.ipynb of ann, saved 2026-11-02 12:00 UTC"),
+        ("day1/ben.html", "day1.ipynb of ben, saved 2026-11-02 10:00 UTC"),
+        ("index.html", "Saved notebooks"),
+    ):
+        assert f"<title>{title}</title>" in found[page]
+        assert f"<h1>{title}</h1>" in found[page]
+        assert "script-src 'none'" in found[page]
+    for address in ("day1/ann.html", "day1/ann.ipynb", "day1/ben.html", "day1/ben.ipynb"):
+        assert f'<a href="{address}">' in found["index.html"]
     assert 'href="../notebook.css"' in found["day1/ann.html"]
     assert "script-src 'none'" in found["day1/ann.html"]
     assert "not a complete notebook" in found["day1/ben.html"]
@@ -278,13 +292,65 @@ def test_names_in_the_zip_file_are_safe_and_different(app, teacher, fakehub):
         auth = fakehub.add_user(name).auth
         save(app, auth, "day1.ipynb", notebook(HOSTILE), timestamp="2026-11-02T10:00:00Z")
     found = files(app.get("/notebooks/export?day=2026-11-02", headers=teacher))
-    pages = sorted(name for name in found if name.endswith(".html"))
+    pages = sorted(name for name in found if name.endswith(".html") and name != "index.html")
     assert len(pages) == len(names)
+    assert "<svg onload" not in found["index.html"]
     for page in pages:
         assert page.count("/") == 1
         assert not set('\\:*?"<>|') & set(page)
         assert not page.rpartition("/")[2].startswith(".")
         assert "<svg onload" not in found[page]
+
+
+def test_no_name_hides_the_files_of_the_export(app, teacher, ann):
+    paths = ["Notebook.css", "dashboard.json", "INDEX.html", "con", "COM1.x", "-rf", "ä" * 120]
+    for path in paths:
+        at = "2026-11-02T10:00:00Z"
+        save(app, ann, f"{path}.ipynb", notebook("x"), timestamp=at)
+    found = files(app.get("/notebooks/export?day=2026-11-02", headers=teacher))
+    folders = {name.partition("/")[0] for name in found if name.endswith(".ipynb")}
+    assert folders == {
+        *("Notebook.css-2", "dashboard.json-2", "INDEX.html-2", "_con", "_COM1.x", "_-rf"),
+        "ä" * 100,
+    }
+
+
+def test_a_large_notebook_has_no_page(app, teacher, ann, mocker):
+    mocker.patch.object(export, "MAX_SHOWN", 1000)
+    save(app, ann, "day1.ipynb", notebook("x" * 1000), timestamp="2026-11-02T10:00:00Z")
+    found = files(app.get("/notebooks/export?day=2026-11-02", headers=teacher))
+    assert found["day1/ann.ipynb"] == notebook("x" * 1000)
+    assert "too large for a page" in found["day1/ann.html"]
+    assert '<a href="ann.ipynb">ann.ipynb</a>' in found["day1/ann.html"]
+
+
+def test_an_export_has_a_bound(app, teacher, ann, ben, mocker):
+    mocker.patch.object(export, "MAX_UNPACKED", 1000)
+    save(app, ann, "day1.ipynb", notebook("x"), timestamp="2026-11-02T10:00:00Z")
+    for path in ("day1.ipynb", "day2-a.ipynb"):
+        save(app, ben, path, notebook("x" * 1000), timestamp="2026-11-02T10:00:00Z")
+    found = files(app.get("/notebooks/export?day=2026-11-02", headers=teacher))
+    assert [name for name in found if name.endswith(".ipynb")] == ["day1/ann.ipynb"]
+    for filename in ("day1.ipynb", "day2-a.ipynb"):
+        assert f"{filename} of ben, saved 2026-11-02 10:00 UTC" in found["left-out.txt"]
+    assert found["index.html"].count("left out") == 2
+
+
+async def test_one_export_of_a_viewer_is_made_at_a_time(mocker, tmp_path):
+    style = tmp_path / "notebook.css"
+    style.write_text("")
+    exports = Exports(mocker.Mock(), mocker.Mock(), style)
+    nothing = Dashboard(notebooks=[], participants=None, left_out=0)
+    tina, ann = Viewer("tina", sees_all=True), Viewer("ann", sees_all=False)
+    first = exports.zip(tina, nothing)
+    with pytest.raises(TooManyRequests, match="export"):
+        exports.zip(tina, nothing)
+    assert exports.zip(ann, nothing)
+    content = b"".join([part async for part in first])
+    assert "index.html" in zipfile.ZipFile(io.BytesIO(content)).namelist()
+    again = exports.zip(tina, nothing)
+    del again
+    assert exports.zip(tina, nothing), "nobody wants that one any more"
 
 
 def test_a_deleted_workshop_keeps_the_notebooks(app, teacher, ann):

@@ -13,6 +13,13 @@ from openapi_spec import OPERATIONS, resolved
 
 PACKAGE = "a_generated_client"
 SHORTCUTS = sorted(name for name in OPERATIONS if ".shortcuts." in name)
+# it knows binary answers by this media type only
+CONFIG = """
+post_hooks: []
+content_type_overrides:
+  application/zip: application/octet-stream
+  application/x-ipynb+json: application/octet-stream
+"""
 
 
 @dataclass(frozen=True)
@@ -50,7 +57,7 @@ class Generated:
 def _generated(_gunicorn, tmp_path_factory):
     folder = tmp_path_factory.mktemp("generated")
     # its own hooks tidy the code up with a ruff that need not be there
-    (folder / "config.yaml").write_text("post_hooks: []\n")
+    (folder / "config.yaml").write_text(CONFIG)
     done = subprocess.run(
         [sys.executable, "-m", "openapi_python_client", "generate", "--fail-on-warning",
          "--url", f"{_gunicorn.url}/openapi.json", "--meta", "none",

@@ -174,6 +174,14 @@ async def test_who_waits_for_too_long_may_try_again(renderer):
     assert all(each.retry_after for each in answers if isinstance(each, RenderingBusy))
 
 
+async def test_a_machine_without_memory_for_a_process_is_busy(renderer, mocker):
+    mocker.patch("asyncio.create_subprocess_exec", side_effect=BlockingIOError("no process"))
+    with pytest.raises(RenderingBusy):
+        await renderer.render(v4.new_notebook(), STYLE)
+    mocker.stopall()
+    assert await renderer.render(v4.new_notebook(), STYLE)
+
+
 async def test_nothing_stays_when_it_is_closed():
     renderer = Renderer()
     await renderer.render(v4.new_notebook(), STYLE)

@@ -5,6 +5,7 @@ import gzip
 import json
 import tracemalloc
 import zlib
+from html.parser import HTMLParser
 
 import nbformat
 import nbformat.v4 as v4
@@ -23,6 +24,30 @@ INCOMPLETE = (
 TOO_LARGE = "The notebook is too large to show."
 TEXT = {"cell_type": "markdown", "metadata": {}, "source": "A text"}
 LAST = {"cell_type": "markdown", "metadata": {}, "source": "Last cell"}
+
+
+class Elements(HTMLParser):
+    """The elements of a document's body: their tags, and the first class of each."""
+
+    def __init__(self, document):
+        super().__init__()
+        self.children, self._depth = [], None
+        self.feed(document)
+
+    def handle_starttag(self, tag, attributes):
+        if tag in ("br", "hr", "img", "meta", "link"):
+            return
+        if self._depth == 0:
+            classes = dict(attributes).get("class", "").split()
+            self.children.append(f"{tag} {''.join(classes[:1])}")
+        if self._depth is not None:
+            self._depth += 1
+        if tag == "body":
+            self._depth = 0
+
+    def handle_endtag(self, tag):
+        if self._depth is not None:
+            self._depth -= 1
 
 
 def file_of(*cells, **fields):
@@ -132,13 +157,25 @@ SHOWN = [
 ]
 
 
+def test_a_whole_notebook_has_one_element_for_each_cell(show):
+    raw = {"cell_type": "raw", "metadata": {}, "source": "</pre></div></div><div class=cell>"}
+    wild = {**TEXT, "source": "</div></div></div></div>\n\n<div class='cell'>x</div>"}
+    cells = [raw, {**raw, "source": ""}, wild, {**TEXT, "source": ""}, None, {}, code(source="")]
+    cells += [code(shown(**{"text/html": "</div></div></div></div></div><div class='cell'>"}))]
+    found = Elements(show(packed(file_of(*cells).encode())))
+    assert found.children == ["div cell"] * (len(cells) + 2)
+    summary = Elements(show(packed(file_of(*cells).encode()), SUMMARY))
+    assert summary.children == ["div "]
+
+
 def test_what_is_unusual_is_shown(show):
     for number, content in enumerate(SHOWN):
         for view in (WHOLE, SUMMARY):
             document = show(content, view)
             assert document.startswith("<!DOCTYPE html>"), number
             assert '<title>Notebook</title><link rel="stylesheet"' in document, number
-            assert '<body class="notebook">' in document, number
+            kind = "numbered" if view == WHOLE else "summary"
+            assert f'<body class="notebook {kind}">' in document, number
             assert "A text" in document, number
             assert "Last cell" in document, number
             assert "cannot be shown" not in document, number

@@ -153,10 +153,11 @@ def test_patterns_find_the_filenames_that_match(do):
 def test_saves_are_counted_once(do):
     _, first = save(do, at=1)
     save(do, at=2, content=None)
-    assert do(saved_notebooks.uncounted, time.time() + 1, 10) == [first]
-    assert do(saved_notebooks.uncounted, time.time() - 60, 10) == []
+    [left] = do(saved_notebooks.uncounted, time.time() + 1, 10, 3)
+    assert left.id == first
+    assert do(saved_notebooks.uncounted, time.time() - 60, 10, 3) == []
     do(saved_notebooks.set_statistics, first, {"code_cells": 1})
-    assert do(saved_notebooks.uncounted, time.time() + 1, 10) == []
+    assert do(saved_notebooks.uncounted, time.time() + 1, 10, 3) == []
     [row] = tracked(do, until=1)
     assert row.statistics == {"code_cells": 1}
 

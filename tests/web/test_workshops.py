@@ -164,8 +164,9 @@ def test_deleting_the_copies_leads_back_to_the_workshop(teacher, ann, site):
     ("query", "shown"),
     [
         ("", "cells=10&amp;lines=25"),
-        ("&cells=3&lines=7", "cells=3&amp;lines=7"),
-        ("&cells=0&lines=0", "cells=1&amp;lines=3"),
+        ("&cells=3&lines=7", "cells=3&amp;lines=10"),
+        ("&cells=0&lines=0", "cells=1&amp;lines=10"),
+        ("&cells=11&lines=501", "cells=20&amp;lines=500"),
         ("&cells=99999&lines=-1", "cells=100&amp;lines=25"),
         ("&cells=x&lines=9999999999", "cells=10&amp;lines=25"),
     ],
@@ -175,6 +176,9 @@ def test_the_numbers_of_a_summary_can_be_set(teacher, ann, site, query, shown):
     save(site, ann.user.auth, "day1.ipynb", notebook("x"))
     page = teacher.get(f"{PAGE}/course/summary?notebook=day1.ipynb{query}")
     assert f"/document?{shown}" in page.text
+    cells, lines = re.findall("=([0-9]+)", shown)
+    assert f"<option selected>{cells}</option>" in page.text
+    assert f"<option selected>{lines}</option>" in page.text
 
 
 def test_a_summary_of_a_notebook_that_is_not_there_is_not_found(teacher):
