@@ -12,6 +12,8 @@ from site_of_launcher import sites
 from workshop_site import WorkshopSite
 
 PATH = "course/day1.ipynb"
+# without one, JupyterLab asks for a kernel
+KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
 SCRIPT = "<script>alert(1)</script><img src=x onerror=alert(1)>"
 
 
@@ -27,7 +29,7 @@ def notebook(text):
     data = {"text/html": SCRIPT, "text/plain": "x"}
     message = {"header": {"msg_type": "display_data"}, "content": {"data": data, "metadata": {}}}
     code = new_code_cell("1 + 1", execution_count=1, outputs=[output_from_msg(message)])
-    return new_notebook(cells=[new_markdown_cell(text), code])
+    return new_notebook(cells=[new_markdown_cell(text), code], metadata=KERNEL)
 
 
 def shown(page):

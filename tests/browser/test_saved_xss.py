@@ -85,7 +85,8 @@ def test_nothing_of_a_saved_notebook_runs_or_loads(page, watch, group):
     page.evaluate(
         "document.querySelectorAll('iframe').forEach(it => { it.src = it.src.split('?')[0]; })"
     )
-    page.wait_for_load_state("networkidle")
+    for frame in page.frames[1:]:
+        frame.wait_for_url(lambda url: "?" not in url)
     assert_without_origin(documents(page, group))
     assert (watch.dialogs, watch.unexpected()) == ([], [])
 
