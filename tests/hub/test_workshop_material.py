@@ -83,7 +83,7 @@ def test_everybody_gets_it_and_keeps_their_own_file(site):
         "who has it open",
     )
     page = Person(site, "tina").log_in().page(f"/home{PLACE}/launches/{launch['id']}")
-    assert "1 open now" in page.text
+    assert "open now: 1" in page.text
 
 
 def test_everybodys_server_is_ready_at_a_time(site):
