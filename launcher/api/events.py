@@ -7,9 +7,10 @@ from starlette.responses import Response
 
 from launcher import urls
 from launcher.api import Answer, here, query_parameter, streaming
+from launcher.api.teaching import viewer_of
 from launcher.errors import Forbidden
 from launcher.hub.users import Identity
-from launcher.workshops import events, model, people
+from launcher.workshops import events, model
 
 PAGE = 1000
 _COLUMNS = ("type", "user", "filename", "path")
@@ -19,7 +20,7 @@ ListAnswer = tuple[list[dict[str, Any]], int] | tuple[list[dict[str, Any]], int,
 
 async def create(body: dict[str, Any], user: Identity) -> Answer:
     """Record an event."""
-    return model.shown(await here().events.record(_viewer(user), body)), 201
+    return model.shown(await here().events.record(viewer_of(user), body)), 201
 
 
 async def list_all(user: Identity) -> ListAnswer:
@@ -27,7 +28,7 @@ async def list_all(user: Identity) -> ListAnswer:
     limit = int(query_parameter("limit") or PAGE)
     since = query_parameter("since")
     found = await here().events.select(
-        _viewer(user),
+        viewer_of(user),
         _filters(),
         later_than=_time(since, "since") if since else None,
         after_id=int(query_parameter("after") or 0),
@@ -44,7 +45,7 @@ async def list_all(user: Identity) -> ListAnswer:
 
 async def get(event_id: int, user: Identity) -> dict[str, Any]:
     """One event as it is now."""
-    return model.shown(await here().events.find(_viewer(user), event_id))
+    return model.shown(await here().events.find(viewer_of(user), event_id))
 
 
 async def withdraw(body: dict[str, Any], user: Identity) -> Answer:
@@ -57,7 +58,7 @@ async def withdraw(body: dict[str, Any], user: Identity) -> Answer:
 
 async def stream(user: Identity) -> Response:
     """The events that the caller may see and that match the filters, as they happen."""
-    where = events.visible(_viewer(user), _filters())
+    where = events.visible(viewer_of(user), _filters())
     counting = here().event_streams.limit.count((user.name, "events"))
     return streaming.answer(counting, _stream(where, streaming.last_event_id()))
 
@@ -88,7 +89,3 @@ def _filters() -> dict[str, Any]:
 def _time(text: str, field: str) -> int:
     # the + of an offset that was not encoded arrives as a space
     return model.parse_time(text.replace(" ", "+"), field)
-
-
-def _viewer(user: Identity) -> people.Viewer:
-    return people.viewer(user, here().settings.teacher_groups)

@@ -5,15 +5,16 @@ from typing import Any
 from launcher.api import Answer, here
 from launcher.api.launch_resource import rfc3339
 from launcher.api.opening import idempotency_key
+from launcher.api.teaching import viewer_of
 from launcher.hub.users import Identity
 from launcher.store.workshop_launches import WorkshopLaunch
-from launcher.workshops import class_launches, model, people
+from launcher.workshops import class_launches, model
 from launcher.workshops.class_launches import ReportedMember
 
 
 async def list_all(workshop: str, user: Identity) -> dict[str, Any]:
     """The last launches for all participants of a workshop, newest first."""
-    found = await here().class_launches.find_all(_viewer(user), user, workshop)
+    found = await here().class_launches.find_all(viewer_of(user), user, workshop)
     return {"launches": [_shown(each) for each in found]}
 
 
@@ -25,7 +26,7 @@ async def create(workshop: str, body: dict[str, Any], user: Identity) -> Answer:
         latest_shown = "30 days from now"
         at = model.parse_time(body["at"], "at", most=latest, latest=latest_shown)
     made = await here().class_launches.create(
-        _viewer(user),
+        viewer_of(user),
         user,
         workshop,
         notebook=body.get("notebook"),
@@ -37,7 +38,7 @@ async def create(workshop: str, body: dict[str, Any], user: Identity) -> Answer:
 
 async def get(workshop: str, launch_id: str, user: Identity) -> dict[str, Any]:
     """What became of a launch for each participant."""
-    report = await here().class_launches.report(_viewer(user), user, workshop, launch_id)
+    report = await here().class_launches.report(viewer_of(user), user, workshop, launch_id)
     return {
         **_shown(report.launch),
         "counts": dict(report.counts),
@@ -47,7 +48,7 @@ async def get(workshop: str, launch_id: str, user: Identity) -> dict[str, Any]:
 
 async def cancel(workshop: str, launch_id: str, user: Identity) -> dict[str, Any]:
     """Cancel what has not begun, and the launches that are under way."""
-    cancelled = await here().class_launches.cancel(_viewer(user), user, workshop, launch_id)
+    cancelled = await here().class_launches.cancel(viewer_of(user), user, workshop, launch_id)
     return _shown(cancelled)
 
 
@@ -81,7 +82,3 @@ def _member(reported: ReportedMember) -> dict[str, Any]:
 
 def _time(seconds: float | None) -> str | None:
     return None if seconds is None else rfc3339(seconds)
-
-
-def _viewer(user: Identity) -> people.Viewer:
-    return people.viewer(user, here().settings.teacher_groups)

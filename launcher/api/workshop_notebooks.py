@@ -5,15 +5,15 @@ from typing import Any
 from launcher.api import Answer, here
 from launcher.api.launch_resource import rfc3339
 from launcher.api.opening import open_rendered
+from launcher.api.teaching import viewer_of
 from launcher.hub.users import Identity
 from launcher.store.workshop_notebooks import PublishedNotebook
-from launcher.workshops import people
 from launcher.workshops.material import Source
 
 
 async def list_all(workshop: str, user: Identity) -> dict[str, Any]:
     """The notebooks of a workshop, by name."""
-    found = await here().material.find_all(_viewer(user), user, workshop)
+    found = await here().material.find_all(viewer_of(user), user, workshop)
     return {"notebooks": [_shown(each) for each in found]}
 
 
@@ -22,19 +22,19 @@ async def publish(
 ) -> dict[str, Any]:
     """Give a notebook to the participants, in place of an earlier one with its name."""
     source = Source.parse(body)
-    return _shown(await here().material.publish(_viewer(user), user, workshop, filename, source))
+    return _shown(await here().material.publish(viewer_of(user), user, workshop, filename, source))
 
 
 async def remove(workshop: str, filename: str, user: Identity) -> Answer:
     """Remove a notebook from the workshop."""
-    await here().material.remove(_viewer(user), user, workshop, filename)
+    await here().material.remove(viewer_of(user), user, workshop, filename)
     return {}, 204
 
 
 async def launch(workshop: str, filename: str, body: dict[str, Any], user: Identity) -> Answer:
     """Open a notebook of the workshop on the user's own server."""
     request = await here().material.request(
-        _viewer(user), user, workshop, filename, body.get("directory")
+        viewer_of(user), user, workshop, filename, body.get("directory")
     )
     return await open_rendered(request, body.get("server", ""), user)
 
@@ -47,7 +47,3 @@ def _shown(notebook: PublishedNotebook) -> dict[str, Any]:
         "published_by": notebook.published_by,
         "published_at": rfc3339(notebook.published_at),
     }
-
-
-def _viewer(user: Identity) -> people.Viewer:
-    return people.viewer(user, here().settings.teacher_groups)

@@ -4,7 +4,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from launcher import logs
 from launcher.errors import BadRequest, LauncherError
 from launcher.parts import Parts
 from launcher.store.workshops import Workshop
@@ -69,7 +68,6 @@ async def remove(request: Request) -> Response:
     it = await _own(request, visitor)
     parts: Parts = request.state.parts
     await parts.workshops.remove(viewer_of(request, visitor), it.name)
-    logs.audit("workshop_removed", by=visitor.identity.name, workshop=it.name)
     return pages.redirect(request, "home", "workshops")
 
 
@@ -82,7 +80,12 @@ async def _save(
     name = before.name if before else draft.text("name")
     most = parts.settings.workshop_retention_days
     try:
-        made = definition.parse(name, draft.body(), created_by=viewer.name, most_retention=most)
+        made = definition.parse(
+            name,
+            draft.body(),
+            created_by=before.created_by if before else viewer.name,
+            most_retention=most,
+        )
         if before:
             await parts.workshops.replace(viewer, made)
         else:
@@ -91,7 +94,6 @@ async def _save(
         draft.explain(error)
         status = 400 if isinstance(error, BadRequest) else error.status
         return _page(request, visitor, before, draft, status)
-    logs.audit("workshop_changed" if before else "workshop_created", by=viewer.name, workshop=name)
     return pages.redirect(request, "home", "workshops", name)
 
 

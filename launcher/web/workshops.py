@@ -7,7 +7,6 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from launcher import logs
 from launcher.errors import HubRefused, HubUnavailable, NotFound
 from launcher.parts import Parts
 from launcher.store.workshops import Workshop
@@ -119,17 +118,13 @@ async def download(request: Request) -> Response:
     query = request.query_params
     day = export.parse_day(query.get("day", ""), query.get("utc_offset", ""))
     try:
-        found = await parts.exports.dashboard(viewer, workshop, day)
+        file = await parts.exports.of_day(viewer, workshop, day)
     except NotFound as error:
         request.state.export_problem = error.detail
         shown = await (show(request) if workshop else notebooks.show(request))
         shown.status_code = error.status
         return shown
-    name = workshop.name if workshop else "notebooks"
-    logs.audit("notebooks_exported", by=viewer.name, workshop=name, day=str(day.date))
-    headers = {"Content-Disposition": f'attachment; filename="{name}-{day.date}.zip"'}
-    zipped = parts.exports.zip(viewer, found)
-    return StreamingResponse(zipped, media_type="application/zip", headers=headers)
+    return StreamingResponse(file.content, media_type=export.MEDIA_TYPE, headers=file.headers)
 
 
 async def _board_page(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+from launcher import logs
 from launcher.errors import LauncherError, NotFound, RenderingBusy
 from launcher.store.workshops import Workshop
 from launcher.workshops import dashboards, export_pages, model
@@ -23,6 +24,7 @@ from launcher.workshops.people import Viewer
 from launcher.workshops.places import HeldPlace, Places
 
 MAX_OFFSET = 14 * 60
+MEDIA_TYPE = "application/zip"
 BUSY_TRIES = 10
 BUSY_SECONDS = 3.0
 MAX_SHOWN = 5 * 1024**2
@@ -72,6 +74,19 @@ def parse_day(text: str, offset: str = "") -> Day:
     return Day(found, minutes)
 
 
+@dataclass(frozen=True)
+class ExportFile:
+    """A zip file that is being made."""
+
+    name: str
+    content: AsyncIterator[bytes]
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers of a response with the file."""
+        return {"Content-Disposition": f'attachment; filename="{self.name}"'}
+
+
 class Exports:
     """Makes zip files of what participants saved."""
 
@@ -81,6 +96,14 @@ class Exports:
         self._notebooks = notebooks
         self._stylesheet = stylesheet
         self._places = Places(1, MANY)
+
+    async def of_day(self, viewer: Viewer, workshop: Workshop | None, day: Day) -> ExportFile:
+        """The zip file of a day; raises NotFound, TooManyRequests, and as `of_workshop` does."""
+        found = await self.dashboard(viewer, workshop, day)
+        name = workshop.name if workshop else "notebooks"
+        content = self.zip(viewer, found)
+        logs.audit("notebooks_exported", by=viewer.name, workshop=name, day=str(day.date))
+        return ExportFile(f"{name}-{day.date}.zip", content)
 
     async def dashboard(self, viewer: Viewer, workshop: Workshop | None, day: Day) -> Dashboard:
         """The notebooks with a save on that day, each with its last one; raises NotFound."""

@@ -2,6 +2,7 @@
 
 from cachetools import TTLCache
 
+from launcher import logs
 from launcher.errors import (
     BadRequest,
     Forbidden,
@@ -54,6 +55,7 @@ class Workshops:
         require_teacher(viewer)
         await self._check_group(workshop)
         if await self._store.run(rows.insert, workshop, MOST):
+            _audit("workshop_created", viewer, workshop.name)
             return workshop
         if await self._store.read(rows.find, workshop.name) is None:
             raise TooManyRequests(
@@ -71,6 +73,7 @@ class Workshops:
         await self._check_given(workshop)
         if not await self._store.run(rows.replace, workshop):
             raise _no_workshop()
+        _audit("workshop_changed", viewer, workshop.name)
         return workshop
 
     async def remove(self, viewer: Viewer, name: str) -> None:
@@ -78,6 +81,7 @@ class Workshops:
         require_teacher(viewer)
         if not await self._store.run(rows.remove, name):
             raise _no_workshop()
+        _audit("workshop_removed", viewer, name)
 
     async def participants(self, workshop: Workshop) -> list[str]:
         """The names of all who take part, sorted.
@@ -128,6 +132,10 @@ def _refused(pointer: str, detail: str, advice: str) -> BadRequest:
     return BadRequest(
         f"{sentence} {advice}", errors=[{"pointer": pointer, "detail": f"{detail}. {advice}"[:-1]}]
     )
+
+
+def _audit(what: str, viewer: Viewer, workshop: str) -> None:
+    logs.audit(what, by=viewer.name, workshop=workshop)
 
 
 def _no_workshop() -> NotFound:

@@ -47,6 +47,7 @@ def test_a_teacher_creates_changes_and_deletes_a_workshop(app, teacher):
     assert app.get(place, headers=teacher).json() == expected
     changed = app.put(place, json={**FIELDS, "title": "Python"}, headers=teacher)
     assert changed.status_code == 200, changed.text
+    assert changed.json()["created_by"] == "tina"
     [listed] = app.get("/workshops", headers=teacher).json()["workshops"]
     assert (listed["title"], listed["starts"]) == ("Python", None)
     assert app.delete(place, headers=teacher).status_code == 204
@@ -79,6 +80,14 @@ def test_participants_change_nothing(app, teacher, ann, ben):
         assert app.put(place, json=FIELDS, headers=auth).status_code == status
         assert app.delete(place, headers=auth).status_code == status
     assert app.get(place, headers=teacher).status_code == 200
+
+
+def test_who_created_it_stays_when_another_teacher_changes_it(app, teacher, fakehub):
+    create(app, teacher)
+    other = fakehub.add_user("otto", groups=["teachers"]).auth
+    place = "/workshops/python-2026"
+    assert app.put(place, json=FIELDS, headers=other).json()["created_by"] == "tina"
+    assert app.get(place, headers=other).json()["created_by"] == "tina"
 
 
 def test_a_name_is_used_once(app, teacher):
